@@ -69,7 +69,8 @@ export function openAnswerStreams(): Target {
         for (const data of batch) {
           if (data === '[DONE]') break reading;
           const chunk = asObject(parseJson('p', data)) ?? {};
-          if (chunk['error'] !== undefined) throw failureOf('p', 429, chunk, undefined);
+          if (chunk['error'] !== undefined)
+            throw failureOf({ provider: 'p', model: 'm' }, 429, chunk, undefined);
           events += decoder.decode(chunk).length;
         }
       }

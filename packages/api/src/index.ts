@@ -76,6 +76,7 @@ export {
   NewKey,
 } from './resources/key.ts';
 export {
+  LanguageModelCheck,
   LanguageUseView,
   LanguageView,
   SemanticCacheView,

@@ -10,6 +10,7 @@
  * events. What a codec does not know travels in `extra`, in the wire's own words: a codec writes
  * back the fields of the wire it speaks, at the place where it read them.
  */
+import type { RouteCheck } from './check-routes.ts';
 import type { Instant, TraceContext } from '@skein/serving';
 import type { ClosedBy } from './routing/route.ts';
 
@@ -253,6 +254,11 @@ export interface Provider {
   embed?(request: EmbedRequest, call: ProviderCall): Promise<Embeddings>;
   /** The tokens of a request's prompt, without an answer. */
   countTokens?(request: GenerateRequest, call: ProviderCall): Promise<number>;
+  /**
+   * Asks whether it has a model, for nothing. One that cannot say resolves too.
+   * @throws SkeinError as a request to the model would.
+   */
+  check?(model: string, signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -373,6 +379,8 @@ export interface Gateway {
    * @throws SkeinError as `generate` before its first content; GENERATION_UNSUPPORTED: none counts.
    */
   countTokens(request: GenerateRequest, caller: Caller): Promise<number>;
+  /** Asks the providers of a model whether they have it. @throws SkeinError MODEL_UNKNOWN. */
+  check(model: string): Promise<readonly RouteCheck[]>;
   models(tenant: string): readonly GenerativeModelView[];
   /**
    * Refuses a model that a tenant does not have, before the rest of its request is read.

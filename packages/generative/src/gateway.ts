@@ -17,6 +17,7 @@ import { createSharedAnswers } from './cache/shared-answers.ts';
 import { withSemanticCache } from './cache/semantic/semantic-cache.ts';
 import { checkedGateway, checkObject } from './checked-gateway.ts';
 import { checkRequest } from './check-request.ts';
+import { checkRoutes } from './check-routes.ts';
 import { continued, isContinuable } from './continuation.ts';
 import type {
   Caller,
@@ -155,7 +156,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   function routesOf(name: string, tenant: string): Pick<Execution, 'model' | 'routes'> {
     const model = models.get(name);
     if (model === undefined || model.settings.tenants?.includes(tenant) === false) {
-      throw new SkeinError('MODEL_UNKNOWN', `There is no model "${name.slice(0, 128)}".`);
+      throw unknownModel(name);
     }
     const names = allowed.get(tenant);
     const routes =
@@ -323,6 +324,12 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
       ),
     countTokens,
     requireModel: (name, tenant) => void routesOf(name, tenant),
+    async check(name) {
+      assertOpen();
+      const model = models.get(name);
+      if (model === undefined) throw unknownModel(name);
+      return checkRoutes(model.routes);
+    },
     models(tenant) {
       const names = allowed.get(tenant);
       return [...models.values()]
@@ -359,3 +366,6 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     }),
   );
 }
+
+const unknownModel = (name: string): SkeinError =>
+  new SkeinError('MODEL_UNKNOWN', `There is no model "${name.slice(0, 128)}".`);

@@ -30,6 +30,7 @@ export const ROUTES: Readonly<Record<string, Route>> = {
   removeProvider: { method: 'DELETE', path: '/api/v1/language/providers/{name}', query: [], body: 'none', answer: 'json' },
   putLanguageModel: { method: 'PUT', path: '/api/v1/language/models/{name}', query: [], body: 'json', answer: 'json' },
   removeLanguageModel: { method: 'DELETE', path: '/api/v1/language/models/{name}', query: [], body: 'none', answer: 'json' },
+  checkLanguageModel: { method: 'POST', path: '/api/v1/language/models/{name}/check', query: [], body: 'none', answer: 'json' },
   rollOutLanguageModel: { method: 'POST', path: '/api/v1/language/models/{name}/rollout', query: [], body: 'json', answer: 'json' },
   rollBackLanguageModel: { method: 'POST', path: '/api/v1/language/models/{name}/rollback', query: [], body: 'json', answer: 'json' },
   putBudget: { method: 'PUT', path: '/api/v1/language/budgets/{subject}/{period}', query: [], body: 'json', answer: 'json' },

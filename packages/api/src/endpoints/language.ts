@@ -12,6 +12,7 @@ import {
 } from '../resources/generative.ts';
 import {
   BudgetDeclaration,
+  LanguageModelCheck,
   LanguageModelDeclaration,
   LanguageView,
   ProviderDeclaration,
@@ -84,6 +85,18 @@ export const LANGUAGE_ENDPOINTS = {
     scope: 'admin',
     params: Model,
     errors: ['MODEL_UNKNOWN'],
+    example: { params: { name: 'assistant' } },
+  },
+  checkLanguageModel: {
+    method: 'POST',
+    path: '/api/v1/language/models/{name}/check',
+    summary: 'Ask the provider of each route of a language model whether it has the model.',
+    description:
+      'It costs nothing. A provider that has no list of models cannot say it; the first request then shows it.',
+    scope: 'admin',
+    params: Model,
+    response: LanguageModelCheck,
+    errors: ['MODEL_UNKNOWN', 'PROVIDER_INVALID'],
     example: { params: { name: 'assistant' } },
   },
   rollOutLanguageModel: {

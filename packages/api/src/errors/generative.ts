@@ -55,7 +55,15 @@ export const GENERATIVE_ERRORS = {
     grpc: GRPC.FAILED_PRECONDITION,
     kind: 'load',
     meaning: 'The provider refuses the key that the node sends, or it has none.',
-    fix: 'The operator corrects the secret of the provider; the message names the provider.',
+    fix: 'The operator corrects the secret of the provider, or lets its key use the model; the message names both.',
+    retryMs: 60_000,
+  },
+  UPSTREAM_MODEL_UNKNOWN: {
+    http: 502,
+    grpc: GRPC.FAILED_PRECONDITION,
+    kind: 'load',
+    meaning: 'The provider does not have the model of the route, or not this API at its address.',
+    fix: 'The operator corrects the model of the route, or the address of the provider; `skein model put` asks the provider.',
     retryMs: 60_000,
   },
   UPSTREAM_REJECTED: {

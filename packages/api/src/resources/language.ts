@@ -24,6 +24,22 @@ export const BudgetDeclaration = z
   .refine(({ usd, tokens }) => usd !== undefined || tokens !== undefined, 'needs usd or tokens')
   .meta({ id: 'BudgetDeclaration' });
 
+export const LanguageModelCheck = z
+  .object({
+    routes: z.array(
+      z.object({
+        provider: z.string(),
+        model: z.string().describe('Its name at the provider.'),
+        problem: z
+          .object({ code: z.string(), message: z.string(), fix: z.string() })
+          .describe('What a request would meet; absent: nothing, as far as the provider says.')
+          .optional(),
+      }),
+    ),
+  })
+  .meta({ id: 'LanguageModelCheck' });
+export type LanguageModelCheck = z.infer<typeof LanguageModelCheck>;
+
 const Milliseconds = z.number();
 
 export const LanguageRouteView = z

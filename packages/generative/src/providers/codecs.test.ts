@@ -11,6 +11,8 @@ import { encodeRequest as encodeOpenAi } from './openai/encode.ts';
 import { failureOf as openAiFailure } from './openai/failure.ts';
 import { readSecret } from './secrets.ts';
 
+const ASKED = { provider: 'p', model: 'big' };
+
 const SIGNATURE = { extra_content: { google: { thought_signature: 'c2ln' } } };
 
 const REQUEST: GenerateRequest = {
@@ -111,25 +113,30 @@ describe('OpenAI’s form', () => {
 
   it('never repeats a key that the upstream echoes, and tells a spent quota from a rate', () => {
     const body = (code: string) => ({ error: { message: 'Incorrect API key: sk-secret', code } });
-    const denied = openAiFailure('p', 401, body('invalid_api_key'), undefined);
+    const denied = openAiFailure(ASKED, 401, body('invalid_api_key'), undefined);
     expect(denied).toMatchObject({ code: 'UPSTREAM_DENIED' });
     expect(denied.message).not.toContain('secret');
-    expect(openAiFailure('p', 429, body('insufficient_quota'), 20_000).code).toBe('UPSTREAM_QUOTA');
-    expect(openAiFailure('p', 429, body('rate_limit_exceeded'), 700)).toMatchObject({
+    expect(openAiFailure(ASKED, 429, body('insufficient_quota'), 20_000).code).toBe(
+      'UPSTREAM_QUOTA',
+    );
+    expect(openAiFailure(ASKED, 429, body('rate_limit_exceeded'), 700)).toMatchObject({
       code: 'UPSTREAM_BUSY',
       retryAfterMs: 700,
     });
     // A point in time in the place of a wait, and one without an end.
     for (const wait of [1_796_000_000_000, Infinity]) {
-      expect(openAiFailure('p', 429, body('rate_limit_exceeded'), wait)).toMatchObject({
+      expect(openAiFailure(ASKED, 429, body('rate_limit_exceeded'), wait)).toMatchObject({
         code: 'UPSTREAM_QUOTA',
         retryAfterMs: 31 * 86_400_000,
       });
     }
-    expect(openAiFailure('p', 400, body('content_filter'), undefined).code).toBe(
+    expect(openAiFailure(ASKED, 400, body('content_filter'), undefined).code).toBe(
       'CONTENT_FILTERED',
     );
-    expect(openAiFailure('p', 404, '<h1>', undefined).code).toBe('UPSTREAM_FAILED');
+    expect(openAiFailure(ASKED, 404, '<h1>', undefined)).toMatchObject({
+      code: 'UPSTREAM_MODEL_UNKNOWN',
+      message: expect.stringContaining('"big"') as string,
+    });
   });
 });
 
@@ -286,11 +293,11 @@ describe('Gemini’s form', () => {
         details: [{ violations: [{ quotaId }] }, { retryDelay: '20.5s' }],
       },
     });
-    const day = geminiFailure('p', 429, body('GenerateRequestsPerDayPerProject'), 1, () => now);
+    const day = geminiFailure(ASKED, 429, body('GenerateRequestsPerDayPerProject'), 1, () => now);
     expect(day).toMatchObject({ code: 'UPSTREAM_QUOTA', retryAfterMs: 12 * 3_600_000 });
     expect(faultOf(day)?.quotaId).toBe('GenerateRequestsPerDayPerProject');
     const minute = geminiFailure(
-      'p',
+      ASKED,
       429,
       body('GenerateRequestsPerMinutePerProject'),
       1,
@@ -336,7 +343,7 @@ it.each([
 
 it('the words of a provider end as a sentence, which a fix follows', () => {
   const told = (message: string) =>
-    openAiFailure('p', 500, { error: { message } }, undefined).message;
+    openAiFailure(ASKED, 500, { error: { message } }, undefined).message;
   expect(told('boom')).toBe('Provider p: 500 boom.');
   for (const ended of ['It failed.', 'Why?', 'It said "no."']) {
     expect(told(ended)).toBe(`Provider p: 500 ${ended}`);

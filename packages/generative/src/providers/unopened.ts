@@ -60,6 +60,10 @@ export function unopenedProvider({ settings, open, failed, opened }: UnopenedOpt
       if (found.countTokens === undefined) throw unsupported('counts no tokens without an answer');
       return found.countTokens(request, call);
     },
+    async check(model, signal) {
+      const found = await unlessAborted((opening ??= tried()), signal);
+      await found.check?.(model, signal);
+    },
     async close() {
       await (await opening?.catch(() => undefined))?.close();
     },

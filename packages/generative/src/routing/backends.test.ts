@@ -100,8 +100,7 @@ const violation = (quotaId: string, quotaDimensions?: object): Refusal => [
 
 describe('all models of an upstream and a key, under each name of it,', () => {
   it.each([
-    ['a refused key', 'openai', [401, { message: 'x' }], 'UPSTREAM_DENIED', 1],
-    ['a refused key', 'gemini', [400, { code: 400, details: [{ reason: 'API_KEY_INVALID' }] }], 'UPSTREAM_DENIED', 1], // prettier-ignore
+    ['an account that owes', 'openai', [402, { message: 'x' }], 'UPSTREAM_DENIED', 1],
     ['a broken connection', 'openai', 'broken', 'UPSTREAM_UNREACHABLE', 3],
     ['an account without credit', 'openai', [429, { code: 'insufficient_quota' }], 'UPSTREAM_QUOTA', 1], // prettier-ignore
     ['a quota of the project', 'gemini', violation('GenerateRequestsPerDayPerProject'), 'UPSTREAM_QUOTA', 1], // prettier-ignore
@@ -136,6 +135,26 @@ describe('one model alone', () => {
   });
 
   it.each([
+    ['a key', 'openai', [401, { message: 'x' }]],
+    ['a key by its name', 'openai', [401, { code: 'invalid_api_key' }]],
+    ['a key', 'gemini', [400, { code: 400, details: [{ reason: 'API_KEY_INVALID' }] }]],
+    ['a token', 'gemini', [401, { code: 401 }]],
+  ] as const)(
+    'whose upstream refuses %s is away for every tenant (%s)',
+    async (_, kind, refusal) => {
+      const upstream = await upstreamOf(refusal);
+      const { ask, closed } = await gatewayOver(kind, upstream.url);
+      expect(await ask('sick', 'a')).toBe('UPSTREAM_DENIED');
+      expect(closed()).toEqual({ sick: { code: 'UPSTREAM_DENIED', scope: 'model' } });
+      expect(await ask('sick', 'b')).toBe('PROVIDERS_UNAVAILABLE');
+      // A proxy refuses the key that it has itself for one model, and answers for others.
+      expect([await ask('well'), await ask('same')]).toEqual(['ok', 'ok']);
+    },
+  );
+
+  it.each([
+    ['that the upstream does not have', 'openai', [404, { code: 'model_not_found' }], 3, 'UPSTREAM_MODEL_UNKNOWN'], // prettier-ignore
+    ['that the upstream does not have', 'gemini', [404, { code: 404, status: 'NOT_FOUND' }], 3, 'UPSTREAM_MODEL_UNKNOWN'], // prettier-ignore
     ['that fails', 'openai', [500, { message: 'x' }], 3, 'UPSTREAM_FAILED'],
     ['that the key may not use', 'openai', [403, { code: 'model_not_found' }], 1, 'UPSTREAM_DENIED'], // prettier-ignore
     ['that the key may not use', 'gemini', [403, { code: 403, details: [{ reason: 'IAM_PERMISSION_DENIED' }] }], 1, 'UPSTREAM_DENIED'], // prettier-ignore

@@ -51,11 +51,7 @@ export function route<Result>(
     ...newcomersOf(assignment, prospectOf),
     ...orderRoutes(settings.policy, admitted, caller.stickyKey, random),
   ];
-  if (tried.length === 0)
-    throw refusal(
-      settings.name,
-      prospects.map(({ verdict }) => verdict),
-    );
+  if (tried.length === 0) throw refusal(settings.name, prospects, now);
   model.hedges.earn();
   return commit({
     routes: tried,
@@ -93,12 +89,21 @@ function newcomersOf<Prospect extends { readonly verdict: Verdict }>(
   return [];
 }
 
-function refusal(model: string, verdicts: readonly Verdict[]): SkeinError {
-  const refused = verdicts.filter((each) => !each.admitted);
+function refusal(
+  model: string,
+  prospects: readonly { readonly route: Route; readonly verdict: Verdict }[],
+  now: number,
+): SkeinError {
+  const refused = prospects.map(({ verdict }) => verdict).filter((each) => !each.admitted);
   const inMs = Math.min(...refused.map((each) => each.inMs));
   const isClosed = refused.every(({ reason }) => reason === 'closed');
+  const causes = prospects.flatMap((prospect) => {
+    const code = prospect.route.closed(now)?.by.code;
+    return code === undefined ? [] : [`${prospect.route.settings.provider} for ${code}`];
+  });
+  const away = [...new Set(causes)].join(', ');
   return isClosed
-    ? new SkeinError('PROVIDERS_UNAVAILABLE', `Every provider of ${model} is away.`, {
+    ? new SkeinError('PROVIDERS_UNAVAILABLE', `Every provider of ${model} is away: ${away}.`, {
         retryAfterMs: inMs,
       })
     : new SkeinError(

@@ -3,8 +3,8 @@
  * that doubles; a refused key opens it at once. Then one request is let through, and its success
  * closes it.
  *
- * A backend has a circuit for what every model there would meet, its connection and its key; a route
- * has one for the rest. Tenants share them as `shared-circuit.ts` says. Spent quotas are beside them,
+ * A backend has a circuit for what every model there would meet, such as its connection; a route has
+ * one for the rest, a refused key too: proxies refuse it for one model. Tenants share them as `shared-circuit.ts` says. Spent quotas are beside them,
  * in `quotas.ts`.
  */
 import type { ErrorCode, SkeinError } from '@skein/api/errors';

@@ -123,14 +123,17 @@ export function createRoute(
       const fault = faultOf(error);
       const quota = quotaOf(error, fault, settings.model, now);
       if (quota === undefined && isOfBackend(error)) {
-        const isOfKey = fault?.isOfBackend === true;
-        backend.circuit = afterFailureFor(backend.circuit, tenant, error, now, random, isOfKey);
+        const isForAll = fault?.isOfBackend === true;
+        backend.circuit = afterFailureFor(backend.circuit, tenant, error, now, random, isForAll);
         return;
       }
       // It answers, whatever it says of the model.
       if (fault?.status !== undefined) backend.circuit = ALL_CLOSED;
       if (quota !== undefined) backend.spend(quota, now);
-      else state.circuit = afterFailureFor(state.circuit, tenant, error, now, random, false);
+      else {
+        const isOfKey = fault?.isOfKey === true;
+        state.circuit = afterFailureFor(state.circuit, tenant, error, now, random, isOfKey);
+      }
     },
   };
 }

@@ -12,18 +12,22 @@ export class UpstreamFault extends Error {
   readonly quotaId: string | undefined;
   /** The field of the request that it refuses. */
   readonly param: string | undefined;
-  /** Whether every model at the upstream would meet it: its key is refused, a quota of the whole key is spent. */
+  /** Whether every model at the upstream would meet it, such as a quota of the whole key. */
   readonly isOfBackend: boolean;
+  /** Whether it refuses the key: each tenant of the route would meet it, but perhaps no other model. */
+  readonly isOfKey: boolean;
 
   constructor(details: {
     status?: number;
     quotaId?: string | undefined;
     param?: string | undefined;
     isOfBackend?: boolean | undefined;
+    isOfKey?: boolean | undefined;
   }) {
     super('the upstream failed');
     this.status = details.status;
     this.isOfBackend = details.isOfBackend === true;
+    this.isOfKey = details.isOfKey === true;
     this.quotaId = nameOf(details.quotaId);
     this.param = nameOf(details.param);
   }
@@ -42,6 +46,7 @@ interface Failure {
   readonly quotaId?: string | undefined;
   readonly param?: string | undefined;
   readonly isOfBackend?: boolean | undefined;
+  readonly isOfKey?: boolean | undefined;
 }
 
 /** No quota is reset later than in a month, whatever an upstream says: some send a point in time. */
@@ -54,6 +59,25 @@ export function upstreamError(code: ErrorCode, failure: Failure): SkeinError {
     ...(retryAfterMs === undefined
       ? {}
       : { retryAfterMs: Math.min(retryAfterMs, LONGEST_WAIT_MS) }),
+  });
+}
+
+/** What a provider was asked. */
+export interface Asked {
+  readonly provider: string;
+  /** Its name there. */
+  readonly model: string;
+}
+
+/** The upstream answers 404: it has no such model, or not this API at its address. */
+export function unknownModel(
+  { provider, model }: Asked,
+  { status, message }: Pick<Failure, 'status' | 'message'>,
+): SkeinError {
+  return upstreamError('UPSTREAM_MODEL_UNKNOWN', {
+    provider,
+    ...(status === undefined ? {} : { status }),
+    message: `it does not have the model "${model}": ${message}`,
   });
 }
 

@@ -36,7 +36,7 @@ const forms = new WeakMap<Page, Map<Encoding | undefined, Promise<Form>>>();
 export async function sendPage(exchange: NodeExchange, page: Page): Promise<void> {
   const { request, response, id } = exchange;
   const { 'accept-encoding': accepted = '', 'if-none-match': known } = request.headers;
-  const form = await formOf(page, encodingOf(String(accepted), page));
+  const form = await formOf(page, encodingOf(accepted, page));
   const headers = [...page.headers, ...form.headers];
   if (!isKnown(known, form.tag)) {
     sendText(exchange, 200, page.type, form.body, headers);

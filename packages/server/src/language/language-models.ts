@@ -8,7 +8,12 @@
  */
 import { resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { type GenerativeSettings, type LanguageView, SkeinError } from '@skein/api';
+import {
+  type GenerativeSettings,
+  type LanguageModelCheck,
+  type LanguageView,
+  SkeinError,
+} from '@skein/api';
 import { within } from '@skein/api/waits';
 import type {
   EmbedDeployed,
@@ -70,6 +75,8 @@ export interface LanguageModels {
   readonly declarations: Declarations;
   readonly rollouts: Pick<LanguageRollouts, 'start' | 'rollBack'>;
   view(): Promise<LanguageView>;
+  /** Asks the providers of a model whether they have it. @throws SkeinError MODEL_UNKNOWN. */
+  check(name: string): Promise<LanguageModelCheck>;
   /** Of the rollouts in progress, and of semantic caches. */
   expose(into: Exposition): void;
   /** Ends every request. */
@@ -371,6 +378,17 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
         const nothing = { models: [], budgets: [], rollouts: [] };
         return { settings, ...nothing, redactions, use: use.views(), problem };
       }
+    },
+    async check(name) {
+      const routes = await (await current()).untraced.check(name);
+      return {
+        routes: routes.map(({ problem, ...route }) => ({
+          ...route,
+          ...(problem && {
+            problem: { code: problem.code, message: problem.message, fix: problem.row.fix },
+          }),
+        })),
+      };
     },
     async close() {
       isClosed = true;

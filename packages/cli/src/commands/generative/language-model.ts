@@ -24,7 +24,7 @@ export const modelPut = nodeCommand({
   name: 'model put',
   summary: 'Declare a language model by its routes to providers, or replace it.',
   details:
-    'A route is PROVIDER=MODEL, then weight=, quality=, and prices in US dollars per million tokens: input=, output=, cached=, with commas between them. Routes are tried in their order until one has sent its first token; --policy changes the order.',
+    'The node asks each provider whether it has the model, and warns where it has not. A route is PROVIDER=MODEL, then weight=, quality=, and prices in US dollars per million tokens: input=, output=, cached=, with commas between them. Routes are tried in their order until one has sent its first token; --policy changes the order.',
   examples: {
     'skein model put assistant --route google=gemini-2.5-flash,input=0.3,output=2.5 --route local=tiny':
       'Gemini, and a local model while it is away',
@@ -70,10 +70,17 @@ export const modelPut = nodeCommand({
       maxOutputTokens: maxTokens,
       tenants: tenant.length === 0 ? undefined : [...tenant],
     });
-    return { name, routes };
+    const { routes: checked } = await client.checkLanguageModel({ name });
+    return { name, routes, problems: checked.flatMap(({ problem }) => problem ?? []) };
   },
-  render: ({ name, routes }, style) =>
-    `${style.green('✓')} ${style.bold(name)} is a model: ${routes.map(({ provider, model }) => `${model} at ${provider}`).join(', then ')}.`,
+  render: ({ name, routes, problems }, style) =>
+    [
+      `${style.green('✓')} ${style.bold(name)} is a model: ${routes.map(({ provider, model }) => `${model} at ${provider}`).join(', then ')}.`,
+      ...problems.map(
+        ({ code, message, fix }) =>
+          `${style.yellow('!')} ${code}: ${message} ${style.dim(style.commands(fix))}`,
+      ),
+    ].join('\n'),
 });
 
 const NUMBERS = ['weight', 'quality', 'input', 'output', 'cached'] as const;

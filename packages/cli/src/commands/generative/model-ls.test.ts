@@ -1,8 +1,8 @@
-/** The list of language models, of a view as a node sends it. */
+/** What the commands of language models print, from answers as a node sends them. */
 import { GenerativeSettings, type LanguageView } from '@skein/api';
 import { expect, it } from 'vitest';
 import { PLAIN } from '../../output/style.ts';
-import { modelLs } from './language-model.ts';
+import { modelLs, modelPut } from './language-model.ts';
 
 it('shows what a provider was used for once, however many routes lead to it', () => {
   const used = { failed: 1, cacheHits: 0, inputTokens: 30, outputTokens: 5, tokensPerSecond: 0 };
@@ -34,4 +34,14 @@ it('shows what a provider was used for once, however many routes lead to it', ()
     expect.stringMatching(/^m +own=large, own=small .* 7 +1 +30 +5 +\$0\.5000$/),
   ]);
   expect(lines.filter((line) => line.includes('other=x'))).toHaveLength(1);
+});
+
+it('warns of what a provider says of a model that was declared', () => {
+  const routes = [{ provider: 'up', model: 'big' }];
+  const problem = { code: 'UPSTREAM_DENIED', message: 'It refuses.', fix: 'Correct the secret.' };
+  const text = modelPut.render({ name: 'm', routes, problems: [problem] }, PLAIN);
+  expect(text.split('\n')).toEqual([
+    expect.stringMatching(/m is a model: big at up\.$/),
+    '! UPSTREAM_DENIED: It refuses. Correct the secret.',
+  ]);
 });

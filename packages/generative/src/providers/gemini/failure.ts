@@ -6,12 +6,12 @@
  */
 import type { SkeinError } from '@skein/api/errors';
 import { asCount, asObject, asObjects, asText, durationMs, type Json } from '../../wire/json.ts';
-import { quoted, upstreamError } from '../../wire/upstream-error.ts';
+import { type Asked, quoted, unknownModel, upstreamError } from '../../wire/upstream-error.ts';
 
 const DAY_MS = 86_400_000;
 
 export function failureOf(
-  provider: string,
+  { provider, model }: Asked,
   status: number,
   body: unknown,
   waitMs: number | undefined,
@@ -29,16 +29,17 @@ export function failureOf(
     return upstreamError('UPSTREAM_DENIED', {
       provider,
       status: code,
-      // 403 may be for one model, which the key may not use.
-      isOfBackend: code === 401 || (reason !== undefined && reason !== 'IAM_PERMISSION_DENIED'),
-      message: `${code}: it refuses the credentials of this node.`,
+      // 403 may be for what a request says.
+      isOfKey: code !== 403 || (reason !== undefined && reason !== 'IAM_PERMISSION_DENIED'),
+      message: `${code}: it refuses the credentials of this node for the model "${model}".`,
     });
   }
+  if (code === 404) return unknownModel({ provider, model }, base);
   if (code === 503) return upstreamError('UPSTREAM_BUSY', { ...base, retryAfterMs: waitMs });
   if (code === 400 && /token count.*exceeds/i.test(message)) {
     return upstreamError('CONTEXT_TOO_LONG', base);
   }
-  const isRejected = code >= 400 && code < 500 && ![404, 408, 409, 499].includes(code);
+  const isRejected = code >= 400 && code < 500 && ![408, 409, 499].includes(code);
   return upstreamError(isRejected ? 'UPSTREAM_REJECTED' : 'UPSTREAM_FAILED', base);
 }
 

@@ -3,7 +3,7 @@
  * credentials of the machine. Its streams are read as server-sent events; where a proxy drops
  * `alt=sse`, as the JSON array that Gemini sends without it.
  */
-import type { GenerateEvent, Provider, ProviderCall } from '../../contract.ts';
+import type { GenerateEvent, Provider } from '../../contract.ts';
 import { type Hide, hidingOf } from '../../wire/credentials.ts';
 import { eventsIn } from '../../wire/event-stream.ts';
 import { openUpstream, type UpstreamOptions } from '../../wire/http-client.ts';
@@ -42,37 +42,44 @@ export function geminiProvider(options: GeminiOptions): Provider {
   const { name, modelsPath, credentials, onVertex = false } = options;
   const upstream = openUpstream(options);
 
-  async function post(path: string, body: Json, { signal }: ProviderCall): Promise<Posted> {
+  async function send(
+    path: string,
+    model: string,
+    signal: AbortSignal,
+    body?: Json,
+  ): Promise<Posted> {
     const headers = { ...options.headers, ...(await credentials()) };
     const hide: Hide = (value) => hidingOf(headers)(value);
     const answer = await upstream.send({
-      path: modelsPath + path,
+      path: `${modelsPath}/${encodeURIComponent(model)}${path}`,
       headers,
-      body: JSON.stringify(body),
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       signal,
     });
     if (answer.status === 200) return { answer, hide };
     const text = await answer.text();
     const parsed = parsedOr(text, { error: { message: text } });
-    throw failureOf(name, answer.status, hide(parsed), waitOf(answer));
+    throw failureOf({ provider: name, model }, answer.status, hide(parsed), waitOf(answer));
   }
 
-  function decode(decoder: GeminiDecoder, chunk: Json, hide: Hide): GenerateEvent[] {
+  function decode(decoder: GeminiDecoder, chunk: Json, model: string, hide: Hide): GenerateEvent[] {
     if (chunk['error'] === undefined || chunk['error'] === null) return decoder.decode(chunk);
     const status = asCount(asObject(chunk['error'])?.['code']) ?? 500;
-    throw failureOf(name, status, hide(chunk), undefined);
+    throw failureOf({ provider: name, model }, status, hide(chunk), undefined);
   }
 
-  async function* events({ answer, hide }: Posted): AsyncGenerator<GenerateEvent> {
+  async function* events({ answer, hide }: Posted, model: string): AsyncGenerator<GenerateEvent> {
     const decoder = createDecoder(name);
     if (answer.contentType === 'application/json') {
       const body = parseJson(name, await answer.text());
       const chunks = Array.isArray(body) ? asObjects(body) : [asObject(body) ?? {}];
-      for (const chunk of chunks) yield* decode(decoder, chunk, hide);
+      for (const chunk of chunks) yield* decode(decoder, chunk, model, hide);
       return decoder.end();
     }
     for await (const batch of eventsIn(name, answer)) {
-      for (const data of batch) yield* decode(decoder, asObject(parseJson(name, data)) ?? {}, hide);
+      for (const data of batch) {
+        yield* decode(decoder, asObject(parseJson(name, data)) ?? {}, model, hide);
+      }
     }
     decoder.end();
   }
@@ -82,13 +89,14 @@ export function geminiProvider(options: GeminiOptions): Provider {
     continues: options.continues,
     async *generate(request, call) {
       refuseUnkept(name, request, SUPPORT);
-      const path = `/${encodeURIComponent(request.model)}:streamGenerateContent?alt=sse`;
-      yield* callsOf(events(await post(path, encodeRequest(request), call)), request);
+      const { model } = request;
+      const body = encodeRequest(request);
+      const posted = await send(':streamGenerateContent?alt=sse', model, call.signal, body);
+      yield* callsOf(events(posted, model), request);
     },
     embed: (request, call) =>
       embed(name, request, onVertex, async (method, body) => {
-        const path = `/${encodeURIComponent(request.model)}:${method}`;
-        const { answer } = await post(path, body, call);
+        const { answer } = await send(`:${method}`, request.model, call.signal, body);
         return asObject(parseJson(name, await answer.text())) ?? {};
       }),
     async countTokens(request, call) {
@@ -98,13 +106,17 @@ export function geminiProvider(options: GeminiOptions): Provider {
       const body = onVertex
         ? asked
         : { generateContentRequest: { ...asked, model: `models/${model}` } };
-      const { answer } = await post(`/${encodeURIComponent(model)}:countTokens`, body, call);
+      const { answer } = await send(':countTokens', model, call.signal, body);
       const tokens = asCount(asObject(parseJson(name, await answer.text()))?.['totalTokens']);
       if (tokens !== undefined) return tokens;
       throw upstreamError('UPSTREAM_FAILED', {
         provider: name,
         message: 'it answered without a count of tokens.',
       });
+    },
+    async check(model, signal) {
+      // Vertex AI shows its models at another path.
+      if (!onVertex) await (await send('', model, signal)).answer.text();
     },
     close: async () => upstream.close(),
   };

@@ -2,7 +2,7 @@
 import type { SkeinError } from '@skein/api/errors';
 import type { UpstreamAnswer } from '../../wire/incoming.ts';
 import { asObject, asObjects, asText, durationMs, type Json } from '../../wire/json.ts';
-import { quoted, upstreamError } from '../../wire/upstream-error.ts';
+import { type Asked, quoted, unknownModel, upstreamError } from '../../wire/upstream-error.ts';
 
 /** A wait that is longer is for a quota of a day, not for a rate. */
 const LONGEST_RATE_MS = 10 * 60_000;
@@ -13,7 +13,7 @@ const OF_ACCOUNT = /insufficient_quota|billing/;
 
 /** @param waitMs what the headers of the answer ask for. */
 export function failureOf(
-  provider: string,
+  { provider, model }: Asked,
   status: number,
   body: unknown,
   waitMs: number | undefined,
@@ -40,15 +40,18 @@ export function failureOf(
     return upstreamError('UPSTREAM_DENIED', {
       provider,
       status,
-      // 403 may be for one model, which the key may not use.
-      isOfBackend: status !== 403 || code === 'invalid_api_key',
-      message: `${status}: it refuses the key of this node.`,
+      // A proxy refuses the key that it has itself for one model.
+      isOfBackend: status === 402,
+      // 403 may be for what a request says.
+      isOfKey: status !== 403 || code === 'invalid_api_key',
+      message: `${status}: it refuses the key of this node for the model "${model}".`,
     });
   }
+  if (status === 404 || status === 405) return unknownModel({ provider, model }, base);
   if (status === 503 || status === 529) {
     return upstreamError('UPSTREAM_BUSY', { ...base, retryAfterMs: waitMs });
   }
-  const isRejected = status >= 400 && status < 500 && ![404, 405, 408, 409].includes(status);
+  const isRejected = status >= 400 && status < 500 && ![408, 409].includes(status);
   return upstreamError(isRejected ? 'UPSTREAM_REJECTED' : 'UPSTREAM_FAILED', {
     ...base,
     retryAfterMs: isRejected ? undefined : waitMs,

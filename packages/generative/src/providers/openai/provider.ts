@@ -24,12 +24,13 @@ import {
   asTokens,
   asObject,
   asObjects,
+  asText,
   compact,
   parsedOr,
   parseJson,
   type Json,
 } from '../../wire/json.ts';
-import { faultOf, upstreamError } from '../../wire/upstream-error.ts';
+import { faultOf, quoted, unknownModel, upstreamError } from '../../wire/upstream-error.ts';
 import { createDecoder } from './decode.ts';
 import {
   type ContinuationForm,
@@ -47,6 +48,9 @@ export interface OpenAiOptions extends UpstreamOptions {
   /** Headers of one call, such as its deadline. */
   readonly headersOf?: ((call: ProviderCall) => Readonly<Record<string, string>>) | undefined;
 }
+
+/** Models of an upstream that a message names. */
+const MAX_SHOWN = 8;
 
 /** The name of the limit of tokens that an upstream asks for in the place of the one it got. */
 function otherLimit(error: unknown, body: Json): TokenLimit | undefined {
@@ -110,7 +114,8 @@ export function openAiProvider(options: OpenAiOptions): Provider {
     const text = await answer.text();
     // A proxy before the upstream answers in HTML.
     const parsed = parsedOr(text, text);
-    throw failureOf(name, answer.status, hide(parsed), waitOf(answer));
+    const asked = { provider: name, model: String(body['model']) };
+    throw failureOf(asked, answer.status, hide(parsed), waitOf(answer));
   }
 
   async function open(request: GenerateRequest, call: ProviderCall): Promise<UpstreamAnswer> {
@@ -142,10 +147,10 @@ export function openAiProvider(options: OpenAiOptions): Provider {
     }
   }
 
-  function chunkOf(data: string): Json {
+  function chunkOf(data: string, model: string): Json {
     const chunk = asObject(parseJson(name, data)) ?? {};
     if (chunk['error'] === undefined || chunk['error'] === null) return chunk;
-    throw failureOf(name, statusInside(chunk), hide(chunk), undefined);
+    throw failureOf({ provider: name, model }, statusInside(chunk), hide(chunk), undefined);
   }
 
   async function* generate(
@@ -155,7 +160,7 @@ export function openAiProvider(options: OpenAiOptions): Provider {
     const answer = await open(request, call);
     const decoder = createDecoder(name);
     if (answer.contentType === 'application/json') {
-      for (const event of decoder.decode(chunkOf(await answer.text()))) yield event;
+      for (const event of decoder.decode(chunkOf(await answer.text(), request.model))) yield event;
       return decoder.end();
     }
     for await (const batch of eventsIn(name, answer)) {
@@ -164,7 +169,7 @@ export function openAiProvider(options: OpenAiOptions): Provider {
           answer.finish();
           return decoder.end();
         }
-        for (const event of decoder.decode(chunkOf(data))) yield event;
+        for (const event of decoder.decode(chunkOf(data, request.model))) yield event;
       }
     }
     decoder.end();
@@ -177,6 +182,20 @@ export function openAiProvider(options: OpenAiOptions): Provider {
     async embed(request, call) {
       const answer = await post('/embeddings', encodeEmbedRequest(request), call);
       return embeddingsOf(name, parseJson(name, await answer.text()), request.inputs.length);
+    },
+    async check(model, signal) {
+      const answer = await upstream.send({ path: '/models', headers, signal });
+      const body = parsedOr(await answer.text(), undefined);
+      const asked = { provider: name, model };
+      const { status } = answer;
+      if (status === 401 || status === 403) throw failureOf(asked, status, hide(body), undefined);
+      const listed = status === 200 ? asObjects(asObject(body)?.['data']) : [];
+      const ids = listed.flatMap(({ id }) => asText(id) ?? []);
+      // One without a list may have the model all the same.
+      if (ids.length === 0 || ids.includes(model)) return;
+      const shown = ids.slice(0, MAX_SHOWN).map(quoted).join(', ');
+      const more = ids.length > MAX_SHOWN ? ` and ${ids.length - MAX_SHOWN} more` : '';
+      throw unknownModel(asked, { message: `it lists ${shown}${more}.` });
     },
     close: async () => upstream.close(),
   };

@@ -50,7 +50,7 @@ export interface ManagementOptions extends Pick<
   readonly fleet: FleetControl;
   readonly federations: FederationRoom;
   readonly registry: Registry;
-  readonly languageModels: Pick<LanguageModels, 'declarations' | 'rollouts' | 'view'>;
+  readonly languageModels: Pick<LanguageModels, 'check' | 'declarations' | 'rollouts' | 'view'>;
   readonly runs: Runs;
   readonly state: Pick<State, 'history' | 'historyAfter' | 'audit' | 'addAudit'>;
   /** Takes the records of callers below `admin`, which must not push out others. */

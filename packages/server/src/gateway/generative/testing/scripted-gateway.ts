@@ -77,6 +77,7 @@ export function scriptedGateway(): ScriptedGateway {
     models: () => models,
     requireModel: known,
     standing: () => [],
+    check: async () => [],
     async generate(request, caller) {
       gateway.requests.push(request);
       gateway.callers.push(caller);

@@ -2,7 +2,7 @@ import type { LanguageView } from '@skein/api';
 import type { ManagementOptions, NodeHandlers } from '../management.ts';
 
 export function languageHandlers({
-  languageModels: { declarations, rollouts, view },
+  languageModels: { declarations, rollouts, view, check },
 }: Pick<ManagementOptions, 'languageModels'>) {
   const nothing = async (done: Promise<void>): Promise<undefined> => {
     await done;
@@ -19,6 +19,7 @@ export function languageHandlers({
     putLanguageModel: ({ params: { name }, body }) =>
       nothing(declarations.putModel({ ...body, name })),
     removeLanguageModel: ({ params: { name } }) => nothing(declarations.removeModel(name)),
+    checkLanguageModel: ({ params: { name } }) => check(name),
     rollOutLanguageModel: ({ params: { name }, body, caller }) =>
       rollouts.start(name, body, caller.actor),
     rollBackLanguageModel: ({ params: { name }, body, caller }) =>

@@ -1,0 +1,37 @@
+/** Asks the provider of each route of a model whether it has the model, for nothing, before a request does. */
+import { SkeinError } from '@skein/api/errors';
+import type { Route } from './routing/route.ts';
+import { upstreamError } from './wire/upstream-error.ts';
+
+/** What the provider of a route says of its model. */
+export interface RouteCheck {
+  readonly provider: string;
+  /** Its name at the provider. */
+  readonly model: string;
+  /** What a request would meet; absent: nothing, as far as the provider says. */
+  readonly problem?: SkeinError;
+}
+
+/** The longest wait for a provider, in milliseconds: the operator waits at a terminal. */
+const CHECK_MS = 5000;
+
+export function checkRoutes(routes: readonly Route[]): Promise<RouteCheck[]> {
+  return Promise.all(
+    routes.map(async ({ provider, settings: { model } }) => {
+      const signal = AbortSignal.timeout(CHECK_MS);
+      try {
+        await provider.check?.(model, signal);
+        return { provider: provider.name, model };
+      } catch (error) {
+        return { provider: provider.name, model, problem: problemOf(provider.name, error, signal) };
+      }
+    }),
+  );
+}
+
+function problemOf(provider: string, error: unknown, signal: AbortSignal): SkeinError {
+  if (error instanceof SkeinError) return error;
+  return signal.aborted
+    ? upstreamError('UPSTREAM_TIMEOUT', { provider, message: `no answer in ${CHECK_MS} ms.` })
+    : upstreamError('UPSTREAM_FAILED', { provider, message: 'it failed.' });
+}
