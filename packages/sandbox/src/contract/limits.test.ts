@@ -18,7 +18,8 @@ forEachDriver((here) => {
     test('of wall time, which sleeping uses and cpu time does not bound', async () => {
       const asleep = await sh('sleep 60', { limits: { wallMs: 400 } });
       expect(asleep.endedBy).toBe('wall-limit');
-      expect(asleep.usage.wallMs).toBeGreaterThanOrEqual(400);
+      // A timer may be early by a millisecond.
+      expect(asleep.usage.wallMs).toBeGreaterThan(398);
       expect(asleep.usage.cpuMs).toBeLessThan(200);
     });
 

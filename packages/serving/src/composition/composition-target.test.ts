@@ -79,7 +79,8 @@ describe('a composition', () => {
     const answer = await target.submit(request('remaining', [0]));
     const [remaining] = numbers(answer.outputs);
     expect(remaining).toBeGreaterThan(5_000);
-    expect(remaining).toBeLessThanOrEqual(10_000);
+    // The clocks of two threads agree to a quarter of a microsecond.
+    expect(remaining).toBeLessThan(10_000 + 1e-3);
   });
 
   it('moves the tensors of a call, and copies the inputs of the request', async () => {
