@@ -3,7 +3,8 @@
  * with secure aggregation and differential privacy, on a node of their own. Then it checks the
  * ledger, and shows that an edited one is refused.
  *
- * Without `--data` the hospitals are generated. `--rounds N` and `--epsilon E` change the plan.
+ * Without `--data` the hospitals are generated. `--rounds N` and `--epsilon E` change the plan, and
+ * `--port N` is where the node listens, for its console: without it, any free port.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -24,8 +25,13 @@ const { values: options } = parseArgs({
     data: { type: 'string' },
     rounds: { type: 'string', default: '30' },
     epsilon: { type: 'string', default: '1' },
+    port: { type: 'string', default: '0' },
   },
 });
+const port = Number(options.port);
+if (!Number.isInteger(port) || port < 0 || port > 65_535) {
+  throw new Error(`--port: "${options.port}" is not a port, a whole number from 0 to 65535.`);
+}
 const DELTA = 1e-3;
 const POLL_MS = 100;
 const MODEL = 'heart';
@@ -37,6 +43,7 @@ const folder = await mkdtemp(join(tmpdir(), 'skein-federate-'));
 const sites: ChildProcess[] = [];
 const node = await startNode({
   dataFolder: join(folder, 'node'),
+  port,
   queues: [],
   log: 'json',
   logLevel: 'error',
@@ -50,6 +57,7 @@ try {
 }
 
 async function demonstrate(client: Client): Promise<void> {
+  say(`A node on ${node.url}, while this runs.`);
   const rows = hospitals.reduce((sum, { train }) => sum + train.length, 0);
   say(
     `Four hospitals with ${rows} rows to train on${options.data === undefined ? ', generated' : ''}:`,
