@@ -1,9 +1,12 @@
 /** The frame of every view: the header with the state of the node, and the open view. */
+import { safeLine } from '@skein/api/safe-text';
 import {
   Confirmation,
   cores as coresOf,
   currentRoute,
   duration,
+  Heading,
+  linkTo,
   useFresh,
   useStore,
   type Route,
@@ -32,31 +35,64 @@ export interface ViewProps {
   readonly focus: boolean;
 }
 
+type Page = ComponentType<ViewProps>;
+
 interface View {
   readonly title: string;
-  readonly of: (route: Route) => ComponentType<ViewProps>;
+  /** Absent: the address names no page. */
+  readonly of: (parts: readonly string[]) => Page | undefined;
 }
 
+/** One page for each number of parts of the address. */
+const pages =
+  (...all: readonly Page[]): View['of'] =>
+  ({ length }) =>
+    all[length];
+
 const VIEWS: Readonly<Record<string, View>> = {
-  '': { title: 'Serving', of: () => Serving },
-  try: { title: 'Playground', of: () => Playground },
-  language: { title: 'Language models', of: () => Language },
-  jobs: { title: 'Jobs', of: ({ parts }) => (parts.length === 0 ? Jobs : Job) },
-  queues: { title: 'Queues', of: () => Queues },
-  fleet: { title: 'Fleet', of: () => Fleet },
+  '': { title: 'Serving', of: pages(Serving) },
+  try: { title: 'Playground', of: pages(Playground, Playground) },
+  language: { title: 'Language models', of: pages(Language) },
+  jobs: { title: 'Jobs', of: pages(Jobs, Job) },
+  queues: { title: 'Queues', of: pages(Queues) },
+  fleet: { title: 'Fleet', of: pages(Fleet) },
   federations: {
     title: 'Federations',
-    of: ({ parts }) => [Federations, Federation, Ledger][Math.min(parts.length, 2)] ?? Federations,
+    of: (parts) =>
+      parts[1] === 'ledger' || parts.length < 2
+        ? pages(Federations, Federation, Ledger)(parts)
+        : undefined,
   },
-  runs: {
-    title: 'Runs',
-    of: ({ parts }) => [Runs, Run, Comparison][Math.min(parts.length, 2)] ?? Runs,
-  },
+  runs: { title: 'Runs', of: pages(Runs, Run, Comparison) },
 };
+
+function viewOf(name: string): View | undefined {
+  return Object.hasOwn(VIEWS, name) ? VIEWS[name] : undefined;
+}
 
 /** Whether the view shows what the stream of events has said, and loads nothing itself. */
 export function isFromEvents({ name }: Route): boolean {
-  return name === 'try' || name === '' || !Object.hasOwn(VIEWS, name);
+  return name === 'try' || name === '';
+}
+
+/** For an address that an older page, or a person, has made up. */
+function NoPage({ focus }: ViewProps) {
+  return (
+    <section>
+      <div class="head">
+        <Heading focus={focus}>No such page</Heading>
+      </div>
+      <div class="panel empty">
+        <p>
+          {'The console has no page at '}
+          <code>{safeLine(location.hash)}</code>
+          {'. The views are in the header; '}
+          <a href={linkTo('')}>Serving</a>
+          {' is the first.'}
+        </p>
+      </div>
+    </section>
+  );
 }
 
 const STATES = {
@@ -70,26 +106,27 @@ const STATES = {
 export function App() {
   const route = useStore(currentRoute());
   const key = useStore(session.key);
-  const name = Object.hasOwn(VIEWS, route.name) ? route.name : '';
-  const view = VIEWS[name]!;
-  const address = JSON.stringify([name, route.parts]);
+  const { name, parts } = route;
+  const view = viewOf(name);
+  const Shown = view?.of(parts) ?? NoPage;
+  const title = Shown === NoPage ? 'No such page' : view?.title;
+  const address = JSON.stringify([name, parts]);
   const first = useRef(address);
   const moved = first.current !== address;
   useEffect(() => {
-    document.title = name === '' ? 'Skein' : `${view.title} – Skein`;
+    document.title = Shown === Serving ? 'Skein' : `${title} – Skein`;
     if (moved) scrollTo(0, 0);
     first.current = '';
   }, [address]);
-  const Shown = view.of(route);
   const refused = useStore(refusal);
   const isRefused = refused !== undefined && isFromEvents(route);
   // Without a key nothing is known: a view would say that nothing is deployed.
   const isUnknown = useStore(deployments).size === 0 && isRefused;
   return (
     <>
-      <Header view={name} />
+      <Header view={Shown === NoPage ? undefined : name} />
       <main>
-        <div class="view" id={name === '' ? 'serving' : 'other'}>
+        <div class="view" id={Shown === Serving ? 'serving' : 'other'}>
           {isRefused ? <Refusal error={refused} /> : null}
           {isUnknown ? null : <Shown key={`${address} ${key ?? ''}`} route={route} focus={moved} />}
         </div>
@@ -100,7 +137,7 @@ export function App() {
   );
 }
 
-function Header({ view }: { readonly view: string }) {
+function Header({ view }: { readonly view: string | undefined }) {
   const state = useStore(connection);
   return (
     <header>

@@ -56,8 +56,9 @@ function Ask({ question }: { readonly question: Question }) {
             <input ref={field} type="password" autoComplete="off" spellcheck={false} required />
           </label>
           <p class="muted">
-            One with the scope <code>read</code> shows this page. It is kept in this tab only. Make
-            one with <code>skein keys create</code>.
+            One with the scope <code>read</code> shows this page, and with <code>jobs</code> its
+            jobs. It is kept in this tab only. Make one with{' '}
+            <code>npx skein keys create --scope read,jobs</code>.
           </p>
           <button type="submit">Open</button>
         </form>

@@ -57,7 +57,7 @@ test('an upstream that lists other models, or refuses the key, with what to mend
     code: 'UPSTREAM_MODEL_UNKNOWN',
     message: 'Provider up: it does not have the model "big": it lists small, tiny.',
   });
-  const many = await start('openai', { '/models': list(...'abcdefghij') });
+  const many = await start('openai', { '/models': list(...'a b c d e f g h i j'.split(' ')) });
   expect((await many.check())?.message).toMatch(/it lists a, b, c, d, e, f, g, h and 2 more\.$/);
   const refused = await start('openai', { '/models': [401, { error: {} }] });
   expect(await refused.check()).toMatchObject({

@@ -254,10 +254,7 @@ export interface Provider {
   embed?(request: EmbedRequest, call: ProviderCall): Promise<Embeddings>;
   /** The tokens of a request's prompt, without an answer. */
   countTokens?(request: GenerateRequest, call: ProviderCall): Promise<number>;
-  /**
-   * Asks whether it has a model, for nothing. One that cannot say resolves too.
-   * @throws SkeinError as a request to the model would.
-   */
+  /** Whether it has a model; one that cannot say resolves too. @throws SkeinError as a request would. */
   check?(model: string, signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }

@@ -42,7 +42,7 @@ export function Ledger({ route: { parts }, focus }: ViewProps) {
       <p class="muted">
         Each entry holds the hash of the one before it and is signed by the coordinator; sites sign
         entries too. The file can be checked without this node:{' '}
-        <code>{`skein ledger verify ${file}`}</code>
+        <code>{`npx skein ledger verify ${file}`}</code>
       </p>
       {value === undefined ? null : <Entries of={value.ledger.entries} />}
     </section>

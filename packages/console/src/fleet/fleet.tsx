@@ -22,7 +22,7 @@ import { node } from '../node.ts';
 import { Rollouts } from './rollouts.tsx';
 import './fleet.css';
 
-const JOIN = 'skein up --redis redis://10.0.0.5 --blobs s3://team/skein?region=eu-central-1';
+const JOIN = 'npx skein up --redis redis://10.0.0.5 --blobs s3://team/skein?region=eu-central-1';
 
 export function Fleet({ focus }: ViewProps) {
   const { value, error } = useFresh({ everyMs: 1000 }, async (signal) => {
@@ -198,7 +198,7 @@ function Placements({ of, fleet }: Of<readonly PlacementView[]> & { readonly fle
     <section>
       <h2>Placement</h2>
       {of.length === 0 ? (
-        <Empty command="skein deploy model.onnx --name risk">No member holds a version.</Empty>
+        <Empty command="npx skein deploy model.onnx --name risk">No member holds a version.</Empty>
       ) : (
         <Table titles={['Model', 'Version', 'Held by', 'Why']}>
           <tbody>

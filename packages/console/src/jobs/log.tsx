@@ -59,7 +59,7 @@ export function Log({
     <div>
       <small class="log-note">
         {leftOut > 0
-          ? `The first ${bytes(leftOut)} are left out; skein jobs logs ${id} prints them.`
+          ? `The first ${bytes(leftOut)} are left out; npx skein jobs logs ${id} prints them.`
           : done && text === ''
             ? 'It printed nothing.'
             : ''}

@@ -53,7 +53,7 @@ export function Playground({ route, focus }: ViewProps) {
         )}
       </div>
       {view === undefined ? (
-        <Empty command="skein deploy model.onnx --name risk">
+        <Empty command="npx skein deploy model.onnx --name risk">
           {wanted === undefined ? 'Nothing is deployed yet.' : `Nothing is deployed as ${wanted}.`}
         </Empty>
       ) : !hasSignature(view) ? (
@@ -189,7 +189,11 @@ function Input({
       {typed.fill === 'file' ? (
         <label>
           {`File for ${spec.name}`}
-          <input type="file" onChange={({ currentTarget }) => choose(currentTarget.files?.[0])} />
+          <input
+            type="file"
+            required
+            onChange={({ currentTarget }) => choose(currentTarget.files?.[0])}
+          />
         </label>
       ) : null}
       {typed.fill === 'values' ? (

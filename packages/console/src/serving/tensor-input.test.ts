@@ -32,6 +32,16 @@ it('begins with sizes of 1 for free dimensions, and with zeros for large inputs'
   });
 });
 
+it('begins with a file for a text by the name of one', () => {
+  const filled = (name: string, type: string, shape: Spec['shape']) =>
+    initialInput({ name, type, shape }).fill;
+  expect(filled('image', 'string', [1])).toBe('file');
+  expect(filled('audio_bytes', 'string', ['batch'])).toBe('file');
+  expect(filled('image', 'string', [2])).toBe('values');
+  expect(filled('image', 'float32', [1])).toBe('values');
+  expect(filled('question', 'string', [1])).toBe('values');
+});
+
 it('makes tensors of every type that a page can send', () => {
   const typed = (type: string, values: string) =>
     tensorOf(spec(type, [2]), { shape: '2', fill: 'values', values }).data;

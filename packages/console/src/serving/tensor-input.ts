@@ -49,6 +49,8 @@ const MOST_ELEMENTS = 2 ** 24;
 /** Characters of one argument of a command: Linux takes 128 KiB. */
 const MOST_ARGUMENT = 100_000;
 
+const NAMES_OF_FILES = /image|picture|photo|audio|sound|recording|video|file|document|pdf/i;
+
 /** Element types that the playground can send. */
 export function canSend({ type }: Spec): boolean {
   return ELEMENT_TYPES.some((known) => known === type);
@@ -56,16 +58,17 @@ export function canSend({ type }: Spec): boolean {
 
 /**
  * The initial state of an input: free sizes are 1, and zeros when there are too many elements to
- * type.
+ * type. A text by the name of a picture or a recording is an encoded file.
  */
-export function initialInput({ type, shape }: Spec): TypedInput {
+export function initialInput({ name, type, shape }: Spec): TypedInput {
   const sizes = shape.map((size) => (typeof size === 'number' ? size : 1));
   const count = sizes.reduce((product, size) => product * size, 1);
   const zero = type === 'string' ? 'text' : type === 'bool' ? false : 0;
   const isTyped = count <= TYPED_ELEMENTS;
+  const isFile = type === 'string' && count === 1 && NAMES_OF_FILES.test(name);
   return {
     shape: sizes.join(', '),
-    fill: isTyped || type === 'string' ? 'values' : 'zeros',
+    fill: isFile ? 'file' : isTyped || type === 'string' ? 'values' : 'zeros',
     values: isTyped ? JSON.stringify(Array.from({ length: count }, () => zero)) : '[]',
   };
 }

@@ -8,12 +8,7 @@
  */
 import { resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import {
-  type GenerativeSettings,
-  type LanguageModelCheck,
-  type LanguageView,
-  SkeinError,
-} from '@skein/api';
+import { type GenerativeSettings, type LanguageView, SkeinError } from '@skein/api';
 import { within } from '@skein/api/waits';
 import type {
   EmbedDeployed,
@@ -76,7 +71,7 @@ export interface LanguageModels {
   readonly rollouts: Pick<LanguageRollouts, 'start' | 'rollBack'>;
   view(): Promise<LanguageView>;
   /** Asks the providers of a model whether they have it. @throws SkeinError MODEL_UNKNOWN. */
-  check(name: string): Promise<LanguageModelCheck>;
+  check(name: string): ReturnType<Gateway['check']>;
   /** Of the rollouts in progress, and of semantic caches. */
   expose(into: Exposition): void;
   /** Ends every request. */
@@ -379,17 +374,7 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
         return { settings, ...nothing, redactions, use: use.views(), problem };
       }
     },
-    async check(name) {
-      const routes = await (await current()).untraced.check(name);
-      return {
-        routes: routes.map(({ problem, ...route }) => ({
-          ...route,
-          ...(problem && {
-            problem: { code: problem.code, message: problem.message, fix: problem.row.fix },
-          }),
-        })),
-      };
-    },
+    check: async (name) => (await current()).untraced.check(name),
     async close() {
       isClosed = true;
       await rollouts.close();

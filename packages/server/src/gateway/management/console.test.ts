@@ -258,6 +258,38 @@ describe.skipIf(browserAvailable.skip)('the console', { timeout: 60_000 }, () =>
     await expectUnharmed('Runs – Skein');
   });
 
+  it('shows that an address has no page, and no other view in its place', async () => {
+    for (const hash of ['#/nonsense', '#/queues/more', '#/jobs/a/b', '#/federations/a/rounds']) {
+      await open(hash);
+      await page.getByRole('heading', { name: 'No such page' }).waitFor();
+      await page.getByText(hash, { exact: true }).waitFor();
+      expect(await page.locator('[aria-current="page"]').count()).toBe(0);
+      expect(await page.title()).toBe('No such page – Skein');
+    }
+    await page.locator('main').getByRole('link', { name: 'Serving' }).click();
+    await page.getByRole('heading', { name: 'Deployments' }).waitFor();
+    await expectUnharmed('Skein');
+  });
+
+  it('names a command whose key it takes', async () => {
+    const locked = await startManagement({ access: 'keys' });
+    try {
+      await page.goto(`${locked.url}/#/jobs`);
+      const command = await page.getByRole('dialog').locator('p code').last().textContent();
+      const [, given = ''] = /^npx skein keys create --scope ([\w,]+)$/.exec(command ?? '') ?? [];
+      const scopes = given.split(',') as 'read'[];
+      const { secret } = await locked.keys.create({ label: 'l', tenant: 'a', scopes });
+      await page.getByLabel('API key').fill(secret);
+      await page.getByRole('button', { name: 'Open' }).click();
+      await page.getByText('There are no jobs yet.').waitFor();
+      await page.getByText('Live', { exact: true }).waitFor();
+      // In a clone, and where the package is installed.
+      expect(await page.locator('.empty code').textContent()).toBe('npx skein run -- echo hello');
+    } finally {
+      await locked.close();
+    }
+  });
+
   it('shows a key with the scope `jobs` the jobs of its tenant, and names what it may not see', async () => {
     const locked = await startManagement({ access: 'keys' });
     try {
@@ -383,7 +415,7 @@ describe.skipIf(browserAvailable.skip)('the console', { timeout: 60_000 }, () =>
     const client = createClient({ url: node.url });
     const { version } = await client.importModel({ name: 'risk', content: onnxFile(1) });
     await client.deploy({ name: 'risk', version });
-    await open('#/serving');
+    await open('#/');
     await page.getByRole('button', { name: 'risk' }).click();
     const charts = (range: string) =>
       page.getByRole('img', { name: new RegExp(`over the last ${range}$`) });

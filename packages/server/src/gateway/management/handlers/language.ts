@@ -19,7 +19,14 @@ export function languageHandlers({
     putLanguageModel: ({ params: { name }, body }) =>
       nothing(declarations.putModel({ ...body, name })),
     removeLanguageModel: ({ params: { name } }) => nothing(declarations.removeModel(name)),
-    checkLanguageModel: ({ params: { name } }) => check(name),
+    async checkLanguageModel({ params: { name } }) {
+      const routes = (await check(name)).map(({ problem, ...route }) => {
+        if (problem === undefined) return route;
+        const { code, message, row } = problem;
+        return { ...route, problem: { code, message, fix: row.fix } };
+      });
+      return { routes };
+    },
     rollOutLanguageModel: ({ params: { name }, body, caller }) =>
       rollouts.start(name, body, caller.actor),
     rollBackLanguageModel: ({ params: { name }, body, caller }) =>
