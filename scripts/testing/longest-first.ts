@@ -26,6 +26,7 @@ export const LONG_TESTS: readonly string[] = [
   'packages/server/src/faults/fleet/wake.test.ts',
   'packages/server/src/faults/fleet/rounds.test.ts',
   'packages/jobs/src/faults/kill-9.test.ts',
+  'docs/newcomer.test.ts',
 ];
 
 export class LongestFirst extends BaseSequencer {

@@ -22,6 +22,7 @@ export const SLOW_TESTS: readonly string[] = [
   'deploy/container/container.test.ts',
   'deploy/helm/**',
   'deploy/try-fleet/podman.test.ts',
+  'docs/newcomer.test.ts',
   'docs/readme.test.ts',
   'examples/char-transformer/scenes.test.ts',
   'examples/fashion-mnist/fashion.test.ts',
