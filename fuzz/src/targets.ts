@@ -25,6 +25,8 @@ export const TARGETS = {
   archives: async () => (await import('./targets/archives.ts')).openArchives(),
   'problem-yaml': async () => (await import('./targets/archives.ts')).openProblemMetadata(),
   'problem-folder': async () => (await import('./targets/problem-folders.ts')).openProblemFolders(),
+  'problem-statement': async () =>
+    (await import('./targets/problem-folders.ts')).openProblemStatements(),
   'problem-zip': async () => (await import('./targets/archives.ts')).openZippedProblems(),
   management: async () => (await import('./targets/bodies.ts')).openManagementBodies(),
   'run-record': async () => (await import('./targets/bodies.ts')).openRunRecords(),

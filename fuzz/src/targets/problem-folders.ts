@@ -13,6 +13,9 @@ import {
   type PackageFiles,
 } from '../../../apps/judge/src/package/archive/package-folder.ts';
 import type { Problem } from '../../../apps/judge/src/package/problem.ts';
+import { showMarkdown } from '../../../apps/judge/src/statement/render-statement.ts';
+import { COUNTDOWN, DOUBLE } from '../../../apps/judge/src/testing/domjudge-packages.ts';
+import { bytesInput } from '../engine/bytes.ts';
 import { jsonInput } from '../engine/json.ts';
 import type { Target } from '../engine/target.ts';
 import { CURRENT, isProblemError, LEGACY } from './archives.ts';
@@ -40,6 +43,10 @@ export function openProblemFolders(): Target {
       '{{n}}',
       '\u0000',
       '*'.repeat(40),
+      'timelimit="1\n',
+      "name = 'a",
+      'special_compare=x\n',
+      '? '.repeat(32),
     ]),
     refuses: isProblemError,
     async run(input) {
@@ -60,6 +67,24 @@ export function openProblemFolders(): Target {
   };
 }
 
+/** The Markdown of a statement, which a judge renders when it starts. */
+export function openProblemStatements(): Target {
+  const seeds = [
+    '# A\n\n$a_1 + \\frac{b}{c}$ and [^1]\n\n[^1]: note\n\n| a | b |\n| - | - |\n| 1 | 2 |\n',
+    '![x](x.png) {{n}} <b> `c` **d** $$\\sum_{i=1}^n i$$\n\n{{nextsample}}\n',
+  ];
+  const words = ['{', '\\left(', '\\begin{matrix}', '![', '^[a', '[^1]', '$', '> ', '{{n}}'];
+  const dictionary = words.flatMap((word) => [word, word.repeat(64), word.repeat(2048)]);
+  const constants = new Map([['n', '{{n}}'.repeat(20)]]);
+  return {
+    seeds: seeds.map((text) => Buffer.from(text)),
+    structure: bytesInput(dictionary),
+    refuses: isProblemError,
+    run: (input) =>
+      void showMarkdown('problem.md', Buffer.from(input).toString(), constants, () => '/x'),
+  };
+}
+
 function packages(): readonly object[] {
   const shared = {
     'data/sample/1.in': '1\n',
@@ -70,6 +95,8 @@ function packages(): readonly object[] {
     'submissions/accepted/echo.py': 'print(input())\n',
   };
   return [
+    COUNTDOWN,
+    DOUBLE,
     {
       'problem.yaml': CURRENT.replace(', interactive', ''),
       'statement/problem.en.md': 'Echo.\n',

@@ -71,6 +71,12 @@ it.each<[string, string, ProgramFile[], string | undefined]>([
     ],
     'solve.ts',
   ],
+  [
+    'index, where package.json is nested too deep to be read',
+    'javascript',
+    [source('a.js'), source('index.js'), source('package.json', '['.repeat(2 ** 17))],
+    'index.js',
+  ],
   ['none, when two are not imported', 'javascript', [source('a.js'), source('b.js')], undefined],
   ['the own file beside an included one', 'python3', [source('x.py'), included('y.py')], 'x.py'],
   [
@@ -180,6 +186,7 @@ it.each<[string, string, string]>([
     `class A { static void main() {} }${String.raw`\"""`.repeat(2 ** 19)}`,
   ],
   ['modifiers', 'java', `class A { static void main() {} }${'static final '.repeat(2 ** 19)}`],
+  ['brackets', 'perl', `a(${') '.repeat(2 ** 19)}`],
   ['braces', 'java', `class A { static void main() {} ${'{'.repeat(2 ** 19)}static void main(`],
 ])('finds the entry behind many %s (%s)', (_what, code, text) => {
   const language = languageOf(code)!;

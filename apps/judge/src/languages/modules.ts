@@ -2,6 +2,7 @@
  * Where a program of JavaScript or TypeScript modules starts: at its only file, at `main.*`, where
  * `package.json` says, at `index.*`, or at the only file that no other file imports.
  */
+import { JSON_BOUNDS, readJsonOr } from '@skein/api/foreign-json';
 import type { ProgramFile } from '../package/problem.ts';
 import { givenEntry, hasExtension, type Language, mainFile } from './language.ts';
 
@@ -32,13 +33,11 @@ function declaredMain(
 ): string | undefined {
   const manifest = files.find((file) => file.path === 'package.json' && file.included !== true);
   if (manifest === undefined) return undefined;
-  try {
-    const { main } = JSON.parse(new TextDecoder().decode(manifest.content)) as { main?: unknown };
-    return typeof main === 'string' ? resolve(at('package.json', main), sources) : undefined;
-  } catch {
-    // The language's own tools report a manifest that is not JSON.
-    return undefined;
-  }
+  // The language's own tools report a manifest that is not JSON.
+  const value = readJsonOr(manifest.content, JSON_BOUNDS.request, undefined);
+  const main =
+    typeof value === 'object' && value !== null && 'main' in value ? value.main : undefined;
+  return typeof main === 'string' ? resolve(at('package.json', main), sources) : undefined;
 }
 
 function notImported(sources: readonly ProgramFile[]): string | undefined {

@@ -3,7 +3,7 @@
  * additions and replacements of `submissions.yaml`, and the verdict of a legacy directory.
  */
 import { z } from 'zod';
-import { globMatches } from './format/glob.ts';
+import { boundComparisons, globMatches, globOf } from './format/glob.ts';
 import { invalid } from './invalid.ts';
 import type { Metadata } from './format/metadata.ts';
 import type { PackageFolder } from './archive/package-folder.ts';
@@ -76,7 +76,11 @@ export async function readExamples(
       .map((parts) => parts[1] ?? ''),
   );
   const legacy = metadata.version === 'legacy';
-  const configs = await readConfigs(folder, legacy);
+  const configs = (await readConfigs(folder, legacy)).map(([pattern, config]) => ({
+    pattern,
+    config,
+    glob: globOf(pattern),
+  }));
   const examples: ExampleSubmission[] = [];
   const warnings: string[] = [];
   for (const directory of [...directories].sort()) {
@@ -84,26 +88,25 @@ export async function readExamples(
       warnings.push(`submissions/${directory}: not a directory of the format; it is ignored.`);
       continue;
     }
-    for (const program of await readPrograms(
-      folder,
-      `submissions/${directory}`,
-      metadata.constants,
-    )) {
+    const programs = await readPrograms(folder, `submissions/${directory}`, metadata.constants);
+    const globs = configs.map(({ glob }) => glob);
+    boundComparisons(FILE, globs, examples.length + programs.length);
+    for (const program of programs) {
       const name = program.name.slice('submissions/'.length);
-      const matching = configs.filter(([pattern]) => globMatches(pattern, name));
+      const matching = configs.filter(({ glob }) => globMatches(glob, name));
       examples.push({
         name,
         program,
-        language: matching.findLast(([, config]) => config.language !== undefined)?.[1].language,
-        entryPoint: matching.findLast(([, config]) => config.entrypoint !== undefined)?.[1]
+        language: matching.findLast(({ config }) => config.language !== undefined)?.config.language,
+        entryPoint: matching.findLast(({ config }) => config.entrypoint !== undefined)?.config
           .entrypoint,
-        requirements: matching.flatMap(([pattern, config]) => requirementsOf(pattern, config)),
+        requirements: matching.flatMap(({ pattern, config }) => requirementsOf(pattern, config)),
         legacyDirectory: legacy ? directory : undefined,
       });
     }
   }
-  for (const [pattern] of configs) {
-    const used = examples.some((example) => globMatches(pattern, example.name));
+  for (const { pattern, glob } of configs) {
+    const used = examples.some((example) => globMatches(glob, example.name));
     if (!used && !(pattern in DEFAULTS))
       warnings.push(`${FILE}: ${pattern} matches no submission.`);
   }

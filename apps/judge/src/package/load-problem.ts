@@ -9,7 +9,14 @@ import type { Metadata } from './format/metadata.ts';
 import { readMetadata2025 } from './format/metadata-2025.ts';
 import { readMetadataLegacy } from './format/metadata-legacy.ts';
 import { openPackageFolder, type PackageFolder } from './archive/package-folder.ts';
-import { casesOf, type Problem, type Program, type Statement, testsOf } from './problem.ts';
+import {
+  casesOf,
+  MAX_MARKDOWN,
+  type Problem,
+  type Program,
+  type Statement,
+  testsOf,
+} from './problem.ts';
 import { readIncludes, readPrograms, readSingleProgram } from './programs.ts';
 import { readTestData2025, readValidatorCases } from './format/test-data-2025.ts';
 import { readTestDataLegacy } from './format/test-data-legacy.ts';
@@ -133,7 +140,8 @@ async function readStatements(
   }
   // Read here already: one that cannot be shown is found with the other faults of the package.
   const texts = statements.filter(({ format }) => format !== 'pdf');
-  await Promise.all(texts.map(({ path }) => folder.readText(path)));
+  const most = { md: MAX_MARKDOWN, tex: undefined, pdf: undefined };
+  await Promise.all(texts.map(({ path, format }) => folder.readText(path, most[format])));
   return statements;
 }
 
@@ -201,10 +209,14 @@ function checkTogether(problem: Problem, custom: boolean): void {
   }
   if (problem.outputValidator === undefined) {
     const key = problem.version === 'legacy' ? 'output_validator_flags' : 'output_validator_args';
+    // Tests of a group share their arguments.
+    const checked = new Set<readonly string[]>();
     for (const { name, outputValidatorArgs } of [
       ...testsOf(problem.tests),
       ...problem.validatorCases,
     ]) {
+      if (checked.has(outputValidatorArgs)) continue;
+      checked.add(outputValidatorArgs);
       parseFlags(outputValidatorArgs, `data/${name}: ${key}`);
     }
   }

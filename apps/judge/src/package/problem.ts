@@ -55,6 +55,12 @@ export interface Program {
   readonly files: readonly ProgramFile[];
 }
 
+/**
+ * Characters of a Markdown statement with its constants, and its bytes: some Markdown takes a time that
+ * grows with the square of its length.
+ */
+export const MAX_MARKDOWN = 64 * 2 ** 10;
+
 export interface Statement {
   /** Language code, e.g. `en` or `pt-BR`. */
   readonly language: string;

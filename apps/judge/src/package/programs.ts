@@ -17,9 +17,12 @@ export async function readPrograms(
   const names = new Set(
     folder.under(at).map((entry) => entry.path.slice(at.length + 1).split('/')[0]),
   );
-  return Promise.all(
-    [...names].map((name) => readProgram(folder, `${at}/${name ?? ''}`, constants)),
-  );
+  // One after the other: thousands of files at once would be more than a process may open.
+  const programs: Program[] = [];
+  for (const name of names) {
+    programs.push(await readProgram(folder, `${at}/${name ?? ''}`, constants));
+  }
+  return programs;
 }
 
 /** The only program of a folder: its files, or a single folder in it. */
@@ -42,12 +45,12 @@ async function readProgram(
   path: string,
   constants: Constants,
 ): Promise<Program> {
-  if (!folder.has(path)) {
+  const file = folder.find(path);
+  if (file === undefined) {
     return { name: path, files: await readFiles(folder, path, folder.under(path), constants) };
   }
   const parent = path.slice(0, path.lastIndexOf('/'));
-  const entries = folder.under(parent).filter((entry) => entry.path === path);
-  return { name: path, files: await readFiles(folder, parent, entries, constants) };
+  return { name: path, files: await readFiles(folder, parent, [file], constants) };
 }
 
 export async function readFiles(
@@ -60,13 +63,14 @@ export async function readFiles(
   if (bytes > MAX_PROGRAM_BYTES) {
     throw invalid(root, `the program has ${bytes} bytes, more than ${MAX_PROGRAM_BYTES}`);
   }
-  return Promise.all(
-    entries.map(async (entry) => ({
-      path: entry.path.slice(root.length + 1),
-      content: withConstants(await folder.read(entry.path, MAX_PROGRAM_BYTES), constants),
-      executable: entry.executable,
-    })),
-  );
+  const files: ProgramFile[] = [];
+  for (const { path, executable } of entries) {
+    const given = await folder.read(path, MAX_PROGRAM_BYTES);
+    const content = withConstants(given, constants);
+    folder.hold(path, Math.max(0, content.length - given.length));
+    files.push({ path: path.slice(root.length + 1), content, executable });
+  }
+  return files;
 }
 
 function withConstants(content: Uint8Array, constants: Constants): Uint8Array {

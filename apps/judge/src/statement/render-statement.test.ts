@@ -17,6 +17,14 @@ describe('a Markdown statement', () => {
     },
   );
 
+  it.each(['<b>^', 'a_1 + [^', '{'.repeat(20_000)])(
+    'shows a formula that cannot be read as text: %.20s',
+    (formula) => {
+      const html = renderMarkdown(`a $${formula}$ b`, none);
+      expect(html).toContain(`<code>${formula.replace('<b>', '&lt;b&gt;').slice(0, 20)}`);
+    },
+  );
+
   it('turns formulas into MathML, and bad ones into a message instead of an error', () => {
     expect(renderMarkdown('$1 \\le a_1 \\le a_2$', none)).toMatch(/<math[^>]*>.*<\/math>/s);
     expect(renderMarkdown('$\\href{javascript:alert(1)}{x}$', none)).not.toContain(

@@ -11,7 +11,8 @@ import MarkdownIt from 'markdown-it';
 import temml from 'temml';
 import { substitute } from '../package/format/constants.ts';
 import { openPackageFolder } from '../package/archive/package-folder.ts';
-import type { Problem, Statement } from '../package/problem.ts';
+import { invalid } from '../package/invalid.ts';
+import { MAX_MARKDOWN, type Problem, type Statement } from '../package/problem.ts';
 
 export type RenderedStatement =
   | { readonly format: 'html'; readonly html: string }
@@ -23,6 +24,7 @@ export type RenderedStatement =
 export type AssetAddress = (path: string) => string;
 
 const IMAGE = /\.(?:png|jpe?g|svg)$/i;
+const { escapeHtml } = new MarkdownIt().utils;
 /** Samples are shown below the statement; these markers place them elsewhere. */
 const SAMPLE_MARKS = /^\s*\{\{(?:nextsample|remainingsamples)\}\}\s*$/gm;
 
@@ -39,12 +41,25 @@ export async function renderStatement(
   const text = await folder.readText(statement.path);
   if (statement.format === 'tex') return { format: 'tex', text };
   const at = statement.path.slice(0, statement.path.lastIndexOf('/'));
-  const markdown = substitute(text.replaceAll(SAMPLE_MARKS, ''), problem.constants);
   const source = (name: string): string | undefined => {
     const path = `${at}/${name}`;
     return IMAGE.test(name) && folder.has(path) ? asset(path) : undefined;
   };
-  return { format: 'html', html: renderMarkdown(markdown, source) };
+  return { format: 'html', html: showMarkdown(statement.path, text, problem.constants, source) };
+}
+
+/** @throws SkeinError PROBLEM_INVALID when it is too long. */
+export function showMarkdown(
+  file: string,
+  text: string,
+  constants: ReadonlyMap<string, string>,
+  imageSource: (name: string) => string | undefined,
+): string {
+  const markdown = substitute(text.replaceAll(SAMPLE_MARKS, ''), constants);
+  if (markdown.length > MAX_MARKDOWN) {
+    throw invalid(file, `it has ${markdown.length} characters; Markdown may have ${MAX_MARKDOWN}`);
+  }
+  return renderMarkdown(markdown, imageSource);
 }
 
 /** @param imageSource address of an image of the text; undefined: it is not shown. */
@@ -67,5 +82,10 @@ export function renderMarkdown(
 }
 
 function renderFormula(formula: string, displayMode: boolean): string {
-  return temml.renderToString(formula, { displayMode, throwOnError: false, trust: false });
+  try {
+    return temml.renderToString(formula, { displayMode, throwOnError: false, trust: false });
+  } catch {
+    // It fails on some formulas, and on nesting beyond its stack, in spite of `throwOnError`.
+    return `<code>${escapeHtml(formula)}</code>`;
+  }
 }

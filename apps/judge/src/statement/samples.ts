@@ -20,7 +20,7 @@ export async function samplesOf(problem: Problem): Promise<Sample[]> {
   const show = async (paths: readonly string[]): Promise<string> => {
     const path = paths.find((one) => folder.has(one));
     if (path === undefined) return '';
-    const size = folder.under('data').find((entry) => entry.path === path)?.sizeBytes ?? 0;
+    const size = folder.find(path)?.sizeBytes ?? 0;
     if (size > MAX_SHOWN_BYTES) return `(${size} bytes; too long to show)`;
     // Samples may hold any bytes.
     return new TextDecoder().decode(await folder.read(path));

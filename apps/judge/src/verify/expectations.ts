@@ -2,7 +2,7 @@
  * Whether an example submission got the expected result of its folder. Pure: takes the judgement
  * and the requirements, and returns the differences.
  */
-import { globMatches } from '../package/format/glob.ts';
+import { globMatches, globOf } from '../package/format/glob.ts';
 import type { Judgement, TestResult } from '../judging/events.ts';
 import type { Verdict } from '../judging/verdict.ts';
 import type {
@@ -37,9 +37,9 @@ export function testsMeant(
   { tests }: Requirement,
   results: readonly TestResult[],
 ): readonly TestResult[] {
-  return tests === undefined
-    ? results
-    : results.filter((result) => globMatches(tests, result.name));
+  if (tests === undefined) return results;
+  const glob = globOf(tests);
+  return results.filter((result) => globMatches(glob, result.name));
 }
 
 /** @returns the differences, as sentences; empty when there are none. */
@@ -94,11 +94,12 @@ function scoreUnmet(
   where: string,
   judgement: Judgement,
 ): string[] {
+  const glob = tests === undefined ? undefined : globOf(tests);
   const scores =
-    tests === undefined
+    glob === undefined
       ? [judgement.score]
       : judgement.groups
-          .filter((group) => globMatches(tests, group.name))
+          .filter((group) => globMatches(glob, group.name))
           .map((group) => group.score);
   const off = scores.find((score) => score === undefined || score < low || score > high);
   if (scores.length > 0 && off === undefined) return [];

@@ -15,10 +15,13 @@ import { invalid } from '../invalid.ts';
 export const TIME_LIMIT_FILE = '.timelimit';
 /** The format's rule for names, and `+`, because the format gives the ending `.c++` to C++. */
 export const FILE_NAME = /^[a-zA-Z0-9_][a-zA-Z0-9_.+-]{0,254}$/;
-const MAX_FILES = 50_000;
-const MAX_DEPTH = 16;
-/** Metadata and programs are read whole; test data are not bounded by this. */
-const MAX_TEXT_BYTES = 16 * 2 ** 20;
+/** Names of all kinds: links make a few folders into any number of paths. */
+const MAX_NAMES = 50_000;
+export const MAX_DEPTH = 16;
+/** Metadata and statements, which are read whole. */
+const MAX_TEXT_BYTES = 2 ** 20;
+/** All that is read of one package; a problem holds its programs. Test data are not read here. */
+const MAX_HELD_BYTES = 256 * 2 ** 20;
 /** Of any file: Node reads no larger one at once. */
 const MAX_FILE_BYTES = 2 ** 31 - 1;
 
@@ -37,10 +40,13 @@ export interface PackageFolder {
   /** Names that the format ignores; reported, because they may be mistakes. */
   readonly ignored: readonly string[];
   has(path: string): boolean;
+  find(path: string): PackageEntry | undefined;
   /** Entries below a folder (`data/secret`), at any depth. */
   under(folder: string): PackageEntry[];
   /** The whole file. @throws SkeinError PROBLEM_INVALID when it is missing or too large. */
   read(path: string, maxBytes?: number): Promise<Uint8Array>;
+  /** Counts bytes beyond those that were read. @throws SkeinError PROBLEM_INVALID when all are too many. */
+  hold(path: string, bytes: number): void;
   readText(path: string, maxBytes?: number): Promise<string>;
 }
 
@@ -74,10 +80,12 @@ export async function listPackage(files: PackageFiles): Promise<PackageFolder> {
   const { root } = files;
   const entries = new Map<string, PackageEntry>();
   const ignored: string[] = [];
+  let names = 0;
 
   async function walk(at: string, depth: number, above: readonly string[]): Promise<void> {
     if (depth > MAX_DEPTH) throw invalid(at, `folders are nested more than ${MAX_DEPTH} deep`);
     for (const name of await files.names(at)) {
+      if (++names > MAX_NAMES) throw invalid(at, `more than ${MAX_NAMES} files`);
       const path = at === '' ? name : `${at}/${name}`;
       if (!FILE_NAME.test(name) && path !== TIME_LIMIT_FILE) {
         if (!name.startsWith('.')) ignored.push(path);
@@ -92,7 +100,6 @@ export async function listPackage(files: PackageFiles): Promise<PackageFolder> {
           throw invalid(path, `it has ${sizeBytes} bytes; a file may have ${MAX_FILE_BYTES}`);
         }
         entries.set(path, { path, sizeBytes, executable });
-        if (entries.size > MAX_FILES) throw invalid(path, `more than ${MAX_FILES} files`);
       } else {
         throw invalid(path, 'it is neither a file nor a folder');
       }
@@ -103,7 +110,16 @@ export async function listPackage(files: PackageFiles): Promise<PackageFolder> {
   const sorted = [...entries.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
   const read = async (path: string, maxBytes = MAX_TEXT_BYTES): Promise<Uint8Array> => {
     if (!entries.has(path)) throw invalid(path, 'the file is missing');
-    return files.read(path, maxBytes);
+    const bytes = await files.read(path, maxBytes);
+    hold(path, bytes.length);
+    return bytes;
+  };
+  let held = 0;
+  const hold = (path: string, bytes: number): void => {
+    held += bytes;
+    if (held > MAX_HELD_BYTES) {
+      throw invalid(path, `programs and texts have more than ${MAX_HELD_BYTES} bytes in all`);
+    }
   };
   return {
     root,
@@ -111,8 +127,12 @@ export async function listPackage(files: PackageFiles): Promise<PackageFolder> {
     entries: sorted,
     ignored,
     has: (path) => entries.has(path),
-    under: (folder) => sorted.filter((entry) => entry.path.startsWith(`${folder}/`)),
+    find: (path) => entries.get(path),
+    // `0` follows `/`: every path that begins with the folder and a slash is between the two.
+    under: (folder) =>
+      sorted.slice(firstFrom(sorted, `${folder}/`), firstFrom(sorted, `${folder}0`)),
     read,
+    hold,
     async readText(path, maxBytes) {
       try {
         return new TextDecoder('utf-8', { fatal: true }).decode(await read(path, maxBytes));
@@ -122,6 +142,18 @@ export async function listPackage(files: PackageFiles): Promise<PackageFolder> {
       }
     },
   };
+}
+
+/** Index of the first entry whose path is not before the given one. */
+function firstFrom(sorted: readonly PackageEntry[], path: string): number {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (sorted[middle]!.path < path) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 async function filesOnDisk(folder: string): Promise<PackageFiles> {

@@ -14,6 +14,7 @@ import { pipeline } from 'node:stream/promises';
 import { crc32 } from 'node:zlib';
 import { openPromise, type Entry } from 'yauzl';
 import { invalid } from '../invalid.ts';
+import { MAX_DEPTH } from './package-folder.ts';
 
 export interface UnpackBounds {
   /** All files together, unpacked. */
@@ -63,6 +64,10 @@ export async function unpackArchive(
       // process.
       if (name.includes('\0'))
         throw invalid(at, `${JSON.stringify(name)} is not a valid file name`);
+      // Each folder of a path is made: short archives could name millions.
+      if (name.split('/').length > MAX_DEPTH + 2) {
+        throw invalid(at, `its folders are nested more than ${MAX_DEPTH} deep`);
+      }
       if (seen.has(name)) throw invalid(`${at}: ${name}`, 'the name comes twice');
       seen.add(name);
       if (seen.size > bounds.maxFiles) throw invalid(at, `more than ${bounds.maxFiles} files`);

@@ -132,6 +132,11 @@ describe('an archive', () => {
     );
   });
 
+  it('has no folders in folders without end', async () => {
+    const path = await archive({ ...minimal, [`${'a/'.repeat(1000)}x`]: '' });
+    await expect(unpackPackage(path, folder())).rejects.toThrow(/nested more than 16 deep/);
+  });
+
   it('holds one package', async () => {
     const two = await archive({ ...minimal, 'two/problem.yaml': '' });
     const named = join(folder(), 'other.zip');

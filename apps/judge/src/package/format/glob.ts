@@ -2,15 +2,37 @@
  * The patterns of `submissions.yaml`: only `*` within a name and `{a,b}` alternatives. A pattern
  * matches a path when it matches the path or one of the folders that it is in.
  */
-/** Alternatives multiply; a pattern written by hand stays far below this. */
-const MAX_ALTERNATIVES = 1000;
+import { invalid } from '../invalid.ts';
 
-export function globMatches(pattern: string, path: string): boolean {
+/** Alternatives multiply; a pattern written by hand stays far below this. */
+const MAX_ALTERNATIVES = 100;
+/** Alternatives of all patterns times the paths that they are compared with. */
+const MAX_COMPARISONS = 1_000_000;
+
+export interface Glob {
+  /** Names of each alternative, from the outermost folder. */
+  readonly alternatives: readonly (readonly string[])[];
+}
+
+/** Unfolds the alternatives, once for any number of paths. */
+export function globOf(pattern: string): Glob {
+  return { alternatives: expandBraces(pattern).map((plain) => plain.split('/')) };
+}
+
+export function globMatches({ alternatives }: Glob, path: string): boolean {
   const parts = path.split('/');
-  return expandBraces(pattern).some((plain) => {
-    const names = plain.split('/');
-    return names.length <= parts.length && names.every((name, at) => nameMatches(name, parts[at]!));
-  });
+  return alternatives.some(
+    (names) =>
+      names.length <= parts.length && names.every((name, at) => nameMatches(name, parts[at]!)),
+  );
+}
+
+/** @throws SkeinError PROBLEM_INVALID when comparing all of them would take too long. */
+export function boundComparisons(file: string, globs: readonly Glob[], paths: number): void {
+  const alternatives = globs.reduce((sum, glob) => sum + glob.alternatives.length, 0);
+  if (alternatives * paths > MAX_COMPARISONS) {
+    throw invalid(file, `${alternatives} patterns for ${paths} submissions are too many`);
+  }
 }
 
 /** Only the last `*` is tried again, so the time is at most the product of both lengths. */

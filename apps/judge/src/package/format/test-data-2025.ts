@@ -202,16 +202,14 @@ class TestDataReader {
   }
 
   async #tests(group: string, config: TestGroupConfig): Promise<TestCase[]> {
-    const entries = this.#parts.folder.under(`data/${group}`);
-    const inputs = entries.filter(isInput);
-    return Promise.all(inputs.map((entry) => this.#test(stem(entry.path), entries, config)));
+    const tests: TestCase[] = [];
+    for (const { path } of this.#parts.folder.under(`data/${group}`).filter(isInput)) {
+      tests.push(await this.#test(stem(path), config));
+    }
+    return tests;
   }
 
-  async #test(
-    base: string,
-    entries: readonly PackageEntry[],
-    config: TestGroupConfig,
-  ): Promise<TestCase> {
+  async #test(base: string, config: TestGroupConfig): Promise<TestCase> {
     const answer = `${base}.ans`;
     if (!this.#parts.folder.has(answer))
       throw invalid(answer, 'the answer file of the test is missing');
@@ -221,15 +219,15 @@ class TestDataReader {
     const own = this.#parts.folder.has(file)
       ? parseYaml(file, await this.#parts.folder.readText(file), TestCaseYaml)
       : {};
-    const folder = `${base}.files/`;
-    const files = entries.filter((entry) => entry.path.startsWith(folder));
+    const folder = `${base}.files`;
+    const files = this.#parts.folder.under(folder);
     return {
       kind: 'test',
       name: base.slice('data/'.length),
       input: `${base}.in`,
       answer,
       shown: shownFiles(base, this.#parts.folder),
-      files: new Map(files.map((entry) => [entry.path.slice(folder.length), entry.path])),
+      files: new Map(files.map((entry) => [entry.path.slice(folder.length + 1), entry.path])),
       args: own.args ?? config.args ?? [],
       outputValidatorArgs: own.output_validator_args ?? config.output_validator_args ?? [],
       inputValidatorArgs: own.input_validator_args ?? config.input_validator_args ?? [],

@@ -10,10 +10,12 @@ import type { PackageFolder } from '../archive/package-folder.ts';
 import type { TestCase, TestGroup } from '../problem.ts';
 import { parseYaml } from './yaml.ts';
 
+/** Split once for a group: its tests, and groups below without rules of their own, share the words. */
+const Words = z.string().transform(splitFlags);
 const Flags = z.union([
-  z.string(),
-  z.number().transform(String),
-  z.strictObject({ name: z.string(), flags: z.string().default('') }),
+  Words,
+  z.number().transform((one) => [String(one)]),
+  z.strictObject({ name: z.string(), flags: Words.prefault('') }),
 ]);
 
 const TestdataYaml = z.looseObject({
@@ -23,20 +25,29 @@ const TestdataYaml = z.looseObject({
     .transform((value) => (value === 'break' || value === 'first_error' ? 'break' : 'continue'))
     .default('break'),
   grading: z.enum(['default', 'custom']).default('default'),
-  grader_flags: z.string().default(''),
-  input_validator_flags: Flags.default(''),
-  output_validator_flags: Flags.default(''),
+  grader_flags: Words.prefault(''),
+  input_validator_flags: Flags.prefault(''),
+  output_validator_flags: Flags.prefault(''),
   accept_score: z.coerce.number().default(1),
   reject_score: z.coerce.number().default(0),
   range: z.string().default('-inf +inf'),
 });
-type Testdata = z.infer<typeof TestdataYaml>;
+type Testdata = ReturnType<typeof rulesOf>;
+
+function rulesOf(yaml: z.infer<typeof TestdataYaml>, { validatorFlags }: Metadata) {
+  const { input_validator_flags: input, output_validator_flags: output } = yaml;
+  return {
+    ...yaml,
+    inputArgs: Array.isArray(input) ? input : { [input.name]: input.flags },
+    outputArgs: [...validatorFlags, ...(Array.isArray(output) ? output : output.flags)],
+  };
+}
 
 export async function readTestDataLegacy(
   folder: PackageFolder,
   metadata: Metadata,
 ): Promise<TestGroup> {
-  const root = await readGroup(folder, metadata, 'data', TestdataYaml.parse({}));
+  const root = await readGroup(folder, metadata, 'data', rulesOf(TestdataYaml.parse({}), metadata));
   const children = root.children.filter(
     (child) => child.kind === 'group' && (child.name === 'sample' || child.name === 'secret'),
   );
@@ -54,7 +65,7 @@ async function readGroup(
 ): Promise<TestGroup> {
   const file = `${at}/testdata.yaml`;
   const yaml = folder.has(file)
-    ? parseYaml(file, await folder.readText(file), TestdataYaml)
+    ? rulesOf(parseYaml(file, await folder.readText(file), TestdataYaml), metadata)
     : inherited;
   const names = new Map<string, 'test' | 'group'>();
   for (const entry of folder.under(at)) {
@@ -65,7 +76,7 @@ async function readGroup(
   const children: TestGroup['children'][number][] = [];
   for (const [name, kind] of [...names].sort(([a], [b]) => (a < b ? -1 : 1))) {
     const path = `${at}/${name}`;
-    if (kind === 'test') children.push(await readTest(folder, metadata, path, yaml));
+    if (kind === 'test') children.push(await readTest(folder, path, yaml));
     else {
       const group = await readGroup(folder, metadata, path, yaml);
       if (group.children.length > 0) children.push(group);
@@ -78,7 +89,7 @@ async function readGroup(
       version: 'legacy',
       onReject: yaml.on_reject,
       grading: yaml.grading,
-      graderFlags: splitFlags(yaml.grader_flags),
+      graderFlags: yaml.grader_flags,
       acceptScore: yaml.accept_score,
       rejectScore: yaml.reject_score,
       range: parseRange(file, yaml.range),
@@ -87,18 +98,11 @@ async function readGroup(
   };
 }
 
-async function readTest(
-  folder: PackageFolder,
-  metadata: Metadata,
-  base: string,
-  yaml: Testdata,
-): Promise<TestCase> {
+async function readTest(folder: PackageFolder, base: string, yaml: Testdata): Promise<TestCase> {
   const answer = `${base}.ans`;
   if (!folder.has(answer)) throw invalid(answer, 'the answer file of the test is missing');
   const note = async (extension: string): Promise<string | undefined> =>
     folder.has(`${base}${extension}`) ? folder.readText(`${base}${extension}`) : undefined;
-  const input = yaml.input_validator_flags;
-  const output = yaml.output_validator_flags;
   return {
     kind: 'test',
     name: base.slice('data/'.length),
@@ -107,12 +111,8 @@ async function readTest(
     shown: { input: `${base}.in`, answer },
     files: new Map(),
     args: [],
-    outputValidatorArgs: [
-      ...metadata.validatorFlags,
-      ...splitFlags(typeof output === 'string' ? output : output.flags),
-    ],
-    inputValidatorArgs:
-      typeof input === 'string' ? splitFlags(input) : { [input.name]: splitFlags(input.flags) },
+    outputValidatorArgs: yaml.outputArgs,
+    inputValidatorArgs: yaml.inputArgs,
     fullFeedback: base.startsWith('data/sample/'),
     hint: await note('.hint'),
     description: await note('.desc'),

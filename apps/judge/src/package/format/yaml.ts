@@ -1,8 +1,9 @@
 /** Reads a YAML file against a schema; every error names the file and the field. */
 import type { SkeinError } from '@skein/api';
-import { parseDocument } from 'yaml';
+import { isScalar, LineCounter, parseDocument, type Scalar, visit } from 'yaml';
 import type { z } from 'zod';
 import { invalid } from '../invalid.ts';
+import { boundYaml } from './yaml-bounds.ts';
 
 /** Refuses alias bombs long before they cost memory. */
 const MAX_ALIASES = 100;
@@ -75,10 +76,30 @@ function refusal(file: string, error: z.ZodError): SkeinError {
 }
 
 function readYaml(file: string, text: string): unknown {
-  const document = parseDocument(text, { uniqueKeys: true, prettyErrors: true });
+  boundYaml(file, text);
+  const lines = new LineCounter();
+  const at = (offset = 0): string => {
+    const { line, col } = lines.linePos(offset);
+    return `at line ${line}, column ${col}`;
+  };
+  // The parser compares every key with every other, and shows the text in each of thousands of errors.
+  const document = parseDocument(text, {
+    uniqueKeys: false,
+    prettyErrors: false,
+    lineCounter: lines,
+  });
   const [error] = document.errors;
-  if (error !== undefined)
-    throw invalid(file, (error.message.split('\n')[0] ?? '').replace(/:$/, ''));
+  if (error !== undefined) throw invalid(file, `${error.message} ${at(error.pos[0])}`);
+  visit(document, {
+    Map(_, { items }) {
+      const seen = new Set<unknown>();
+      for (const { key } of items.filter((pair) => isScalar(pair.key))) {
+        const { value, range } = key as Scalar;
+        if (seen.has(value)) throw invalid(file, `Map keys must be unique ${at(range?.[0])}`);
+        seen.add(value);
+      }
+    },
+  });
   try {
     return (document.toJS({ maxAliasCount: MAX_ALIASES }) as unknown) ?? {};
   } catch (caught) {
