@@ -173,6 +173,8 @@ export function progressOf({ notes }: Context, { rounds }: Plan) {
     answered: ({ bytes }) => void (sent += bytes),
     stored: ({ round, phase }) =>
       notes.progress(`Round ${round + 1} of ${rounds}: ${phase} is sent.`),
+    fault: ({ round, message }) =>
+      notes.step(`Round ${round + 1} of ${rounds}: this site adds zeros to the sum: ${message}`),
     refused: ({ code, message }) => notes.step(`${code}: ${message}`),
     status: ({ status, round, reason }) =>
       notes.step(

@@ -84,6 +84,7 @@ function afterEvent(state: SessionState, event: Told<'event'>['event']): Session
       return { ...state, sentBytes: state.sentBytes + event.bytes };
     case 'status':
       return { ...state, round: event.round, status: event.reason || event.status };
+    case 'fault':
     case 'refused':
       return { ...state, status: event.message };
   }

@@ -14,7 +14,7 @@ import {
   type PersonalModel,
   personalSteps,
 } from '../site/personal/personal-model.ts';
-import { runSite } from '../site/run-site.ts';
+import { runSite, type SiteEvent } from '../site/run-site.ts';
 import { outsideText, readSiteRows, type SiteRows } from '../site/site-rows.ts';
 import { openWork } from '../site/work/open-work.ts';
 import { type Connection, connectionOver } from '../transport/connection.ts';
@@ -67,6 +67,7 @@ async function train(pull: number | undefined): Promise<void> {
   const kept = await memoryOf(invitation!);
   let personal: PersonalModel | undefined;
   try {
+    const onEvent = (event: SiteEvent): void => tell({ type: 'event', event });
     const end = await runSite({
       invitation: invitation!,
       open,
@@ -79,7 +80,8 @@ async function train(pull: number | undefined): Promise<void> {
         const { run } = invitation!;
         const model = await fetchModel();
         const shared = { run, memory: kept, model, rows: rows!, backend: wasmBackend };
-        if (pull === undefined) return openWork({ ...shared, joined: accepted });
+        const answering = { ...shared, joined: accepted, onEvent };
+        if (pull === undefined) return openWork(answering);
         personal = await openPersonalModel({
           ...shared,
           plan: accepted.plan,
@@ -93,9 +95,9 @@ async function train(pull: number | undefined): Promise<void> {
           },
         });
         const { onBroadcast } = personal;
-        return personal.first(await openWork({ ...shared, joined: accepted, onBroadcast }));
+        return personal.first(await openWork({ ...answering, onBroadcast }));
       },
-      onEvent: (event) => tell({ type: 'event', event }),
+      onEvent,
       signal: leaving.signal,
     });
     tell({ type: 'end', end });

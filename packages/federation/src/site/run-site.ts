@@ -44,6 +44,8 @@ export type SiteEvent =
     }
   /** The coordinator has stored an answer: with a committee the site may leave. */
   | { readonly type: 'stored'; readonly round: number; readonly phase: string }
+  /** The site adds zeros to a sum in place of its update, or of some examples, which the coordinator cannot see. */
+  | { readonly type: 'fault'; readonly round: number; readonly message: string }
   | { readonly type: 'refused'; readonly code: string; readonly message: string }
   | {
       readonly type: 'status';

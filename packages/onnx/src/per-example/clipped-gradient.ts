@@ -8,7 +8,12 @@
  * each layer's own rule is applied to c ⊙ g, which gives the sum of the clipped gradients. No
  * gradient of a single example is kept (Bu et al., "Differentially Private Optimization on Large
  * Model at Small Cost", ICML 2023).
+ *
+ * An example whose norm is not finite adds zeros. Its factor is no help, because 0 · ∞ is not a number: `Where`
+ * replaces what layers read and made of it. The nodes and their sizes are the same for every example.
  */
+import { create } from '@bufbuild/protobuf';
+import { NodeProtoSchema } from 'onnx-buf';
 import { GraphBuilder } from '../model/builder.ts';
 import { elementTypeOf } from '../tensor/element-type.ts';
 import { ForwardNode, gradient, gradientName, namesOf } from '../gradient/gradient.ts';
@@ -78,8 +83,14 @@ export function clippedGradient(model: Model, options: ClippedGradientOptions): 
   const norms = writer.emit('Sqrt', [
     squared.length === 1 ? squared[0]! : writer.emit('Sum', squared),
   ]);
-  const factors = writer.emit('Div', [norm, writer.emit('Max', [norms, norm])]);
-  return assembled(backward, writer, norms, clippedSums(uses, factors, batch, wanted, writer));
+  const clipping: Clipping = {
+    batch,
+    factors: writer.emit('Div', [norm, writer.emit('Max', [norms, norm])]),
+    // Neither infinity nor what is not a number is less than infinity.
+    isFinite: writer.emit('Less', [norms, writer.scalar(Infinity, norms)]),
+    ofExamples: new Set(examples.keys()),
+  };
+  return assembled(backward, writer, norms, clippedSums(uses, clipping, wanted, writer));
 }
 
 /** The initialisers that `gradient` trains by default. */
@@ -112,25 +123,29 @@ function usesOf(
   });
 }
 
+/** What is done with each example, [batch] each. */
+interface Clipping {
+  readonly batch: number;
+  readonly factors: string;
+  readonly isFinite: string;
+  /** Values that belong to examples along axis 0. */
+  readonly ofExamples: ReadonlySet<string>;
+}
+
 /** Applies each layer's own rule to its gradients times the factors of the examples. */
 function clippedSums(
   uses: readonly LayerUse[],
-  factors: string,
-  batch: number,
+  clipping: Clipping,
   wanted: ReadonlySet<string>,
   writer: GraphWriter,
 ): ReadonlyMap<string, string> {
   const sums = new Map<string, string>();
   for (const { node, inputs } of uses) {
     writer.subject = node.title;
-    const g = node.outputGradients[0]!;
-    const clipped = new ForwardNode(
-      node.proto,
-      [timesFactors(g, factors, batch, writer)],
-      wanted,
+    const results = gradientRule(node.opType)!(
+      new FiniteNode(node, clipping, wanted, writer),
       writer,
     );
-    const results = gradientRule(node.opType)!(clipped, writer);
     for (const input of inputs) {
       const name = node.inputs[input]!;
       const before = sums.get(name);
@@ -141,15 +156,59 @@ function clippedSums(
   return sums;
 }
 
-/** Each example's rows of a gradient times its factor. */
-function timesFactors(g: string, factors: string, batch: number, writer: GraphWriter): string {
-  const shape = writer.shapeOf(g) as readonly number[];
-  const each = (rank: number): string =>
-    writer.reshape(factors, [batch, ...Array<number>(rank - 1).fill(1)]);
-  if (shape[0] === batch) return writer.emit('Mul', [g, each(shape.length)]);
-  const apart = writer.reshape(g, [batch, shape[0]! / batch, ...shape.slice(1)]);
-  const scaled = writer.emit('Mul', [apart, each(shape.length + 1)]);
-  return writer.reshape(scaled, shape);
+/** A layer of which a rule sees clipped gradients, and zeros in place of all numbers of examples without a finite norm. */
+class FiniteNode extends ForwardNode {
+  readonly #finite: (value: string) => string;
+  readonly #layer: ForwardNode;
+
+  constructor(
+    layer: ForwardNode,
+    clipping: Clipping,
+    wanted: ReadonlySet<string>,
+    writer: GraphWriter,
+  ) {
+    const { batch, factors, isFinite, ofExamples } = clipping;
+    const finite = (value: string): string =>
+      perExample(value, batch, writer, (rows, each) =>
+        writer.emit('Where', [each(isFinite), rows, writer.scalar(0, rows)]),
+      );
+    const clipped = perExample(layer.outputGradients[0]!, batch, writer, (rows, each) =>
+      writer.emit('Mul', [rows, each(factors)]),
+    );
+    const input = layer.inputs.map((name) =>
+      ofExamples.has(name) && /^b?float/.test(writer.typeOf(name)) ? finite(name) : name,
+    );
+    super(
+      Object.assign(create(NodeProtoSchema), layer.proto, { input }),
+      [finite(clipped)],
+      wanted,
+      writer,
+    );
+    this.#finite = finite;
+    this.#layer = layer;
+  }
+
+  /** What the layer makes besides its output, such as the mean of a normalisation. */
+  override demand(index: number): string {
+    return this.#finite(this.#layer.demand(index));
+  }
+}
+
+/** @param change of the value with the examples as axis 0; `each` gives a vector of the examples the rank of it. */
+function perExample(
+  value: string,
+  batch: number,
+  writer: GraphWriter,
+  change: (rows: string, each: (ofExample: string) => string) => string,
+): string {
+  const shape = writer.shapeOf(value) as readonly number[];
+  const each =
+    (rank: number) =>
+    (ofExample: string): string =>
+      writer.reshape(ofExample, [batch, ...Array<number>(rank - 1).fill(1)]);
+  if (shape[0] === batch) return change(value, each(shape.length));
+  const apart = writer.reshape(value, [batch, shape[0]! / batch, ...shape.slice(1)]);
+  return writer.reshape(change(apart, each(shape.length + 1)), shape);
 }
 
 function withScaledSeeds(

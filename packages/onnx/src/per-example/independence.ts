@@ -6,6 +6,7 @@
  * ends the search with its name, and the caller takes examples one by one.
  */
 import type { NodeProto } from 'onnx-buf';
+import { elementTypeOf } from '../tensor/element-type.ts';
 import { InferredNode, type Inference } from '../infer/inference.ts';
 import { isStatic } from '../infer/size.ts';
 import type { Model } from '../model/model.ts';
@@ -111,6 +112,16 @@ const elementwise: Rule = (node) => {
   return apart ? place : undefined;
 };
 
+/**
+ * Integers that follow from numbers of an example may be no index of anything, which would end the run for the
+ * whole batch.
+ */
+const cast: Rule = (node) => {
+  const isNumber = /float/.test(node.given(0).type);
+  const isInteger = /int/.test(elementTypeOf(node.attributeInt('to')) ?? '');
+  return isNumber && isInteger ? undefined : elementwise(node);
+};
+
 /** Rows or stacks of matrices of examples, times a matrix of none or a stack of the same. */
 const matmul: Rule = (node) => {
   const [a, b] = [node.axis(0), node.axis(1)];
@@ -211,11 +222,12 @@ const RULES: Readonly<Record<string, Rule>> = {
     elementwise,
   ),
   ...named('Relu LeakyRelu Elu Selu Celu PRelu Sigmoid HardSigmoid HardSwish Mish', elementwise),
-  ...named('Tanh Softplus Softsign Gelu Clip Floor Ceil Round Sin Cos Identity Cast', elementwise),
+  ...named('Tanh Softplus Softsign Gelu Clip Floor Ceil Round Sin Cos Identity', elementwise),
   ...named('Where Equal Greater Less GreaterOrEqual LessOrEqual Not And Or', elementwise),
   ...named('Conv MaxPool AveragePool GlobalAveragePool GlobalMaxPool', images),
   ...named('ReduceSum ReduceMean ReduceMax ReduceMin ReduceL2 Squeeze', reduction),
   ...named('Softmax LogSoftmax', softmax),
+  Cast: cast,
   Reshape: reshape,
   LayerNormalization: layerNormalization,
   Flatten: flatten,

@@ -146,6 +146,15 @@ const CASES: Readonly<Record<string, Case>> = {
       flatten(),
     ],
   ),
+  'pooling over windows that overlap': layers(
+    [2, 7, 7],
+    [
+      conv({ filters: 3, kernel: 3 }),
+      maxPool({ size: 3, stride: 2 }),
+      flatten(),
+      dense({ units: CLASSES }),
+    ],
+  ),
   'a normalisation of each example': layers(
     [3, 4],
     [layerNorm(), residual(dense({ units: 4 }), layerNorm()), flatten(), dense({ units: CLASSES })],
@@ -314,4 +323,65 @@ it('takes examples one by one where a node may mix them, naming it', async () =>
   const { mode, reason } = await sums(nativeBackend, each, 1, false);
   expect(mode).toBe('one by one');
   expect(reason).toMatch(/ReduceMean.*may mix the examples/);
+});
+
+it('takes examples one by one where numbers of a row become indices, which may be out of bounds', async () => {
+  const indexing = (batch: number) => {
+    const builder = new GraphBuilder('indexing');
+    const x = builder.input('x', 'float32', [batch, 2]);
+    const fill = (count: number) => new Float32Array(count).fill(0.3);
+    const w = builder.initializer('w', tensor('float32', [2, 3], fill(6)));
+    const table = builder.initializer('table', tensor('float32', [4, 3], fill(12)));
+    const first = builder.initializer('first', tensor('int64', [], BigInt64Array.of(0n)));
+    const [made] = builder.node('MatMul', [x, w]);
+    const [column] = builder.node('Gather', [made, first], { axis: 1 });
+    const [index] = builder.node('Cast', [column], { to: 7 }, { name: 'to index' });
+    const [row] = builder.node('Gather', [table, index], { axis: 0 });
+    const [y] = builder.node('Add', [row, made], {}, { outputs: ['y'] });
+    builder.output(y, 'float32', [batch, 3]);
+    return builder.model({ opset: 17 });
+  };
+  const { graded } = graph(indexing, floats(BATCH, 2), indices([BATCH], CLASSES));
+  const { mode, reason } = clippedStep(graded, { batch: BATCH });
+  expect(mode).toBe('one by one');
+  expect(reason).toMatch(/to index.*may mix the examples/);
+});
+
+/** The parameters, scaled until the numbers of some examples leave float32, and of others do not. */
+const OVERFLOWING = [1e10, 1e19, 1e25, 1e30, 1e36, 2e38];
+
+describe.each(Object.entries(CASES))('%s', (_, { graded, rows }) => {
+  it.each([
+    ['native', 'book-keeping', nativeBackend, false],
+    ['wasm', 'book-keeping', wasmBackend, false],
+    ['native', 'one by one', nativeBackend, true],
+  ] as const)(
+    'has zeros of an example without a finite gradient: %s, %s',
+    async (_name, mode, backend, oneByOne) => {
+      const step = clippedStep(graded, { batch: BATCH, oneByOne });
+      expect(step.mode).toBe(mode);
+      const session = await openClipped(step, backend);
+      const { parameters, initial } = step;
+      const first = flat({ kept: parameters, length: lengthOf(parameters) }, initial);
+      const run = async (vector: Float32Array, mask: readonly number[]) => {
+        const given = new Map(Object.entries({ ...rows, mask: floatsOf(...mask) }));
+        const { sum, norms } = await session.run(given, vector, 0.5);
+        return { sum: sum.slice(), norms: norms.slice() };
+      };
+      let without = 0;
+      for (const scale of OVERFLOWING) {
+        const vector = first.map((each) => Math.fround(each * scale));
+        if (!vector.every(Number.isFinite)) continue;
+        const all = await run(vector, [1, 1, 1, 1, 0]);
+        const finite = [...all.norms.subarray(0, 4)].map(Number.isFinite);
+        without += finite.filter((each) => !each).length;
+        const rest = await run(vector, [...finite.map(Number), 0]);
+        expect(all.sum.every(Number.isFinite)).toBe(true);
+        expect([...all.sum]).toEqual([...rest.sum]);
+        expect(Math.hypot(...all.sum)).toBeLessThan(0.5 * 4 + 1e-3);
+      }
+      await session.close();
+      expect(without).toBeGreaterThan(0);
+    },
+  );
 });

@@ -13,7 +13,6 @@ import {
   OnnxError,
   signatureOf,
   tensor,
-  values,
   withGraph,
   type LossModel,
   type Model,
@@ -46,7 +45,10 @@ export interface ClippedStep extends Pick<
 }
 
 export interface ClippedSum {
-  /** Σ min(1, C / ‖gᵢ‖) · gᵢ, parameters one after the other. The same memory in each run. */
+  /**
+   * Σ min(1, C / ‖gᵢ‖) · gᵢ, parameters one after the other; an example whose norm is not finite adds zeros.
+   * The same memory in each run.
+   */
   readonly sum: Float32Array;
   /** ‖gᵢ‖ of each example; 0 for padding. */
   readonly norms: Float32Array;
@@ -187,7 +189,11 @@ function singleSession(
 ): ClippedSession {
   const length = lengthOf(parameters);
   const [sum, one] = [new Float32Array(length), new Float32Array(length)];
-  const into = viewsOf(parameters, one, gradientName);
+  const lossOfOne = new Float32Array(1);
+  const into = new Map<string, NumericTensor>([
+    ...viewsOf(parameters, one, gradientName),
+    [loss, tensor('float32', [], lossOfOne)],
+  ]);
   return {
     async run(rows, vector, limit) {
       const count = rows.get(inputs[0]!.name)!.shape[0]!;
@@ -197,12 +203,17 @@ function singleSession(
       sum.fill(0);
       for (let row = 0; row < count; row++) {
         const feeds = new Map([...rowOf(rows, row), ...weights]);
-        const rest = await graph.run(feeds, into);
-        total += (values(rest.get(loss)!) as Float32Array)[0]!;
+        await graph.run(feeds, into);
+        total += lossOfOne[0]!;
         const length = Math.sqrt(one.reduce((square, each) => square + each * each, 0));
         norms[row] = length;
         const factor = limit / Math.max(length, limit);
-        for (let i = 0; i < sum.length; i++) sum[i] = sum[i]! + factor * one[i]!;
+        // As many products for an example whose gradient is not finite, which adds zeros.
+        const isFinite = Number.isFinite(length);
+        for (let i = 0; i < sum.length; i++) {
+          const clipped = factor * one[i]!;
+          sum[i] = sum[i]! + (isFinite ? clipped : 0);
+        }
       }
       return { sum, norms, loss: total };
     },

@@ -23,8 +23,21 @@ export interface MaskedUpdate {
   readonly chunks: readonly Bytes[];
 }
 
+/** Entries of an update, or what computes them. */
+export type LaterInput = Uint32Array | (() => Promise<Uint32Array>);
+
+/** @returns a copy. @throws SkeinError AGGREGATION_INVALID. */
+export async function maskable(
+  input: LaterInput,
+  context: AggregationContext,
+): Promise<Uint32Array> {
+  const entries = typeof input === 'function' ? await input() : input;
+  checkInput(entries, context);
+  return Uint32Array.from(entries);
+}
+
 /** @throws SkeinError AGGREGATION_INVALID where an input has another length, or an entry does not fit. */
-export function checkInput(input: Uint32Array, { length, bits }: AggregationContext): void {
+function checkInput(input: Uint32Array, { length, bits }: AggregationContext): void {
   let used = 0;
   for (let at = 0; at < input.length; at++) used |= input[at]!;
   if (input.length === length && (bits === 32 || used >>> bits === 0)) return;

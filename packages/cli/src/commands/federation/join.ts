@@ -147,7 +147,9 @@ export const join = defineCommand({
             sent = { round, broadcast: broadcast.slice() };
             return personal?.onBroadcast(round, broadcast);
           };
-          const work = await openWork({ joined, run, memory, model, rows, backend, onBroadcast });
+          const { on: onEvent } = progress;
+          const shared = { joined, run, memory, model, rows, backend };
+          const work = await openWork({ ...shared, onBroadcast, onEvent });
           return personal?.first(work) ?? work;
         },
         onEvent: progress.on,

@@ -12,9 +12,10 @@ import { identityOf, signerOf } from '../../identity/keys.ts';
 import { drawOf, encodingOf } from '../../plan/encoding.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { Work } from '../answers.ts';
-import { bufferedUpdates } from './buffered-updates.ts';
+import { bufferedUpdates, type ReadyUpdate } from './buffered-updates.ts';
 import { summedOf } from './carried.ts';
-import { floatsOf, unknownPhase } from './plain-work.ts';
+import { parametersOf } from './parameters.ts';
+import { unknownPhase } from './plain-work.ts';
 import { protocolError } from '../../transport/messages.ts';
 import type { SecureOptions } from './training.ts';
 
@@ -22,6 +23,7 @@ export async function committeeWork(options: SecureOptions): Promise<Work> {
   const { plan, planDigest, training } = options;
   const signer = signerOf(await identityOf(options.keys));
   const encoding = encodingOf(plan, plan.model.parameters);
+  const read = parametersOf(plan);
 
   const buffer = bufferOf(plan);
   const whenReady = buffer === undefined ? undefined : bufferedUpdates(training, buffer);
@@ -35,15 +37,16 @@ export async function committeeWork(options: SecureOptions): Promise<Work> {
       buffer === undefined ? [digest] : versionsOf(plan, round, fields['versions'], digest);
     const base = fromHex(await baseOf(versions));
     const context = committeeContext({ ...options, encoding, base }, place, roster);
-    const broadcast = floatsOf(rest);
-    const ready = await whenReady?.({ round, broadcast, versions, signal });
-    const update = ready ?? (await training.update(round, broadcast, summedOf({ place, fields })));
-    // Helpers add the noise, so that no site can leave with its share of it.
-    const input = encodeUpdate(update, encoding, {
-      noise: false,
-      ...drawOf(planDigest, place),
-    });
-    // The place is answered once, ever, so that no earlier round need be named here.
+    const [broadcast, summed] = [read(rest), summedOf({ place, fields })];
+    let ready: ReadyUpdate | undefined;
+    async function input(): Promise<Uint32Array> {
+      ready = await whenReady?.({ round, broadcast, versions, signal });
+      const update = ready ?? (await training.update(round, broadcast, summed));
+      // Helpers add the noise, so that no site can leave with its share of it.
+      return encodeUpdate(update, encoding, { noise: false, ...drawOf(planDigest, place) });
+    }
+    // The place is answered once, ever, so that no earlier round need be named here. All that the task may be
+    // refused for is checked before rows are read.
     const { head, chunks } = await sealUpdate(context, signer, input, { after: -1 });
     const parts = [head, ...chunks];
     const lengths = parts.map(({ length }) => length);

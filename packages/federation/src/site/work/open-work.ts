@@ -5,8 +5,10 @@ import type { Plan } from '../../plan/plan.ts';
 import { numberOf } from '../../plan/turns.ts';
 import type { SiteMemory } from '../memory/site-memory.ts';
 import type { Work } from '../answers.ts';
+import type { SiteOptions } from '../run-site.ts';
 import type { Carried } from './carried.ts';
 import { committeeWork } from './committee-work.ts';
+import type { OnFault } from './hidden-faults.ts';
 import { pairwiseWork } from './pairwise-work.ts';
 import { plainWork } from './plain-work.ts';
 import {
@@ -17,17 +19,19 @@ import {
 } from './training.ts';
 
 export interface WorkOptions
-  extends Omit<TrainingOptions, 'plan' | 'carried'>, Pick<SecureOptions, 'run'> {
+  extends Omit<TrainingOptions, 'plan' | 'carried' | 'onFault'>, Pick<SecureOptions, 'run'> {
   readonly joined: Joined;
   readonly memory: Pick<SiteMemory, 'identity' | 'carriedOf' | 'carry'>;
   /** Told what the site trains from in each round; the answer waits for it. */
   readonly onBroadcast?: (round: number, broadcast: Float32Array) => Promise<void> | void;
+  /** Told of faults that are hidden from the coordinator. */
+  readonly onEvent?: SiteOptions['onEvent'];
 }
 
 type Kind = Plan['aggregation']['kind'];
 
 const WORKS: Readonly<Record<Kind, (options: SecureOptions) => Promise<Work>>> = {
-  none: async ({ training }) => plainWork(training),
+  none: async ({ plan, training }) => plainWork(plan, training),
   pairwise: pairwiseWork,
   committee: committeeWork,
 };
@@ -37,6 +41,7 @@ export async function openWork({
   joined,
   memory,
   onBroadcast = () => {},
+  onEvent = () => {},
   ...options
 }: WorkOptions): Promise<Work> {
   const { plan, planDigest, coordinator } = joined;
@@ -47,7 +52,11 @@ export async function openWork({
     load: () => memory.carriedOf(run),
     save: (bytes) => memory.carry(run, bytes),
   };
-  const opened = await openTraining({ ...options, plan, carried, turn: numberOf(key) });
+  const onFault: OnFault = (fault, round) => {
+    const message = fault instanceof Error ? fault.message : String(fault);
+    onEvent({ type: 'fault', round, message });
+  };
+  const opened = await openTraining({ ...options, plan, carried, turn: numberOf(key), onFault });
   const training: SiteTraining = {
     async update(round, broadcast, summed) {
       const update = opened.update(round, broadcast, summed);

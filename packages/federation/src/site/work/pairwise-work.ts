@@ -20,7 +20,8 @@ import { drawOf, encodingOf, sumNumber } from '../../plan/encoding.ts';
 import type { Plan } from '../../plan/plan.ts';
 import { Accusation, type Outcome, type Task, type Work } from '../answers.ts';
 import { summedOf } from './carried.ts';
-import { floatsOf, unknownPhase } from './plain-work.ts';
+import { parametersOf } from './parameters.ts';
+import { unknownPhase } from './plain-work.ts';
 import { protocolError } from '../../transport/messages.ts';
 import type { SecureOptions } from './training.ts';
 
@@ -36,6 +37,7 @@ export async function pairwiseWork(options: SecureOptions): Promise<Work> {
   const { run, plan, planDigest, training } = options;
   const signer = signerOf(await identityOf(options.keys));
   const encoding = encodingOf(plan, plan.model.parameters);
+  const read = parametersOf(plan);
 
   const contextOf = (
     { place }: Task,
@@ -60,8 +62,12 @@ export async function pairwiseWork(options: SecureOptions): Promise<Work> {
     async input(round, task) {
       const { place } = task;
       const { broadcast, delivery } = inputOf(task);
-      const update = await training.update(place.round, floatsOf(broadcast), summedOf(task));
-      const encoded = encodeUpdate(update, encoding, drawOf(planDigest, place));
+      const [parameters, summed] = [read(broadcast), summedOf(task)];
+      // All that the task may be refused for is checked before rows are read.
+      const encoded = async (): Promise<Uint32Array> => {
+        const update = await training.update(place.round, parameters, summed);
+        return encodeUpdate(update, encoding, drawOf(planDigest, place));
+      };
       try {
         const { head, chunks } = await round.mask(encoded, delivery);
         return [head, ...chunks];
@@ -119,16 +125,17 @@ function inputOf({ fields, payload = new Uint8Array(0) }: Task): {
   return { broadcast: payload.slice(0, end), delivery: payload.subarray(end) };
 }
 
-/** @throws SkeinError FEDERATION_PROTOCOL for a roster that is none, or smaller than the plan's threshold. */
+/** @throws SkeinError FEDERATION_PROTOCOL for a roster that is none, below the plan's threshold, or above its maximum. */
 function rosterOf({ fields }: Task, { sites }: Plan): readonly string[] {
   const roster = fields['roster'];
   const isRoster =
     Array.isArray(roster) &&
     roster.length >= sites.threshold &&
+    roster.length <= sites.maximum &&
     roster.every((key) => typeof key === 'string' && /^[0-9a-f]{64}$/.test(key));
   if (isRoster) return roster as readonly string[];
   throw protocolError(
-    `The roster is not of at least ${sites.threshold} sites, as the plan asks for.`,
+    `The roster is not of ${sites.threshold} to ${sites.maximum} sites, as the plan asks for.`,
   );
 }
 

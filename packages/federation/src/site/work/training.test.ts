@@ -1,3 +1,4 @@
+import type { Backend } from '@skein/train';
 import { nativeBackend } from '@skein/train/native';
 import { expect, it } from 'vitest';
 import { readSiteRows } from '../site-rows.ts';
@@ -5,7 +6,7 @@ import { trainedPlan } from '../testing/trained-plan.ts';
 import type { Task } from '../answers.ts';
 import { readLast, type Carried } from './carried.ts';
 import { plainWork } from './plain-work.ts';
-import { openTraining } from './training.ts';
+import { openTraining, type TrainingOptions } from './training.ts';
 
 const HELPERS = ['1', '2'].map((digit) => ({
   name: `helper ${digit}`,
@@ -26,7 +27,7 @@ function kept(): Carried {
 /** The training of a site over `ROWS`, by a plan with these terms. */
 async function trainingOf(
   terms: Parameters<typeof trainedPlan>[0],
-  more: { turn?: number; carried?: Carried } = {},
+  more: Partial<Pick<TrainingOptions, 'turn' | 'carried' | 'backend' | 'onFault'>> = {},
 ) {
   const { plan, model } = await trainedPlan(terms);
   const rows = await readSiteRows(plan.data, ROWS);
@@ -80,7 +81,8 @@ it('begins a round as the last one where its update was not in that sum', async 
 });
 
 it.each(['1', 0.5, -2, 3, null])('refuses %j as the last round before 3', async (summed) => {
-  const work = plainWork(await trainingOf({ strategy: { name: 'scaffold' } }));
+  const terms = { strategy: { name: 'scaffold' } } as const;
+  const work = plainWork((await trainedPlan(terms)).plan, await trainingOf(terms));
   const place = { round: 3, attempt: 0, phase: 'train' };
   const payload = new Uint8Array(8 * 4);
   const asked = (fields: Task['fields']) => work({ place, fields, payload, state: undefined });
@@ -222,4 +224,80 @@ it('is in the sums of its turns only, where sites take them', async () => {
     isIn.push(Array.from(numbers).some((each) => each !== 0));
   }
   expect(isIn).toEqual([false, true, false, false, true, false, false]);
+});
+
+it('adds zeros where its steps diverge, and says so to its operator alone', async () => {
+  const faults: [string, number][] = [];
+  const terms = {
+    local: { steps: 3 },
+    privacy: { mode: 'none' },
+    aggregation: { kind: 'pairwise', range: 10, mostRows: 100 },
+    sites: { minimum: 4 },
+  } as const;
+  const onFault = (fault: unknown, round: number): void =>
+    void faults.push([(fault as Error).message, round]);
+  const training = await trainingOf(terms, { onFault });
+  const steep = Float32Array.of(3e38, 3e38, 3e38, 3e38);
+  const { numbers, weight } = await training.update(7, steep);
+  expect(Array.from(numbers)).toEqual([0, 0, 0, 0]);
+  expect(weight).toBe(4);
+  expect(faults).toEqual([['The loss is NaN at local step 0 of round 7.', 7]]);
+  // The coordinator of a plain sum sees updates anyhow, and is told.
+  await expect((await trainingOf({ local: { steps: 3 } })).update(7, steep)).rejects.toThrow(
+    'The loss is NaN',
+  );
+});
+
+it('counts for as many rows as the plan has room for, where it has more', async () => {
+  const training = await trainingOf({
+    privacy: { mode: 'none' },
+    aggregation: { kind: 'pairwise', range: 10, mostRows: 3 },
+    sites: { minimum: 4 },
+  });
+  expect((await training.update(0, PARAMETERS)).weight).toBe(3);
+});
+
+it('adds zeros of rows whose runs of the graph fail, in as many runs', async () => {
+  const faults: unknown[] = [];
+  let [runs, fails] = [0, true];
+  const failing: Backend = {
+    name: 'native',
+    async open(...given) {
+      const graph = await nativeBackend.open(...given);
+      return {
+        async run(...tensors) {
+          runs += 1;
+          const found = await graph.run(...tensors);
+          if (fails) throw new Error('An index is out of bounds.');
+          return found;
+        },
+        close: () => graph.close(),
+      };
+    },
+  };
+  const training = await trainingOf(
+    {
+      strategy: { name: 'fedsgd' },
+      privacy: { mode: 'patient', noise: 20, denominator: 10 },
+      aggregation: { kind: 'pairwise' },
+      local: {},
+      sites: { minimum: 4 },
+    },
+    { backend: failing, onFault: (fault) => faults.push(fault) },
+  );
+  const first = await training.update(0, PARAMETERS);
+  expect(Array.from(first.numbers)).toEqual([0, 0, 0, 0]);
+  const failed = runs;
+  fails = false;
+  const second = await training.update(1, PARAMETERS);
+  expect(Math.hypot(...Array.from(second.numbers))).toBeGreaterThan(0.1);
+  expect([runs, faults.length]).toEqual([2 * failed, 1]);
+});
+
+it('refuses a model that trains another count of numbers than the plan says', async () => {
+  const { plan, model } = await trainedPlan({ local: { steps: 1 } });
+  const rows = await readSiteRows(plan.data, ROWS);
+  const other = { ...plan, model: { ...plan.model, parameters: 5 } };
+  const options = { plan: other, model, rows, backend: nativeBackend, carried: kept() };
+  await expect(openTraining(options)).rejects.toMatchObject({ code: 'PLAN_CHANGED' });
 });

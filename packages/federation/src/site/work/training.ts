@@ -29,6 +29,7 @@ import { distanceOf, strategyOfPlan } from '../../plan/strategy.ts';
 import { isTurn } from '../../plan/turns.ts';
 import type { SiteRows } from '../site-rows.ts';
 import { estimateFor, readLast, writeLast, type Carried } from './carried.ts';
+import { type OnFault, orZeros, withoutFaults } from './hidden-faults.ts';
 
 export interface TrainingOptions {
   readonly plan: Plan;
@@ -41,11 +42,14 @@ export interface TrainingOptions {
   readonly random?: SecureRandom;
   /** The number of the site where sites take turns. */
   readonly turn?: number;
+  /** Told why an update, or a part of it, is zeros. */
+  readonly onFault?: OnFault | undefined;
 }
 
 /** What a site computes in a round, before it is encoded, masked and given noise. */
 export interface SiteTraining {
   /**
+   * With secure aggregation it rejects for a full disk at most: see `hidden-faults.ts`.
    * @param broadcast float32, [vectors × parameters].
    * @param summed see `estimateFor`.
    */
@@ -77,7 +81,14 @@ type Release = (round: number, update: SiteUpdate) => SiteUpdate & { readonly is
 
 type Mode = Plan['privacy']['mode'];
 const TRAININGS: { readonly [M in Mode]: (options: TrainingOptions) => Promise<SiteTraining> } = {
-  none: (options) => localTraining(options, (_, update) => ({ ...update, isIn: true })),
+  none(options) {
+    const { aggregation } = options.plan;
+    // The sum has no room for more, and a refusal would tell how many rows there are.
+    const { mostRows = Infinity } = aggregation.kind === 'none' ? {} : aggregation;
+    return localTraining(options, (_, { numbers, weight }) => {
+      return { numbers, weight: Math.min(weight, mostRows), isIn: true };
+    });
+  },
   async client(options) {
     const { clip, sampling } = privacyOf(options.plan);
     const { random = secureRandom(), turn = 0 } = options;
@@ -114,7 +125,7 @@ export async function openTraining(options: TrainingOptions): Promise<SiteTraini
 
 /** Steps of the plan's optimiser on the rows of the site. */
 async function localTraining(options: TrainingOptions, release: Release): Promise<SiteTraining> {
-  const { plan, rows, backend, carried } = options;
+  const { plan, rows, backend, carried, onFault = () => {} } = options;
   const { learningRate, steps, batch = rows.count } = plan.local;
   const size = Math.min(batch, rows.count);
   const { strategy, federated } = trainingOf(plan, readModel(options.model), size);
@@ -127,18 +138,25 @@ async function localTraining(options: TrainingOptions, release: Release): Promis
     steps,
     seed: 0,
   });
+  requireLength(plan, training);
+  const isHidden = plan.aggregation.kind !== 'none';
   return {
     async update(number, broadcast, summed) {
       const kept = await carried.load();
       const before = kept === undefined ? undefined : estimateFor(readLast(kept), number, summed);
-      const done = await training.localUpdate(broadcast, { number, memory: before });
+      const compute = async (): Promise<Float32Array> =>
+        (await training.localUpdate(broadcast, { number, memory: before })).update;
+      const zeros = (): Float32Array => new Float32Array(plan.model.parameters);
+      const computed = isHidden
+        ? await orZeros(compute, zeros, (fault) => onFault(fault, number))
+        : await compute();
       const {
         isIn: isSent,
         weight,
         ...given
       } = release(number, {
-        numbers: done.update,
-        weight: done.weight,
+        numbers: computed,
+        weight: rows.count,
       });
       const { remembered } = strategy.site;
       if (remembered === undefined) return { numbers: given.numbers, weight };
@@ -168,13 +186,15 @@ async function privateTraining({
   rows,
   backend,
   random = secureRandom(),
+  onFault = () => {},
 }: TrainingOptions): Promise<SiteTraining> {
   const { clip, sampling } = privacyOf(plan);
   const read = readModel(model);
   const batch = Math.min(rows.count, MOST_BATCH);
   const step = clippedStep((size) => problemOf(read, { batch: size }).graded, { batch });
+  let inGraph: unknown;
   const training = await openPrivateTraining(step, {
-    backend,
+    backend: withoutFaults(backend, (fault) => (inGraph ??= fault)),
     rows: rows.rows,
     mask: MASK,
     // Which rows take their turn is said in each round.
@@ -182,6 +202,7 @@ async function privateTraining({
     norm: clip,
     random,
   });
+  requireLength(plan, training);
   const numbers = Uint32Array.from({ length: rows.count }, (_, row) => row);
   return {
     async update(round, broadcast) {
@@ -189,7 +210,13 @@ async function privateTraining({
         sampling.kind === 'bands'
           ? numbers.filter((number) => isTurn(sampling.rounds, round, number))
           : undefined;
-      const { update } = await training.localUpdate(broadcast, turn);
+      inGraph = undefined;
+      const update = await orZeros(
+        async () => (await training.localUpdate(broadcast, turn)).update,
+        () => new Float64Array(plan.model.parameters),
+        (fault) => (inGraph ??= fault),
+      );
+      if (inGraph !== undefined) onFault(inGraph, round);
       return { numbers: update, weight: 1 };
     },
   };
@@ -229,6 +256,18 @@ function requireSame(plan: Plan, model: Model): void {
   throw new SkeinError(
     'PLAN_CHANGED',
     'The model does not encode rows as the columns of the plan say.',
+  );
+}
+
+/** @throws SkeinError PLAN_CHANGED when the model trains another count of numbers than the plan says. */
+function requireLength(
+  { model: { parameters } }: Plan,
+  { layout }: { readonly layout: { readonly length: number } },
+): void {
+  if (layout.length === parameters) return;
+  throw new SkeinError(
+    'PLAN_CHANGED',
+    `The model trains ${layout.length} numbers, and the plan says ${parameters}.`,
   );
 }
 

@@ -203,6 +203,19 @@ it('tells sums of updates with noise from residues that are masked still', () =>
   expect(canBeSum(sum, encoding, 2)).toBe(false);
 });
 
+it('cannot tell residues of a site beyond its range: the mean may be anywhere within the range', () => {
+  const sum = summed(
+    [-1, -1, -1].map((each) => ({ numbers: [each, each, each] })),
+    plain,
+  );
+  const beyond = new Uint32Array(3).fill(4 * (2 ** 16 - 1));
+  addResidues(sum, beyond, plain);
+  expect(canBeSum(sum, plain, 4)).toBe(true);
+  const [mean] = decodeSum(sum, plain, 4).sum.map((each) => each / 4);
+  // A fourth of the range is what its own update could do.
+  expect(mean).toBeCloseTo(1, 4);
+});
+
 it.each([
   ['8 bits', { ...plain, bits: 8 }, 1],
   ['16 bits', plain, 1],

@@ -57,7 +57,7 @@ export interface LocalTraining {
    * Trains for a round.
    * @param broadcast what the strategy's server sent, [vectors × length].
    * @param batches rows of each step, at most `batch`; default: a seeded order per round.
-   * @throws Diverged when a loss is not a number.
+   * @throws Diverged when a loss is not a number, after all steps: the time of a round does not show at which step.
    */
   localUpdate(
     broadcast: Float32Array,
@@ -128,20 +128,22 @@ export async function openLocalTraining(
       const parameters = broadcast.subarray(0, length);
       load(parameters, site.begin(broadcast, memory));
       let [loss, steps] = [0, 0];
+      let diverged: Diverged | undefined;
       for (const chosen of order ?? seededBatches(everyRow, options, number)) {
         await options.beforeStep?.();
         const { tensors, rows: taken } = batches.fill(Uint32Array.from(chosen), 0);
         const found = await session.step(tensors, learningRate);
         if (!Number.isFinite(found)) {
-          throw new Diverged(
+          diverged ??= new Diverged(
             `The loss is ${found} at local step ${steps} of round ${number}.`,
-            tensors,
+            new Map([...tensors].map(([name, each]) => [name, copyOf(each)])),
             Uint32Array.from(chosen).slice(0, taken),
           );
         }
         loss += found;
         steps++;
       }
+      if (diverged !== undefined) throw diverged;
       const delta = flatten(layout, session.tensors());
       for (let i = 0; i < length; i++) delta[i] = delta[i]! - parameters[i]!;
       const done = site.end({ broadcast, delta, memory, distance: steps * learningRate });
@@ -175,6 +177,9 @@ export function* seededBatches(
     yield order.subarray(index * batch, (index + 1) * batch);
   }
 }
+
+/** Of a batch, whose memory the next one takes. */
+const copyOf = (each: NumericTensor): NumericTensor => ({ ...each, bytes: each.bytes.slice() });
 
 function zeros({ type, shape }: Kept): NumericTensor {
   const count = shape.reduce((product, size) => product * size, 1);

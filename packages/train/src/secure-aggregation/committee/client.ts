@@ -3,7 +3,7 @@ import { siteNumber } from '../context.ts';
 import { requireNew } from '../context.ts';
 import { randomBytes, suite, type Bytes, type Signer } from '../crypto/suite.ts';
 import { packAll } from '../packing.ts';
-import { checkInput, chunkDigests, type MaskedUpdate } from '../upload.ts';
+import { chunkDigests, type LaterInput, maskable, type MaskedUpdate } from '../upload.ts';
 import { signEnvelope } from '../wire/envelope.ts';
 import { checkCommittee, committeeDigest, type CommitteeContext } from './context.ts';
 
@@ -13,7 +13,7 @@ import { sealSeeds } from './seeds.ts';
 /**
  * Masks an update, and seals to each helper the seed of the mask that it knows.
  *
- * @param input entries of `bits` bits; not changed.
+ * @param input entries of `bits` bits; not changed. A function is called once nothing can be refused any more.
  * @param after the last round that this identity answered in this run; -1: none. The caller stores the
  *   new one and the message before it sends the message.
  * @throws SkeinError AGGREGATION_PHASE_ANSWERED, AGGREGATION_INVALID, AGGREGATION_ROSTER_FORGED.
@@ -21,20 +21,17 @@ import { sealSeeds } from './seeds.ts';
 export async function sealUpdate(
   context: CommitteeContext,
   signer: Signer,
-  input: Uint32Array,
+  input: LaterInput,
   { after }: { readonly after: number },
 ): Promise<MaskedUpdate> {
   checkCommittee(context);
   requireNew(context, after);
-  checkInput(input, context);
   const digest = await committeeDigest(context);
   const client = siteNumber(context, signer.publicKey);
   const keys: Bytes[] = context.helpers.map(() => randomBytes(16));
-  const masked = Uint32Array.from(input);
-  const [seeds] = await Promise.all([
-    sealSeeds(digest, client, context.helpers, keys),
-    suite.addKeystreams(masked, keys, 1),
-  ]);
+  const seeds = await sealSeeds(digest, client, context.helpers, keys);
+  const masked = await maskable(input, context);
+  await suite.addKeystreams(masked, keys, 1);
   const chunks = packAll(masked, context.bits);
   const body = writeClientHead(seeds, await chunkDigests(chunks));
   return {

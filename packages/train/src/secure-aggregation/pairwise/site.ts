@@ -18,7 +18,7 @@ import {
 import { randomBytes, suite, type Bytes, type Signer } from '../crypto/suite.ts';
 import { leastSites } from '../graph.ts';
 import { packAll } from '../packing.ts';
-import { checkInput, chunkDigests, type MaskedUpdate } from '../upload.ts';
+import { chunkDigests, type LaterInput, maskable, type MaskedUpdate } from '../upload.ts';
 import { sameBytes } from '../wire/bytes.ts';
 import { EXCHANGES, signEnvelope, type Exchange } from '../wire/envelope.ts';
 import { advertisedOnce, type CheckedRosters } from './advertised.ts';
@@ -187,13 +187,13 @@ export class SiteRound {
   /**
    * Exchange 2: masks the update.
    *
-   * @param input one entry of `bits` bits each; not changed.
+   * @param input one entry of `bits` bits each; not changed. A function is called once nothing can be refused any
+   *   more: whether it is depends on no update.
    * @param delivery what the server answered to exchange 1.
    */
-  mask(input: Uint32Array, delivery: Uint8Array): Promise<MaskedUpdate> {
+  mask(input: LaterInput, delivery: Uint8Array): Promise<MaskedUpdate> {
     return this.#once('input', async () => {
       const { bits, roster } = this.#context;
-      checkInput(input, this.#context);
       const state = this.#state;
       const { sharing, entries } = readDelivery(delivery, roster.length);
       this.#require(sharing.size, 'shared their secrets');
@@ -220,16 +220,21 @@ export class SiteRound {
           return [peers[at]!, each.value] as const;
         }),
       );
-      const masked = Uint32Array.from(input);
-      await suite.addKeystreams(masked, [await ownMaskKey(state.digest, state.seed)], 1);
       const binding = await maskBinding(state.digest, this.#context);
-      for (const sign of [1, -1] as const) {
-        const signed = peers.filter((peer) => maskSign(this.site, peer) === sign);
-        const keys = await Promise.all(
-          signed.map((peer) => pairMaskKey(binding, state.masking, state.maskingKeys.get(peer)!)),
+      const keysOf = (sign: 1 | -1): Promise<Bytes[]> =>
+        Promise.all(
+          peers
+            .filter((peer) => maskSign(this.site, peer) === sign)
+            .map((peer) => pairMaskKey(binding, state.masking, state.maskingKeys.get(peer)!)),
         );
-        await suite.addKeystreams(masked, keys, sign);
-      }
+      const [own, added, taken] = [
+        await ownMaskKey(state.digest, state.seed),
+        await keysOf(1),
+        await keysOf(-1),
+      ];
+      const masked = await maskable(input, this.#context);
+      await suite.addKeystreams(masked, [own, ...added], 1);
+      await suite.addKeystreams(masked, taken, -1);
       const chunks = packAll(masked, bits);
       return { head: await this.#signed('input', await chunkDigests(chunks)), chunks };
     });

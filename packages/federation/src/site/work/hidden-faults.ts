@@ -1,0 +1,54 @@
+/**
+ * Faults after a site has read rows. A coordinator chooses what a site trains from, so that it could have training
+ * fail for chosen rows only: a refusal then says what masks and noise hide, costs no budget, and may be asked for
+ * again. What a site under secure aggregation sends depends on public values alone, so a fault becomes zeros.
+ *
+ * | what fails | what is zero |
+ * |---|---|
+ * | the gradient of an example, with privacy `patient` | that of the example (`clippedStep`) |
+ * | a run of the graph, with privacy `patient` | that of the examples in it |
+ * | anything else, such as steps that diverge | the update of the site |
+ */
+import type { Backend } from '@skein/train';
+
+/** Told to the operator of the site, and to no other party. */
+export type OnFault = (fault: unknown, round: number) => void;
+
+/** @returns what was computed, or zeros where that fails or is not finite. */
+export async function orZeros<T extends Float32Array | Float64Array>(
+  compute: () => Promise<T>,
+  zeros: () => T,
+  onFault: (fault: unknown) => void,
+): Promise<T> {
+  try {
+    const found = await compute();
+    const flaw = found.findIndex((each: number) => !Number.isFinite(each));
+    if (flaw < 0) return found;
+    throw new RangeError(`Number ${flaw} of the update is ${found[flaw]}.`);
+  } catch (fault) {
+    onFault(fault);
+    return zeros();
+  }
+}
+
+/** The backend, whose graphs give zeros in place of failing. */
+export function withoutFaults(backend: Backend, onFault: (fault: unknown) => void): Backend {
+  return {
+    name: backend.name,
+    async open(model, options) {
+      const graph = await backend.open(model, options);
+      return {
+        async run(feeds, into = new Map()) {
+          try {
+            return await graph.run(feeds, into);
+          } catch (fault) {
+            onFault(fault);
+            for (const { bytes } of into.values()) bytes.fill(0);
+            return new Map();
+          }
+        },
+        close: () => graph.close(),
+      };
+    },
+  };
+}
