@@ -4,6 +4,7 @@
  */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { seededRandom } from '@skein/onnx';
@@ -50,6 +51,7 @@ const tries = ({ out }: Typed): string[] =>
   (out.split('\nTry:\n')[1] ?? '').split('\n').filter((line) => line.startsWith('  '));
 
 let node: ChildProcess;
+let url: string;
 
 beforeAll(async () => {
   for (const each of [folder, bin, join(place, 'home')]) mkdirSync(each);
@@ -67,6 +69,7 @@ beforeAll(async () => {
     printed += String(chunk);
     if (printed.trimEnd().endsWith('}')) break;
   }
+  ({ url } = JSON.parse(printed) as { url: string });
 }, 60_000);
 
 afterAll(async () => {
@@ -178,4 +181,24 @@ it.skipIf(!sandboxed)('an output that a command does not write fails it at once'
     jobs: unknown[];
   };
   expect(jobs).toEqual([]);
+});
+
+it('the demonstration of a federation takes a port that is free', async () => {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  const line = `npm --prefix ${ROOT} run federate-demo -- --rounds 1 --epsilon 1 --port ${port}`;
+  expect(works(line).out).toContain(`A node on http://127.0.0.1:${port},`);
+}, 90_000);
+
+// The last step: from its first key on, the node refuses requests without one.
+it('the key that the console asks for is made by the command that it names, and opens it', async () => {
+  const dialog = readFileSync(join(ROOT, 'packages/console/src/key-dialog.tsx'), 'utf8');
+  const [, command = ''] = /<code>(npx skein keys create [^<]*)<\/code>/.exec(dialog) ?? [];
+  const { secret } = JSON.parse(works(`${command} --json`).out) as { secret: string };
+  for (const path of ['deployments', 'jobs', 'runs']) {
+    const headers = { authorization: `Bearer ${secret}` };
+    expect((await fetch(`${url}/api/v1/${path}`, { headers })).status, path).toBe(200);
+  }
 });

@@ -86,7 +86,6 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/federation/src/plan/plan.test.ts',
   'packages/federation/src/site/memory/site-memory.test.ts',
   'packages/federation/src/site/personal/personal-federation.test.ts',
-  'packages/fleet/src/forwarding/hedges.test.ts',
   'packages/fleet/src/testing/report.test.ts',
   'packages/generative/src/continuation.test.ts',
   'packages/generative/src/faults.test.ts',
