@@ -77,6 +77,7 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/federation/src/coordinator/aggregation/pairwise.test.ts',
   'packages/federation/src/coordinator/rounds/answers.test.ts',
   'packages/federation/src/coordinator/rounds/conductor.test.ts',
+  'packages/federation/src/coordinator/rounds/restored.test.ts',
   'packages/federation/src/coordinator/rounds/rounds.test.ts',
   'packages/federation/src/coordinator/rounds/scaffold.test.ts',
   'packages/federation/src/coordinator/rounds/turns.test.ts',

@@ -113,7 +113,7 @@ export const FEDERATION_ERRORS = {
   },
   LEDGER_INVALID: {
     ...UNFIT,
-    meaning: 'A ledger was edited, cut or signed by another key.',
-    fix: 'Compare the entry that the message names with the copy of another participant.',
+    meaning: 'A ledger was edited, cut, set back or signed by another key.',
+    fix: 'Compare the entry that the message names with the copy of another participant. Restore the newest copy of the folder of the coordinator, or start a new federation.',
   },
 } as const satisfies Record<string, ErrorRow>;

@@ -11,7 +11,7 @@ import type { Plan } from '../plan/plan.ts';
 import type { Arrival, Channel } from '../transport/channel.ts';
 import { type Invitation, proofOf } from './invitation.ts';
 import { type Identity, isSignedBy, randomHex } from './keys.ts';
-import { protocolError } from '../transport/messages.ts';
+import { type MessageOf, protocolError } from '../transport/messages.ts';
 
 export interface Joined {
   readonly plan: Plan;
@@ -28,9 +28,12 @@ export interface JoinOptions {
   readonly identity: Identity;
   /** Keep `run` and `coordinator` of it: later joins need no secret. */
   readonly invitation: Pick<Invitation, 'run' | 'coordinator'> & Partial<Invitation>;
-  /** Throws to decline; the connection then ends. */
-  accept(joined: Joined): Promise<void> | void;
+  /** Throws to decline; the connection then ends. @returns what the site remembers of the run. */
+  accept(joined: Joined): Promise<Remembered | void> | Remembered | void;
 }
+
+/** What a site remembers of a run, so that a coordinator that was restored from an older copy is found. */
+export type Remembered = Pick<MessageOf<'accept'>, 'seen' | 'releases'>;
 
 /** What both sides sign. */
 export interface Greeting {
@@ -75,9 +78,9 @@ export async function join(channel: Channel, options: JoinOptions): Promise<Join
   await requireSealingKeys(plan);
   const planDigest = await digestOf(plan);
   const joined = { plan, planDigest, coordinator, name: welcome.name, role: welcome.role };
-  await options.accept(joined);
+  const remembered = await options.accept(joined);
   const signature = await identity.sign('accept', { run, plan: planDigest });
-  await channel.send({ kind: 'accept', plan: planDigest, signature });
+  await channel.send({ kind: 'accept', plan: planDigest, signature, ...remembered });
   return joined;
 }
 

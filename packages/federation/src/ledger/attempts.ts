@@ -77,6 +77,8 @@ export function followAttempts(plan: Plan): (event: LedgerEvent) => string | und
       case 'opened':
         open = event;
         return flawOfRoster(event);
+      case 'recounted':
+        return members.has(event.site) ? undefined : 'it counts for a site that takes no part';
       case 'accused':
         return flawOfAccusation(event);
       case 'aborted':

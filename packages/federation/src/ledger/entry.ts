@@ -45,6 +45,8 @@ export const LedgerEvent = z.discriminatedUnion('kind', [
   event('opened', { ...at, roster: Roster }),
   /** Written before the phase in which the sum can become known: what is spent from here on. */
   event('charged', { ...at, releases: z.int().min(1), ...charge, spent: Spent }),
+  /** A site has given more than the coordinator, restored from an older copy, had counted: the larger number counts. */
+  event('recounted', { site: z.string(), releases: z.int().min(1) }),
   /** Sites that gave false shares of their secrets: as the site `by` says, or as the coordinator found. */
   event('accused', { ...at, phase: z.string(), by: z.string().optional(), sites: Roster }),
   /** A helper says that the seeds of these sites do not open: the sum is made without them. */

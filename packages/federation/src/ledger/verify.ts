@@ -95,6 +95,7 @@ export async function verifyLedger(
     }
     const broken = follow(event);
     if (broken !== undefined) refuse(`Entry ${sequence}: ${broken}.`);
+    if (event.kind === 'recounted') releases = Math.max(releases, event.releases);
     if (event.kind === 'charged') {
       releases += 1;
       const wrong = flawOfCharge(plan, event, releases);

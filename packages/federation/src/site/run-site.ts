@@ -11,10 +11,11 @@
  */
 import { canonical } from '@skein/api/canonical';
 import { SkeinError } from '@skein/api/errors';
-import { join, type Joined } from '../identity/handshake.ts';
+import { join, type Joined, type Remembered } from '../identity/handshake.ts';
 import type { Invitation } from '../identity/invitation.ts';
 import { identityOf } from '../identity/keys.ts';
 import { type Arrival, type Channel, openChannel } from '../transport/channel.ts';
+import { RELEASING } from '../plan/spent.ts';
 import { memoryChunks } from '../transport/chunks.ts';
 import type { SeenEntry } from '../ledger/seen.ts';
 import type { Connection } from '../transport/connection.ts';
@@ -30,7 +31,7 @@ import {
   type Work,
 } from './answers.ts';
 import type { SiteMemory } from './memory/site-memory.ts';
-import { type LedgerWitness, witnessLedger } from './witness.ts';
+import { type LedgerWitness, newestSeen, openWitness } from './witness.ts';
 
 export type SiteEvent =
   | { readonly type: 'connected'; readonly name: string }
@@ -138,11 +139,16 @@ async function openSite(options: SiteOptions, onEvent: (event: SiteEvent) => voi
     return true;
   }
 
-  async function accept(joined: Joined): Promise<void> {
+  async function accept(joined: Joined): Promise<Remembered> {
     const accepted = await memory.acceptedOf(run);
     if (accepted === undefined) await options.consent(joined);
     const kept = await memory.accept(run, joined.planDigest);
-    if (kept === joined.planDigest) return;
+    if (kept === joined.planDigest) {
+      const releasing = RELEASING[joined.plan.aggregation.kind];
+      const seen = await newestSeen(memory, run);
+      const releases = await memory.attemptsOf(run, releasing);
+      return { releases, ...(seen === undefined ? {} : { seen }) };
+    }
     throw new SkeinError(
       'SITE_PLAN_CHANGED',
       `The plan has the digest ${joined.planDigest.slice(0, 16)}…, but this site accepted ${kept.slice(0, 16)}….`,
@@ -174,7 +180,9 @@ async function openSite(options: SiteOptions, onEvent: (event: SiteEvent) => voi
   }
 
   async function answering(channel: Channel, joined: Joined): Promise<SiteEnd | undefined> {
-    witness ??= witnessLedger(run, joined.coordinator, await identity);
+    const { coordinator } = joined;
+    witness ??= await openWitness({ run, coordinator, identity: await identity, memory });
+    witness.begin();
     /** Messages that came before the model. */
     const early: Arrival[] = [];
     if (prepared === undefined) {

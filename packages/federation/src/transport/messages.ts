@@ -75,7 +75,18 @@ const KINDS = {
   /** Coordinator → site: the plan to accept, which the site checks against its own terms. */
   welcome: [4, DOCUMENT, { name: z.string(), role: z.enum(['site', 'helper']), plan: z.unknown() }],
   /** Site → coordinator: the signed digest of the plan. */
-  accept: [5, SMALL, { plan: Digest, signature: SignatureHex }],
+  accept: [
+    5,
+    SMALL,
+    {
+      plan: Digest,
+      signature: SignatureHex,
+      /** The newest entry of the ledger that it has seen. */
+      seen: z.strictObject({ sequence: z.int().min(0), hash: Digest }).optional(),
+      /** What it has given: answers to the phase that releases a sum. */
+      releases: z.int().min(0).optional(),
+    },
+  ],
   /** Coordinator → site. A repeated task is answered with the stored answer. */
   task: [
     6,

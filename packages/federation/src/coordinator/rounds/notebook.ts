@@ -46,7 +46,9 @@ export async function openNotebook(
         const before = entries.at(-1) ?? tail;
         entries.push(await nextEntry(identity, before, { run: id, at, event, witnesses: signed }));
       }
-      record = await store.advance(id, revision, { ...state, ...change }, entries);
+      // What was spent stays spent, whoever decided before it was.
+      const releases = Math.max(state.releases, change.releases ?? 0);
+      record = await store.advance(id, revision, { ...state, ...change, releases }, entries);
       tail = entries.at(-1) ?? tail;
       if (entries.length > 0) {
         for (const each of witnesses) {

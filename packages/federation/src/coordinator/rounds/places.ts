@@ -12,6 +12,7 @@
 import { SkeinError } from '@skein/api/errors';
 import { isOver } from '@skein/api/federations';
 import { pseudonymOf } from '../../identity/keys.ts';
+import { MOST_ATTEMPTS } from '../../plan/encoding.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { MemberRecord } from '../../store/federation-store.ts';
 import { aggregationOf } from '../aggregation/aggregator.ts';
@@ -42,11 +43,14 @@ export class Places {
   }
 
   /**
-   * Records that a member has accepted the plan; again it does nothing.
-   * @param signature of the plan. @throws SkeinError FEDERATION_BUSY where no place is left.
+   * Records that a member has accepted the plan; again it only counts what the member has given.
+   * @param signature of the plan. @param releases which the member has counted. @throws SkeinError FEDERATION_BUSY where no place is left.
    */
-  accept(key: string, signature: string): Promise<void> {
-    const accepted = this.#last.then(() => this.#accept(key, signature));
+  accept(key: string, signature: string, releases = 0): Promise<void> {
+    const accepted = this.#last.then(async () => {
+      await this.#accept(key, signature);
+      await this.#recount(key, releases);
+    });
     this.#last = accepted.catch(() => {});
     return accepted;
   }
@@ -82,7 +86,19 @@ export class Places {
     }
     await store.accept(run, key, { plan: planDigest, signature });
   }
+
+  /** A coordinator that was restored from an older copy has counted less than its sites have given. */
+  async #recount(key: string, given: number): Promise<void> {
+    const { plan, state } = this.#conductor.record;
+    const releases = Math.min(given, mostGiven(plan));
+    if (plan.privacy.mode === 'none' || isOver(state) || releases <= state.releases) return;
+    const site = await pseudonymOf(key);
+    await this.#conductor.note({ kind: 'recounted', site, releases }, { releases });
+  }
 }
+
+/** The most that a member can have given: a greater number is not a count. */
+const mostGiven = ({ rounds }: Plan): number => rounds * MOST_ATTEMPTS;
 
 /** Whether fewer sites have accepted the plan, and were not revoked, than its maximum. */
 function hasPlace({ sites }: Pick<Plan, 'sites'>, members: readonly MemberRecord[]): boolean {

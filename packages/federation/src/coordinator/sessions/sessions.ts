@@ -10,6 +10,7 @@ import { TurnTime } from '@skein/http';
 import { expectKind, type Greeting } from '../../identity/handshake.ts';
 import { lookUpOf } from '../../identity/invitation.ts';
 import { isSignedBy, randomHex } from '../../identity/keys.ts';
+import type { SeenEntry } from '../../ledger/seen.ts';
 import { helpersOf } from '../../plan/helpers.ts';
 import type { FederationStore, MemberRecord } from '../../store/federation-store.ts';
 import { type Arrival, type Channel, openChannel, refusalOf } from '../../transport/channel.ts';
@@ -97,7 +98,7 @@ export function createSessions(options: SessionsOptions): Sessions {
       }, options.statusMs);
       reading.get(member.key)?.close(displaced());
       reading.set(member.key, channel);
-      await acceptance(channel, conductor, member).finally(() => {
+      await acceptance(channel, options, conductor, member).finally(() => {
         if (reading.get(member.key) === channel) reading.delete(member.key);
       });
       takePayloads(options.chunksOf(conductor, member.key));
@@ -193,9 +194,25 @@ async function requireUnrevoked(store: FederationStore, run: string, key: string
   if (member?.revokedAt !== undefined) throw revoked(key);
 }
 
+/** @throws SkeinError LEDGER_INVALID where a site has seen an entry that this ledger does not have. */
+async function requireSeen(
+  store: FederationStore,
+  run: string,
+  seen: SeenEntry | undefined,
+): Promise<void> {
+  if (seen === undefined) return;
+  const [entry] = await store.ledger(run, seen.sequence, 1);
+  if (entry?.hash === seen.hash) return;
+  throw new SkeinError(
+    'LEDGER_INVALID',
+    `The site has seen an entry ${seen.sequence} that this ledger does not have: the coordinator was restored from an older copy.`,
+  );
+}
+
 /** Shows the plan, and waits as long as it takes until it is accepted. */
 async function acceptance(
   channel: Channel,
+  { store }: SessionsOptions,
   conductor: Conductor,
   { key, name, role }: MemberRecord,
 ): Promise<void> {
@@ -212,7 +229,8 @@ async function acceptance(
   if (!(await isSignedBy(key, 'accept', { run, plan: planDigest }, signature))) {
     throw new SkeinError('IDENTITY_UNPROVEN', 'The signature of the plan is not of this site.');
   }
-  await conductor.places.accept(key, signature);
+  await requireSeen(store, run, given.seen);
+  await conductor.places.accept(key, signature, given.releases);
 }
 
 async function handle(

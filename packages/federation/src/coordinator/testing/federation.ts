@@ -38,8 +38,11 @@ export interface TestFederation {
   statusMs: number | undefined;
   /** How long what is over is kept, from the next restart on. */
   keptMs: number | undefined;
-  /** Closes it wherever it is, which stores nothing, and opens another one on the same folder. */
-  restart(): Promise<void>;
+  /**
+   * Closes it wherever it is, which stores nothing, and opens another one on the same folder.
+   * @param between called while it is closed.
+   */
+  restart(between?: () => void): Promise<void>;
 }
 
 export async function startFederation(more: Partial<PlanDraft> = {}): Promise<TestFederation> {
@@ -92,8 +95,9 @@ export async function startFederation(more: Partial<PlanDraft> = {}): Promise<Te
     now: Date.UTC(2026, 0, 1),
     statusMs: undefined,
     keptMs: undefined,
-    async restart() {
+    async restart(between = () => {}) {
       await opened.pop()!();
+      between();
       coordinator = await open();
     },
   };
