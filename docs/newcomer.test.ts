@@ -50,8 +50,7 @@ function works(line: string): Typed {
 const tries = ({ out }: Typed): string[] =>
   (out.split('\nTry:\n')[1] ?? '').split('\n').filter((line) => line.startsWith('  '));
 
-let node: ChildProcess;
-let url: string;
+const nodes: ChildProcess[] = [];
 
 beforeAll(async () => {
   for (const each of [folder, bin, join(place, 'home')]) mkdirSync(each);
@@ -59,25 +58,31 @@ beforeAll(async () => {
   writeFileSync(join(bin, 'skein'), command, { mode: 0o755 });
   writeFileSync(join(bin, 'npx'), '#!/bin/sh\nexec "$@"\n', { mode: 0o755 });
   writeFileSync(join(folder, 'patients.csv'), patients(300));
-  node = spawn(
-    join(bin, 'skein'),
-    ['up', '--port', '0', '--grpc-port', '0', '--log', 'off', '--json'],
-    { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'], env: { PATH: process.env['PATH'] } },
-  );
-  let printed = '';
-  for await (const chunk of node.stdout!) {
-    printed += String(chunk);
-    if (printed.trimEnd().endsWith('}')) break;
-  }
-  ({ url } = JSON.parse(printed) as { url: string });
+  await startNode(folder);
 }, 60_000);
 
 afterAll(async () => {
-  if (node.exitCode !== null) return;
-  const ended = once(node, 'exit');
-  node.kill('SIGTERM');
-  await ended;
+  for (const node of nodes) {
+    const ended = once(node, 'exit');
+    if (node.exitCode === null && node.kill('SIGTERM')) await ended;
+  }
 });
+
+/** @returns its address. */
+async function startNode(cwd: string, ...words: string[]): Promise<string> {
+  const node = spawn(
+    join(bin, 'skein'),
+    ['up', '--port', '0', '--grpc-port', '0', '--log', 'off', '--json', ...words],
+    { cwd, stdio: ['ignore', 'pipe', 'inherit'], env: { PATH: process.env['PATH'] } },
+  );
+  nodes.push(node);
+  let printed = '';
+  for await (const chunk of node.stdout) {
+    printed += String(chunk);
+    if (printed.trimEnd().endsWith('}')) break;
+  }
+  return (JSON.parse(printed) as { url: string }).url;
+}
 
 /** A table as a German spreadsheet writes it, with an identifier, dates, free text and a gap. */
 function patients(rows: number): string {
@@ -192,13 +197,20 @@ it('the demonstration of a federation takes a port that is free', async () => {
   expect(works(line).out).toContain(`A node on http://127.0.0.1:${port},`);
 }, 90_000);
 
-// The last step: from its first key on, the node refuses requests without one.
 it('the key that the console asks for is made by the command that it names, and opens it', async () => {
   const dialog = readFileSync(join(ROOT, 'packages/console/src/key-dialog.tsx'), 'utf8');
   const [, command = ''] = /<code>(npx skein keys create [^<]*)<\/code>/.exec(dialog) ?? [];
-  const { secret } = JSON.parse(works(`${command} --json`).out) as { secret: string };
+  const guarded = join(place, 'guarded');
+  mkdirSync(guarded);
+  const created = (line: string) =>
+    (JSON.parse(works(`cd ${guarded} && ${line} --json`).out) as { secret: string }).secret;
+  const admin = created('npx skein keys create --scope admin');
+  const url = await startNode(guarded, '--host', '0.0.0.0', '--queues', 'none');
+  const secret = created(`SKEIN_KEY=${admin} ${command}`);
   for (const path of ['deployments', 'jobs', 'runs']) {
+    const address = `http://127.0.0.1:${new URL(url).port}/api/v1/${path}`;
     const headers = { authorization: `Bearer ${secret}` };
-    expect((await fetch(`${url}/api/v1/${path}`, { headers })).status, path).toBe(200);
+    expect((await fetch(address)).status).toBe(401);
+    expect((await fetch(address, { headers })).status, path).toBe(200);
   }
 });
