@@ -116,6 +116,7 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/jobs/src/store/faults.test.ts',
   'packages/jobs/src/store/model.test.ts',
   'packages/jobs/src/store/redis/full-redis.test.ts',
+  'packages/jobs/src/store/redis/other-contents.test.ts',
   'packages/jobs/src/worker/commands.test.ts',
   'packages/jobs/src/worker/tasks.test.ts',
   'packages/load/src/load.test.ts',

@@ -22,5 +22,6 @@ export { machineCapacity } from './worker/capacity.ts';
 export { acceleratorsHere } from './worker/labels.ts';
 export { startWorker } from './worker/worker.ts';
 export type { ArtifactHoldings } from './artifact-holdings.ts';
-export { type JobStoreOptions, openFleetStore, openJobStore } from './store/open-store.ts';
+export { openFollowedStore } from './store/followed-store.ts';
+export { type JobStoreOptions, openJobStore } from './store/open-store.ts';
 export { DEFAULT_QUOTA } from './store/bounds.ts';

@@ -20,7 +20,8 @@ import { sweepArtifacts } from './artifact-sweeper.ts';
 import type { JobStore } from './contract.ts';
 import type { Worker, WorkerLog } from './worker/contract.ts';
 import { lockJobs } from './jobs-lock.ts';
-import { openFleetStore, openJobStore } from './store/open-store.ts';
+import { openFollowedStore } from './store/followed-store.ts';
+import { type JobStoreOptions, openFleetStore, openJobStore } from './store/open-store.ts';
 import { machineCapacity } from './worker/capacity.ts';
 import { isAway, whenReachable } from './store/when-reachable.ts';
 import { startWorker, WORKER_DEFAULTS } from './worker/worker.ts';
@@ -32,6 +33,8 @@ export interface JobPlaneOptions {
   readonly redis?: string | undefined;
   /** Whether to open while that store or the bucket is away: jobs are then refused until it answers. */
   readonly mayBeAway?: boolean | undefined;
+  /** See `JobStoreOptions`. Absent: the plane follows the state in that store. */
+  readonly cursor?: JobStoreOptions['cursor'];
   /** Jobs of different namespaces share a Redis without seeing each other. */
   readonly namespace?: string | undefined;
   /** `s3://bucket/prefix?endpoint=…`, or a folder: where artifacts are. */
@@ -132,7 +135,13 @@ async function openLocked(options: JobPlaneOptions, opened: Closable[]): Promise
   opened.push(stored);
   const store = await (redis === undefined
     ? openJobStore(database, { room: createDiskRoom({ folder, keptFreeBytes }) })
-    : openFleetStore(redis, { namespace, mayBeAway: options.mayBeAway }));
+    : options.cursor === undefined
+      ? openFollowedStore(redis, { namespace, log })
+      : openFleetStore(redis, {
+          namespace,
+          mayBeAway: options.mayBeAway,
+          cursor: options.cursor,
+        }));
   opened.unshift(store);
   const budget = artifactBudget(
     options.maxArtifactsBytes ?? (await defaultArtifactBound(blobs)),

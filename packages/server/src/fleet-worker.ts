@@ -6,9 +6,10 @@ import { openDrivers } from '@skein/sandbox';
 import { openArtifacts } from '@skein/state';
 import {
   machineCapacity,
-  openFleetStore,
+  openFollowedStore,
   startWorker,
   type Worker,
+  type WorkerLog,
   type WorkerOptions,
 } from '@skein/jobs';
 import { createLogger, type LogFormat, type LogLevel } from './telemetry/log.ts';
@@ -35,6 +36,8 @@ export interface FleetWorkerOptions extends Pick<
   readonly logLevel?: LogLevel | undefined;
 }
 
+const AWAY = 'The store of jobs does not answer; the worker waits for it.';
+
 /**
  * Resolves when the worker accepts jobs; while its Redis is away it waits, and says so in its log. Its `drain` also
  * closes its store and its artifacts.
@@ -46,9 +49,11 @@ export async function startFleetWorker(options: FleetWorkerOptions): Promise<Wor
   const cacheFolder = options.cacheFolder ?? join(homedir(), '.cache', 'skein', 'artifacts');
   const { cacheBytes } = options;
   const artifacts = await openArtifacts(options.blobs, cacheFolder, { cacheBytes });
-  const store = await openFleetStore(options.redis, {
+  const log: WorkerLog = (level, message, details) => logger[level](details ?? {}, message);
+  const store = await openFollowedStore(options.redis, {
     namespace: options.namespace,
-    mayBeAway: true,
+    onAway: (reason) => log('warn', AWAY, { reason }),
+    log,
   });
   const sandboxes = await openDrivers(
     { hidden: [cacheFolder, options.blobs] },
@@ -66,7 +71,7 @@ export async function startFleetWorker(options: FleetWorkerOptions): Promise<Wor
       artifacts,
       sandboxes,
       capacity: machineCapacity(options),
-      log: (level, message, details) => logger[level](details ?? {}, message),
+      log,
     });
     let drained: Promise<void> | undefined;
     return {

@@ -75,6 +75,7 @@ async function openRooms(opening: Opening): Promise<RunningNode> {
   lifecycle.open('first thread', () => first?.release());
   const jobRoom = openJobs(opening, folder.root);
   const shared = await openSharedState(opening, folder);
+  jobRoom.follow(shared);
   const storage = await openStorage(opening, folder, shared);
   const callers = await openCallers(opening, storage.state, shared);
   jobRoom.shareBy(callers.shareOf);

@@ -3,11 +3,13 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { SkeinError } from '@skein/api';
 import { openArtifacts } from '@skein/state';
-import { openFleetStore } from '@skein/jobs';
+import { openFollowedStore } from '@skein/jobs';
 import { startJudgeWorker } from '../service/worker/judge-worker.ts';
 import { fleetOf, logOf } from './options.ts';
 import { untilAborted } from '@skein/api/waits';
 import type { Command } from './run.ts';
+
+const AWAY = 'The store of jobs does not answer; the worker waits for it.';
 
 export const runWorker: Command = async (operands, options, { stdout, stderr, signal }) => {
   if (operands.length > 0) throw new SkeinError('USAGE', `worker takes no ${operands[0]}.`);
@@ -19,7 +21,13 @@ export const runWorker: Command = async (operands, options, { stdout, stderr, si
   if (workers === 'none') throw new SkeinError('USAGE', '--workers none: a worker judges.');
   const cache = join(homedir(), '.cache', 'skein', 'artifacts');
   const artifacts = await openArtifacts(fleet.blobs, cache);
-  const store = await openFleetStore(fleet.redis, { ...fleet, mayBeAway: true });
+  const log = await logOf(options, stderr.isTTY === true);
+  const store = await openFollowedStore(fleet.redis, {
+    namespace: fleet.namespace,
+    onAway: (reason) => log('warn', AWAY, { reason }),
+    ending: signal,
+    log,
+  });
   try {
     const worker = await startJudgeWorker({
       store,
@@ -32,7 +40,7 @@ export const runWorker: Command = async (operands, options, { stdout, stderr, si
       leaseMs: options.lease,
       graceMs: options.grace,
       ending: signal,
-      log: await logOf(options, stderr.isTTY === true),
+      log,
     });
     const { id, labels, capacity } = worker;
     stdout.write(

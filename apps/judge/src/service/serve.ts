@@ -18,7 +18,7 @@ import {
   serveRoutes,
 } from '@skein/http';
 import { type ArtifactStore, type Database, openArtifacts, openDataFolder } from '@skein/state';
-import { type JobStore, openFleetStore, openJobStore, type WorkerLog } from '@skein/jobs';
+import { type JobStore, openFollowedStore, openJobStore, type WorkerLog } from '@skein/jobs';
 import { FIXES } from '../fixes.ts';
 import { servePage } from '../web/pages.ts';
 import { createJudgeAccess, type JudgeCallers } from './accounts/access.ts';
@@ -190,7 +190,7 @@ async function bringUp(
 }
 
 async function openPlane(
-  { fleet }: ServeOptions,
+  { fleet, log }: ServeOptions,
   root: string,
 ): Promise<{ store: JobStore; artifacts: ArtifactStore }> {
   const artifacts = await openArtifacts(
@@ -201,7 +201,7 @@ async function openPlane(
     const store =
       fleet === undefined
         ? await openJobStore(join(root, 'jobs.db'))
-        : await openFleetStore(fleet.redis, fleet);
+        : await openFollowedStore(fleet.redis, { namespace: fleet.namespace, log });
     return { store, artifacts };
   } catch (error) {
     await artifacts.close();

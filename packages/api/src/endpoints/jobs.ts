@@ -9,7 +9,7 @@ import { Limit } from './parameters.ts';
 
 const JobParam = z.strictObject({ id: JobId });
 const job = { id: 'job-1' };
-const STORE_ERRORS = ['STORE_UNREACHABLE', 'STORAGE_FULL'] as const;
+const STORE_ERRORS = ['STORE_UNREACHABLE', 'STORE_REPLACED', 'STORAGE_FULL'] as const;
 const command = {
   name: 'clean',
   work: { kind: 'command', argv: ['python3', 'clean.py', 'data.csv'] },

@@ -13,6 +13,11 @@ export interface JobStoreOptions {
   readonly room?: DiskRoom | undefined;
   /** Whether to open a remote store while it is away: calls then fail until it answers. */
   readonly mayBeAway?: boolean | undefined;
+  /**
+   * Returns the position in the change feed of the fleet's state that this process has reached. Calls
+   * are refused with STORE_REPLACED when it throws that, and where the contents are others or older.
+   */
+  readonly cursor?: (() => string | undefined) | undefined;
   /** For tests: ms since the epoch. */
   readonly clock?: (() => number) | undefined;
 }
@@ -28,9 +33,9 @@ export const JOB_STORES = {
   },
   redis: {
     schemes: ['redis://', 'rediss://'],
-    async open(url, { namespace = FLEET_NAMESPACE, clock, mayBeAway }) {
+    async open(url, { namespace = FLEET_NAMESPACE, clock, mayBeAway, cursor }) {
       const { openRedisJobs } = await import('./redis/redis-jobs.ts');
-      return openRedisJobs(url, { namespace, mayBeAway, ...(clock && { clock }) });
+      return openRedisJobs(url, { namespace, mayBeAway, cursor, ...(clock && { clock }) });
     },
   },
 } as const satisfies Readonly<Record<string, Backend<JobStoreOptions, JobStore>>>;

@@ -13,8 +13,11 @@ export interface Waiting {
 const RETRY_MS = 1000;
 const TELL_EVERY_MS = 30_000;
 
+const AWAY: ReadonlySet<string> = new Set(['STORE_UNREACHABLE', 'STORE_REPLACED']);
+
+/** Whether the store does not answer, or has other contents: the right ones may come back. */
 export function isAway(error: unknown): error is SkeinError {
-  return error instanceof SkeinError && error.code === 'STORE_UNREACHABLE';
+  return error instanceof SkeinError && AWAY.has(error.code);
 }
 
 /**

@@ -4,6 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SkeinError } from '@skein/api/errors';
+import { isAway } from '../store/when-reachable.ts';
 
 const FIRST_WAIT_MS = 50;
 const LONGEST_WAIT_MS = 2000;
@@ -35,5 +36,5 @@ export async function persist<T>(
 
 /** Whether the same request may well succeed later. */
 export function isOutage(error: unknown): boolean {
-  return error instanceof SkeinError && error.row.kind === 'load';
+  return isAway(error) || (error instanceof SkeinError && error.row.kind === 'load');
 }

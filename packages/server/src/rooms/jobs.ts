@@ -3,6 +3,7 @@ import type { ShareOf } from '@skein/api/shared-budget';
 import { createWorkerScale, type JobPlane, openJobPlane, type WorkerScale } from '@skein/jobs';
 import { createJobMetrics, type JobMetrics } from '../telemetry/metrics/job-page.ts';
 import type { Opening } from './room.ts';
+import type { SharedState } from './shared-state.ts';
 
 export interface JobRoom {
   /** The store is a thread that takes time to start. */
@@ -12,6 +13,8 @@ export interface JobRoom {
   readonly scale: WorkerScale;
   /** Shares of tenants, known once the keys have been read; no caller exists before. */
   shareBy(shareOf: ShareOf): void;
+  /** Refuses calls on other contents than those that this node follows. */
+  follow(shared: Pick<SharedState, 'cursor'> | undefined): void;
 }
 
 /** Returns at once, so that the rest of the node opens meanwhile. */
@@ -21,10 +24,12 @@ export function openJobs({ options, logger, lifecycle }: Opening, folder: string
   const scale = createWorkerScale();
   const metrics = createJobMetrics(queues, scale);
   let shareOf: ShareOf = () => 1;
+  let followed: Pick<SharedState, 'cursor'> | undefined;
   const opening = openJobPlane({
     folder,
     queues,
     redis,
+    cursor: () => followed?.cursor(),
     // A node that knows its fleet serves without the store; one that does not, does not start.
     mayBeAway: true,
     blobs,
@@ -40,5 +45,11 @@ export function openJobs({ options, logger, lifecycle }: Opening, folder: string
   // The caller awaits it later; a failure before that is no unhandled rejection.
   opening.catch(() => {});
   lifecycle.open('jobs', async (by) => (await opening.catch(() => undefined))?.drain(by));
-  return { opening, metrics, scale, shareBy: (share) => (shareOf = share) };
+  return {
+    opening,
+    metrics,
+    scale,
+    shareBy: (share) => (shareOf = share),
+    follow: (shared) => (followed = shared),
+  };
 }

@@ -19,7 +19,7 @@ import type { Opening } from './room.ts';
 
 export interface SharedState extends Pick<
   FollowedState,
-  'state' | 'standing' | 'subscribe' | 'adopt' | 'isRestart'
+  'state' | 'standing' | 'cursor' | 'subscribe' | 'adopt' | 'isRestart'
 > {
   readonly desired: DesiredDeployments;
   readonly doubt: KeyDoubt;
@@ -79,6 +79,7 @@ export async function openSharedState(
     isRestart: followed.isRestart,
     state,
     standing,
+    cursor: () => followed.cursor(),
     subscribe,
     adopt: () => followed.adopt(),
     desired: {

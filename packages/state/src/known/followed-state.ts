@@ -14,8 +14,8 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SkeinError } from '@skein/api/errors';
-import type { StateChange } from '../changes/changes.ts';
-import type { KeyRecord, State } from '../contract.ts';
+import { cursorOf, type StateChange } from '../changes/changes.ts';
+import type { State } from '../contract.ts';
 import { guardedState } from './guarded-state.ts';
 import { readKnown, writeKnown } from './known-file.ts';
 import {
@@ -27,6 +27,8 @@ import {
   withDeployment,
   withKeys,
   withoutDeployment,
+  withoutKeys,
+  withRevocation,
 } from './known-state.ts';
 import { readAll, versionCache, withVersions } from './read-known.ts';
 
@@ -56,6 +58,11 @@ export interface FollowedState {
   readonly standing: () => Standing;
   /** @throws SkeinError STORE_UNREACHABLE, STORE_REPLACED when nothing can be changed now. */
   mayChange(): void;
+  /**
+   * Position in the change feed that this node has reached: older contents are not those that it knows.
+   * @throws SkeinError STORE_REPLACED while the store contradicts what this node knows.
+   */
+  cursor(): string;
   /** @returns ends the subscription. */
   readonly subscribe: (listener: (news: StateNews) => void) => () => void;
   /** Takes the store as it is, although it contradicts what this node knows. Keys that were revoked stay so. */
@@ -65,8 +72,8 @@ export interface FollowedState {
 export interface FollowOptions {
   /** @throws SkeinError STORE_UNREACHABLE; it is then called again. */
   readonly open: () => Promise<State>;
-  /** Where what is known is kept. */
-  readonly file: string;
+  /** Keeps what is known. Absent: a restart knows nothing. */
+  readonly file?: string | undefined;
   readonly log: (level: 'info' | 'warn' | 'error', message: string, details: object) => void;
   /** Milliseconds between two complete readings. Default: 30 s. */
   readonly compareMs?: number | undefined;
@@ -93,9 +100,10 @@ export async function followState(options: FollowOptions): Promise<FollowedState
   const listeners = new Set<(news: StateNews) => void>();
   let store: State | undefined;
   let opening: Promise<State> | undefined;
-  let known = await readKnown(file);
+  let known = file === undefined ? undefined : await readKnown(file);
   const isRestart = known !== undefined;
   let standing: Standing = { state: 'current' };
+  let reached = known && cursorOf({ epoch: known.epoch, entry: '0-0' });
   let versionOf = versionCache(async (...names) => store?.version(...names));
   /** Writes of this node that were acknowledged. */
   let writes = 0;
@@ -137,15 +145,16 @@ export async function followState(options: FollowOptions): Promise<FollowedState
   }
 
   function save(): void {
+    if (file === undefined) return;
     savedAt = Date.now();
     unsaved = true;
-    saving ??= write().finally(() => (saving = undefined));
+    saving ??= write(file).finally(() => (saving = undefined));
   }
 
-  async function write(): Promise<void> {
+  async function write(to: string): Promise<void> {
     while (unsaved) {
       unsaved = false;
-      await writeKnown(file, known!).catch((err: unknown) => log('error', UNSAVED, { err }));
+      await writeKnown(to, known!).catch((err: unknown) => log('error', UNSAVED, { err }));
     }
   }
 
@@ -173,6 +182,7 @@ export async function followState(options: FollowOptions): Promise<FollowedState
       const why = known === undefined || adopting ? undefined : contradiction(known, fresh);
       if (why === undefined) {
         adopting = false;
+        reached = cursor;
         take(fresh);
         become({ state: 'current' });
         return cursor;
@@ -196,6 +206,7 @@ export async function followState(options: FollowOptions): Promise<FollowedState
     try {
       for await (const changes of from.changes(cursor, signal)) {
         if (!(await apply(from, changes))) break;
+        reached = changes.at(-1)?.cursor ?? reached;
       }
     } catch (error) {
       if (!(error instanceof SkeinError) || !REREAD.has(error.code)) throw error;
@@ -278,8 +289,12 @@ export async function followState(options: FollowOptions): Promise<FollowedState
     throw new SkeinError('STORE_UNREACHABLE', message, { retryAfterMs: PING_MS });
   }
 
-  function writable(): State {
+  function assertNotFrozen(): void {
     if (standing.state === 'frozen') throw new SkeinError('STORE_REPLACED', standing.reason);
+  }
+
+  function writable(): State {
+    assertNotFrozen();
     return reachable();
   }
 
@@ -318,17 +333,12 @@ export async function followState(options: FollowOptions): Promise<FollowedState
     },
     async revokeKey(id, at) {
       const isKnown = await guarded.revokeKey(id, at);
-      wrote((now) => withKeys(now, [...now.keys.values()].map(revoked(id, at))));
+      wrote((now) => withRevocation(now, id, at));
       return isKnown;
     },
     async removeKeys(ids) {
       await guarded.removeKeys(ids);
-      wrote((now) =>
-        withKeys(
-          now,
-          [...now.keys.values()].filter(({ id }) => !ids.includes(id)),
-        ),
-      );
+      wrote((now) => withoutKeys(now, ids));
     },
     async close() {
       ending.abort();
@@ -360,6 +370,10 @@ export async function followState(options: FollowOptions): Promise<FollowedState
     known: () => known!,
     standing: () => standing,
     mayChange: () => void writable(),
+    cursor() {
+      assertNotFrozen();
+      return reached!;
+    },
     subscribe(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -390,11 +404,6 @@ const NO_NEWS: StateNews = {
 const REREAD: ReadonlySet<string> = new Set(['CHANGES_TRIMMED', 'STORE_REPLACED']);
 /** A node that knows its fleet starts in spite of these. */
 const SERVES_ON: ReadonlySet<string> = new Set(['STORE_UNREACHABLE', 'STORE_REPLACED']);
-
-const revoked =
-  (id: string, at: string) =>
-  (key: KeyRecord): KeyRecord =>
-    key.id === id && key.revokedAt === undefined ? { ...key, revokedAt: at } : key;
 
 function upper(text: string): string {
   return text.slice(0, 1).toUpperCase() + text.slice(1);

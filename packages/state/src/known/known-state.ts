@@ -117,6 +117,19 @@ export function withoutDeployment(known: KnownState, name: string, revision: num
   return { ...known, deployments, removed: new Map(known.removed).set(name, revision) };
 }
 
+export function withRevocation(known: KnownState, id: string, at: string): KnownState {
+  const key = known.keys.get(id);
+  if (key === undefined || key.revokedAt !== undefined) return known;
+  return { ...known, keys: new Map(known.keys).set(id, { ...key, revokedAt: at }) };
+}
+
 export function withKeys(known: KnownState, keys: readonly KeyRecord[]): KnownState {
   return { ...known, keys: new Map(keys.map((key) => [key.id, key])) };
+}
+
+export function withoutKeys(known: KnownState, ids: readonly string[]): KnownState {
+  return withKeys(
+    known,
+    [...known.keys.values()].filter(({ id }) => !ids.includes(id)),
+  );
 }

@@ -1,6 +1,5 @@
 /** Calls of the state's server-side functions: what each begins with, and its refusals as coded errors. */
 import { randomBytes } from 'node:crypto';
-import { ERRORS, SkeinError, type ErrorCode } from '@skein/api/errors';
 import type { FunctionName } from './functions.ts';
 import type { Connection } from './server/connection.ts';
 
@@ -16,9 +15,6 @@ export interface Calls {
   /** The same for functions that answer whatever the contents are. */
   readonly runOnAnyContents: Call;
 }
-
-/** See `refuse` in `scripts/shared/call.lua`; Redis adds where in the script it was. */
-const REFUSAL = /^SKEIN ([A-Z_]+) (.*?)(?: script: .*)?$/s;
 
 /**
  * @param epoch of the contents that the caller knows, once it knows them.
@@ -38,18 +34,14 @@ export function callsOver(
     const bytes = randomBytes(16);
     const id = bytes.toString('hex');
     const random = bytes.readUIntBE(0, 6);
-    try {
-      return await connection.run(name, (again) => [
-        clock?.() ?? '',
-        id,
-        again ? 1 : 0,
-        random,
-        known,
-        ...args,
-      ]);
-    } catch (error) {
-      throw refusalOf(error) ?? error;
-    }
+    return connection.run(name, (again) => [
+      clock?.() ?? '',
+      id,
+      again ? 1 : 0,
+      random,
+      known,
+      ...args,
+    ]);
   }
   const run: Call = (name, ...args) => call(name, epoch(), args);
   return {
@@ -61,12 +53,6 @@ export function callsOver(
       return answer;
     },
   };
-}
-
-function refusalOf(error: unknown): SkeinError | undefined {
-  if (!(error instanceof Error)) return undefined;
-  const [, code = '', text = ''] = REFUSAL.exec(error.message) ?? [];
-  return code in ERRORS ? new SkeinError(code as ErrorCode, text, { cause: error }) : undefined;
 }
 
 /** Splits at the first spaces; the rest is JSON, or a name, and may contain more of them. */

@@ -11,11 +11,13 @@ import { randomUUID } from 'node:crypto';
 import { SkeinError, type ErrorCode } from '@skein/api/errors';
 import { connect } from '@skein/state/redis';
 import type { Claim, Job, JobState, JobStore, LeaseNews, Outcome } from '../../contract.ts';
+import type { JobStoreOptions } from '../open-store.ts';
 import { checkSpecs, checkTenant } from '../check-specs.ts';
 import { nextTime } from '../cron.ts';
 import { millicores } from '../lane.ts';
 import { listenersOf } from '../listeners.ts';
 import { wakes } from '../wake.ts';
+import { type Argument, jobCalls } from './calls.ts';
 import { eventStream } from './event-stream.ts';
 import { gather } from './gather.ts';
 import { jobOf, readyJob, type JobView, type ReadyView } from './job-view.ts';
@@ -31,14 +33,13 @@ export interface RedisJobsOptions {
   readonly clock?: () => number;
   /** Whether to open it while the server is away: calls then fail until it answers. */
   readonly mayBeAway?: boolean | undefined;
+  readonly cursor?: JobStoreOptions['cursor'];
 }
-
-type Argument = string | number | Buffer;
 
 /** @throws SkeinError STORE_UNREACHABLE. */
 export async function openRedisJobs(
   url: string,
-  { namespace, clock, mayBeAway = false }: RedisJobsOptions,
+  { namespace, clock, mayBeAway = false, cursor }: RedisJobsOptions,
 ): Promise<JobStore> {
   const prefix = `skein:{${namespace}}:`;
   const connection = connect(url, prefix, JOB_FUNCTIONS);
@@ -48,10 +49,8 @@ export async function openRedisJobs(
   /** The ids of the jobs whose tokens this process holds. */
   const claimed = new Map<number, string>();
 
-  const opening = (): readonly number[] | [string, number] =>
-    [clock?.() ?? '', Math.floor(Math.random() * 2 ** 31)] as [string, number];
-  const run = (name: ScriptName, ...args: readonly Argument[]): Promise<unknown> =>
-    connection.run(name, () => [...opening(), ...args]);
+  const calls = jobCalls(connection, clock, cursor);
+  const { run } = calls;
   const runJob = async (
     name: ScriptName,
     ...args: readonly Argument[]
@@ -62,13 +61,12 @@ export async function openRedisJobs(
 
   const finishOne = gather(
     async (ended: readonly { token: number; outcome: Outcome }[]) =>
-      (await connection.run('finish', (again) => [
-        ...opening(),
-        ...ended.flatMap(({ token, outcome }) => [
+      (await calls.runAgain('finish', (again) =>
+        ended.flatMap(({ token, outcome }) => [
           ...outcomeArguments(token, outcome),
           again ? (claimed.get(token) ?? '') : '',
         ]),
-      ])) as (JobState | 0)[],
+      )) as (JobState | 0)[],
   );
 
   const subscriber = connection.another();
@@ -109,8 +107,7 @@ export async function openRedisJobs(
       checkSpecs(specs);
       const now = clock?.() ?? Date.now();
       const jobs = specs.flatMap((spec) => specArguments(spec, now));
-      const answer = (await connection.run('enqueue', (again) => [
-        ...opening(),
+      const answer = (await calls.runAgain('enqueue', (again) => [
         specs.length,
         again ? 1 : 0,
         quota?.maxQueued ?? '',
@@ -229,7 +226,7 @@ export async function openRedisJobs(
     },
     removeSchedule: async (id) => (await run('remove-schedule', id)) === 1,
     async tick() {
-      await fireDue(connection, opening, lastLook);
+      await fireDue(run, lastLook);
       return Number(await run('tick'));
     },
 
@@ -250,13 +247,11 @@ export async function openRedisJobs(
     job: (id) => runJob('job', id),
 
     async log(id, attempt, offset, maxBytes) {
-      const [chunk, size, ended] = (await connection.runBytes('log', [
-        ...opening(),
-        id,
-        attempt,
-        offset,
-        maxBytes,
-      ])) as [Buffer, number, number];
+      const [chunk, size, ended] = (await calls.runBytes('log', id, attempt, offset, maxBytes)) as [
+        Buffer,
+        number,
+        number,
+      ];
       return { chunk, size, ended: ended === 1 };
     },
 

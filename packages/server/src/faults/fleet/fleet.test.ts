@@ -10,6 +10,7 @@ import {
 } from '../../testing/fleet.ts';
 import { outcomeOf } from '../../testing/outcome.ts';
 
+const JOB = { name: 'waits', work: { kind: 'command' as const, argv: ['true'] } };
 const PATIENCE = { timeout: 15_000, interval: 20 };
 
 let fleet: TestFleet;
@@ -124,6 +125,7 @@ describe('a fleet', () => {
       }, PATIENCE);
       expect(await answerOf(node, 'kept', fleet.key)).toBe('1');
       expect(await outcomeOf(node.client.undeploy({ name: 'kept' }))).toBe('STORE_REPLACED');
+      expect(await outcomeOf(node.client.enqueueJobs({ jobs: [JOB] }))).toBe('STORE_REPLACED');
     }
     const metrics = await (await fetch(`${a.url}/metrics`, auth())).text();
     expect(metrics).toContain('skein_store_standing{state="frozen"} 1');
@@ -132,6 +134,7 @@ describe('a fleet', () => {
     expect(store?.state).toBe('current');
     await answers(a, 'kept', 'KEY_INVALID');
     expect((await b.client.getNode()).store?.state).toBe('frozen');
+    expect(await outcomeOf(b.client.enqueueJobs({ jobs: [JOB] }))).toBe('STORE_REPLACED');
   });
 });
 

@@ -10,7 +10,7 @@
  * does; the rest of the turn's calls share a round trip.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { SkeinError } from '@skein/api/errors';
+import { ERRORS, type ErrorCode, SkeinError } from '@skein/api/errors';
 import { Redis, type RedisOptions } from 'ioredis';
 import { loadLibrary, type Functions } from './library.ts';
 
@@ -34,7 +34,7 @@ export function reconnectAfter(tries: number): number {
 export interface Connection<Name extends string> {
   /**
    * @param again made anew for each try: a call sent a second time may have to say so.
-   * @throws SkeinError STORE_UNREACHABLE, STORE_DENIED, STORAGE_FULL, STORE_TOO_OLD.
+   * @throws SkeinError STORE_UNREACHABLE, STORE_DENIED, STORAGE_FULL, STORE_TOO_OLD, and what the script refuses.
    */
   run(
     name: Name,
@@ -60,6 +60,15 @@ interface Waiting<Name extends string> {
 
 export const isReply = (error: unknown): error is Error =>
   error instanceof Error && error.name === 'ReplyError';
+/** What a script refuses with; Redis adds where in the script it was. */
+const REFUSAL = /^SKEIN ([A-Z_]+) (.*?)(?: script: .*)?$/s;
+
+/** @returns the coded error of a script's `SKEIN CODE text`; undefined for another error. */
+function refusalOf(error: Error): SkeinError | undefined {
+  const [, code = '', text = ''] = REFUSAL.exec(error.message) ?? [];
+  return code in ERRORS ? new SkeinError(code as ErrorCode, text, { cause: error }) : undefined;
+}
+
 /** Replies of a server that is starting or failing over. */
 const PASSING = /^(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY)/;
 
@@ -202,7 +211,7 @@ export function connect<Name extends string>(
           });
         }
         if (isDenial(error)) throw denied(url, error);
-        if (isReply(error) && !PASSING.test(error.message)) throw error;
+        if (isReply(error) && !PASSING.test(error.message)) throw refusalOf(error) ?? error;
         if (error instanceof SkeinError) throw error;
         let why = trouble;
         if (isReply(error)) {

@@ -1,6 +1,8 @@
 /** What happens to a fleet in a round. A line for each kind of fault. */
 import { cp, rename, rm } from 'node:fs/promises';
 import type { Scene, Site } from './scene.ts';
+import { is, until } from './settled.ts';
+import { ask } from './traffic.ts';
 
 /** What a fault happens to, and how strongly. */
 export interface Aim {
@@ -28,6 +30,7 @@ const apart = ({ network }: Scene, a: number, b: number): void => {
   network.drop(a, b);
   network.drop(b, a);
 };
+const rightOf = ({ redis }: Scene): string => `${redis.folder}-right`;
 const copyOf = ({ redis }: Scene): string => `${redis.folder}-copy`;
 
 async function exchange(scene: Scene): Promise<void> {
@@ -82,6 +85,37 @@ export const FAULTS = {
       await redis.start();
     },
     end: exchange,
+  },
+  'lost store, an older copy before the right one': {
+    async begin(scene, { other }) {
+      const { redis } = scene;
+      await redis.kill();
+      await cp(redis.folder, copyOf(scene), { recursive: true });
+      await redis.start();
+      // The copy lacks a change that every member has seen.
+      const given = { label: 'newer', tenant: 't', scopes: ['infer' as const] };
+      let secret = '';
+      await until('a change after the copy', async () => {
+        ({ secret } = await other.client.createKey(given));
+        return true;
+      });
+      for (const site of scene.sites) {
+        await until(`the change at member ${site.site}`, async () =>
+          is(await ask(site, 'spread', secret), 'answered'),
+        );
+      }
+      await redis.kill();
+      await rename(redis.folder, rightOf(scene));
+      await rename(copyOf(scene), redis.folder);
+      await redis.start();
+    },
+    async end(scene) {
+      const { redis } = scene;
+      await redis.kill();
+      await rm(redis.folder, { recursive: true });
+      await rename(rightOf(scene), redis.folder);
+      await redis.start();
+    },
   },
   'lost store, an older copy adopted': {
     parts: true,

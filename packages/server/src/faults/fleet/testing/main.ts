@@ -4,7 +4,7 @@
  * at the first round that breaks what a fleet promises.
  *
  *   unshare --user --map-root-user --net --pid --fork --mount-proc --kill-child \
- *     node main.ts --rounds 208 --seed 1
+ *     node main.ts --rounds 224 --seed 1
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,7 +14,7 @@ import { runRounds } from './rounds.ts';
 
 const { values } = parseArgs({
   options: {
-    rounds: { type: 'string', default: '13' },
+    rounds: { type: 'string', default: '14' },
     seed: { type: 'string', default: String(Date.now() % 2 ** 31) },
     kind: { type: 'string', multiple: true },
   },

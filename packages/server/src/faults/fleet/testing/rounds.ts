@@ -13,6 +13,7 @@ import {
   statesOf,
   until,
 } from './settled.ts';
+import { startSubmissions } from './submissions.ts';
 import { ask, startTraffic, type Traffic } from './traffic.ts';
 
 /** Requests per second of the limited key, over all members. */
@@ -37,6 +38,9 @@ const REFUSED = new Set([
   'PEER_LOST',
 ]);
 
+/** What a submitted or cancelled job may end with. */
+const SUBMITTED = new Set(['succeeded', 'STORE_UNREACHABLE', 'STORE_REPLACED']);
+
 export interface RoundLine {
   readonly round: number;
   readonly kind: string;
@@ -48,6 +52,7 @@ export interface RoundLine {
   /** Admitted requests of the limited key, as a share of its limit. */
   readonly admitted: number;
   readonly rollout: string;
+  readonly jobs: { readonly accepted: number; readonly lost: number };
   readonly broken: readonly string[];
 }
 
@@ -191,6 +196,7 @@ async function runRound(
     ),
   );
   const trafficFrom = performance.now();
+  const submissions = startSubmissions(sites);
   const watch = watchKey(sites, secret, broken);
 
   const act = async (name: string, call: Promise<unknown>): Promise<void> => {
@@ -199,6 +205,7 @@ async function runRound(
   const roll = () =>
     act('rollout', deploy(roller, 'rolled', model('rolled', w, isBad), { plan: CANARY }));
   if (isEarly) await roll();
+  const faultFrom = performance.now();
   await fault.begin(scene, aim);
   await sleep(delayMs);
   const acting = Promise.all([
@@ -210,6 +217,7 @@ async function runRound(
   await sleep(lastsMs);
   const answeredAfter = answeredBySite(sites, traffic);
   await fault.end(scene, aim);
+  const faultTo = performance.now();
   await acting;
   for (const [name, outcome] of Object.entries(actions)) {
     if (!isOutcome(outcome, fault)) broken.push(`the ${name} ended with: ${outcome}`);
@@ -276,6 +284,17 @@ async function runRound(
   }
   watch.stop();
   await traffic.stop();
+  await submissions.stop();
+  const jobs = { accepted: submissions.count(), lost: NaN };
+  try {
+    // An older copy that is adopted has lost what was accepted after it was made.
+    const isExempt = (at: number): boolean =>
+      fault.rewinds === true && at > faultFrom && at < faultTo;
+    jobs.lost = await submissions.lost(any(), isExempt);
+    if (jobs.lost > 0) broken.push(`${jobs.lost} of ${jobs.accepted} accepted jobs are lost`);
+  } catch (error) {
+    broken.push(String(error));
+  }
   const seconds = (performance.now() - trafficFrom) / 1000;
   let admitted = 0;
   const outcomes: Record<string, number> = {};
@@ -291,6 +310,15 @@ async function runRound(
       (mayBreak && outcome.startsWith('connection lost'));
     if (!isAllowed) broken.push(`${count} requests for ${name} at member ${site}: ${outcome}`);
   }
+  for (const [label, count] of submissions.outcomes) {
+    const [site, ...rest] = label.split(' ');
+    const outcome = rest.join(' ');
+    const mayBreak =
+      fault.kills === true && Number(site) === target.site && outcome.startsWith('connection lost');
+    if (!SUBMITTED.has(outcome) && !mayBreak) {
+      broken.push(`${count} calls for jobs at member ${site}: ${outcome}`);
+    }
+  }
   const bound = (fault.parts === true ? 1.5 : 1.1) * RATE * seconds + BURST;
   if (admitted > bound)
     broken.push(`${admitted} admitted requests of a limit of ${RATE} a second in ${seconds} s`);
@@ -303,6 +331,7 @@ async function runRound(
     actions,
     outcomes,
     admitted: Number((admitted / (RATE * seconds)).toFixed(3)),
+    jobs,
     rollout: `${isBad ? 'bad' : 'good'}: ${rollout}`,
     broken,
   };

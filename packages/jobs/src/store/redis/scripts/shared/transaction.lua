@@ -1,7 +1,8 @@
 -- One call on the store: its time, its changes, and the notifications that are sent once it is
 -- done.
 -- Every call has KEYS[1], the prefix of all keys, with the hash tag that keeps them on one node;
--- ARGV[1], the time in ms of a test, or '' for the server's; ARGV[2], a random seed.
+-- ARGV[1], the time in ms of a test, or '' for the server's; ARGV[2], a random seed, a space, and
+-- the position in the change feed of the fleet's state that the caller has reached, or ''.
 --
 -- A command costs more than the change that it makes. So changes of jobs and of their indexes
 -- gather in memory, and `complete` writes them in a few commands, however many jobs the call
@@ -33,6 +34,17 @@ local function int(number)
   return string.format('%.0f', number)
 end
 
+-- Refuses a call of a node or worker that knows other contents, or newer ones: its jobs would be
+-- lost as soon as the right contents are back.
+-- @param cursor 'epoch:number-random'.
+local function checkContents(cursor)
+  local epoch, number = string.match(cursor, '^(.*):(%d+)%-')
+  if epoch and (call('HGET', P .. 'state:meta', 'epoch') ~= epoch
+    or tonumber(call('HGET', P .. 'state:counters', 'change') or 0) < tonumber(number)) then
+    error(redis.error_reply('SKEIN STORE_REPLACED The contents of Redis are not those that this process knows.'))
+  end
+end
+
 local function begin(keys, arguments)
   P, ARGV, call = keys[1], arguments, redis.call
   now = tonumber(ARGV[1])
@@ -41,7 +53,9 @@ local function begin(keys, arguments)
     now = time[1] * 1000 + math.floor(time[2] / 1000)
   end
   moment = int(now)
-  math.randomseed(tonumber(ARGV[2]))
+  local seed, cursor = string.match(ARGV[2], '^(%d+) (.*)$')
+  checkContents(cursor)
+  math.randomseed(tonumber(seed))
   counters, tenantDeltas, notifiedQueues, news, later = {}, {}, {}, {}, {}
   indexes, hashes, loaded, changed, written, owners = {}, {}, {}, {}, {}, {}
   outcomes = {}
