@@ -18,7 +18,16 @@ export interface DeployRequest {
   readonly plan?: RolloutPlan | undefined;
 }
 
+export interface DeployCheck extends Pick<DeployRequest, 'name' | 'settings'> {
+  readonly kind: 'onnx' | 'composition';
+}
+
 export interface DeploymentControl {
+  /**
+   * Checks what a deploy checks before it loads anything.
+   * @throws SkeinError DEPLOYMENT_INVALID.
+   */
+  check(request: DeployCheck): void;
   /**
    * Creates a deployment, or rolls a version out on an existing one. Resolves when the version is
    * loaded and warm; a canary or shadow then continues without the caller.

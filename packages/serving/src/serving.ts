@@ -208,6 +208,7 @@ export function createServing(options: ServingOptions): Serving {
     },
     isReady: (name, version) => deployments.get(name)?.isReady(version) ?? false,
 
+    check: (request) => changes.check(request),
     async deploy(request, actor) {
       await written(changes.deploy(request, actor));
       return view(request.name);

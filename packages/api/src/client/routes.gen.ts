@@ -11,6 +11,7 @@ export interface Route {
 export const ROUTES: Readonly<Record<string, Route>> = {
   listDeployments: { method: 'GET', path: '/api/v1/deployments', query: [], body: 'none', answer: 'json' },
   deploy: { method: 'POST', path: '/api/v1/deployments', query: [], body: 'json', answer: 'json' },
+  checkDeploy: { method: 'POST', path: '/api/v1/deployments/{name}/check', query: [], body: 'json', answer: 'json' },
   getDeployment: { method: 'GET', path: '/api/v1/deployments/{name}', query: [], body: 'none', answer: 'json' },
   changeSettings: { method: 'PATCH', path: '/api/v1/deployments/{name}', query: [], body: 'json', answer: 'json' },
   undeploy: { method: 'DELETE', path: '/api/v1/deployments/{name}', query: [], body: 'none', answer: 'json' },

@@ -74,6 +74,23 @@ export const DEPLOYMENT_ENDPOINTS = {
       body: { name: 'risk', version: '2', settings: { objective: { latencyMs: 100 } } },
     },
   },
+  checkDeploy: {
+    method: 'POST',
+    path: '/api/v1/deployments/{name}/check',
+    summary: 'Check settings before a version is uploaded.',
+    description:
+      'Checks what `deploy` checks before it loads anything: the settings, the kind, and the cores that other deployments hold. Nothing is changed.',
+    scope: 'admin',
+    params: NameParam,
+    body: z
+      .strictObject({
+        kind: z.enum(['onnx', 'composition']).describe('What is to be deployed.'),
+        settings: DeploymentSettingsPatch.optional(),
+      })
+      .meta({ id: 'CheckDeploy' }),
+    errors: ['DEPLOYMENT_INVALID'],
+    example: { params: { name: 'risk' }, body: { kind: 'onnx', settings: { threads: 2 } } },
+  },
   getDeployment: {
     ...reading,
     path: '/api/v1/deployments/{name}',

@@ -138,6 +138,10 @@ export function placedControl(options: PlacedControlOptions): DeploymentControl 
 
   return {
     ...local,
+    check(request) {
+      // Another member may load it.
+      if (servesHere(request.name)) local.check(request);
+    },
     async deploy(request, actor) {
       const record = await registry.version(request.name, request.version);
       const change = { change: 'deploy', parameters: [request], actor } as const;

@@ -5,7 +5,7 @@
 import { RolloutPlan, SkeinError } from '@skein/api';
 import type { DeploymentRecord } from '@skein/state';
 import { existing, type ServingContext } from '../context.ts';
-import { checkLeastThreads, type CoreClaim } from './core-claims.ts';
+import { checkLeastThreads, type CoreClaim, leastThreadsFit } from './core-claims.ts';
 import type { DeploymentControl, DeployRequest } from '../control.ts';
 import { Deployment } from '../deployment/deployment.ts';
 import { exclusively } from './exclusive.ts';
@@ -26,7 +26,7 @@ export type Changes = {
   [Change in 'deploy' | 'changeSettings' | 'rollback' | 'unload' | 'undeploy']: (
     ...parameters: Parameters<DeploymentControl[Change]>
   ) => Promise<void>;
-};
+} & Pick<DeploymentControl, 'check'>;
 
 export function createChanges(context: ServingContext): Changes {
   const { state, registry, cores, deployments, runs, changing, journal } = context;
@@ -48,8 +48,8 @@ export function createChanges(context: ServingContext): Changes {
     return !done;
   };
 
-  /** Claims cores for the rest of a change. @throws SkeinError DEPLOYMENT_INVALID. */
-  const claim = (name: string, asked: CoreClaim): void => {
+  /** What each deployment claims now, or once its change is done. */
+  const claimsNow = (): Map<string, CoreClaim> => {
     const holding = new Map<string, CoreClaim>();
     for (const deployment of deployments.values()) {
       const { kind, effective, stopped } = deployment;
@@ -58,20 +58,58 @@ export function createChanges(context: ServingContext): Changes {
       holding.set(deployment.name, { kind, settings: coming ?? effective });
     }
     for (const [other, coming] of claims) holding.set(other, coming);
-    const before = holding.get(name);
-    holding.delete(name);
-    checkLeastThreads(name, asked, before, holding, cores);
+    return holding;
+  };
+
+  /** @throws SkeinError DEPLOYMENT_INVALID. */
+  const assertFits = (name: string, asked: CoreClaim): void => {
+    const others = claimsNow();
+    const before = others.get(name);
+    others.delete(name);
+    checkLeastThreads(name, asked, before, others, cores);
+  };
+
+  /** Claims cores for the rest of a change. @throws SkeinError DEPLOYMENT_INVALID. */
+  const claim = (name: string, asked: CoreClaim): void => {
+    assertFits(name, asked);
     claims.set(name, asked);
   };
 
+  /**
+   * The settings of a deployment without a serving version. Where all cores are taken and the request
+   * names no replicas, it takes cores only while it gets requests.
+   */
+  const settingsToCreate = (
+    { name, settings }: Pick<DeployRequest, 'name' | 'settings'>,
+    kind: CoreClaim['kind'],
+  ): EffectiveSettings => {
+    const current = deployments.get(name)?.settings;
+    const effective = mergeSettings(current, settings, cores);
+    if (effective.settings.replicas !== undefined) return effective;
+    const others = claimsNow();
+    others.delete(name);
+    if (leastThreadsFit({ kind, settings: effective }, undefined, others, cores)) return effective;
+    return mergeSettings(current, { ...settings, replicas: { min: 0, max: 1 } }, cores);
+  };
+
+  const assertKind = (
+    { name, kind }: Deployment,
+    version: string,
+    asked: CoreClaim['kind'],
+  ): void => {
+    if (asked === kind) return;
+    throw new SkeinError(
+      'DEPLOYMENT_INVALID',
+      `Deployment "${name}" has the kind ${kind}, but ${version} has the kind ${asked}.`,
+    );
+  };
+
   /** A deployment without a serving version: a new one, or one that is unloaded or has failed. */
-  const create = async (
-    { name, version, settings }: DeployRequest,
-    actor: string,
-  ): Promise<void> => {
+  const create = async (request: DeployRequest, actor: string): Promise<void> => {
+    const { name, version } = request;
     const stopped = deployments.get(name);
-    const effective = mergeSettings(stopped?.settings, settings, cores);
     const record = await registry.version(name, version);
+    const effective = settingsToCreate(request, record.kind);
     checkIsolation(effective.settings, record, context.isolateModels);
     claim(name, { kind: record.kind, settings: effective });
     const deployment = newDeployment(context, name, record.kind, effective);
@@ -156,12 +194,7 @@ export function createChanges(context: ServingContext): Changes {
       claim(request.name, { kind: deployment.kind, settings: effective });
       return applySettings(deployment, effective, actor);
     }
-    if (record.kind !== deployment.kind) {
-      throw new SkeinError(
-        'DEPLOYMENT_INVALID',
-        `Deployment "${request.name}" has the kind ${deployment.kind}, but version ${record.version} has the kind ${record.kind}.`,
-      );
-    }
+    assertKind(deployment, `version ${record.version}`, record.kind);
     claim(request.name, { kind: record.kind, settings: effective });
     const plan = request.plan ?? RolloutPlan.parse({});
     await RolloutRun.start(context, deployment, record, plan, effective, actor);
@@ -199,6 +232,14 @@ export function createChanges(context: ServingContext): Changes {
   };
 
   return {
+    check({ name, kind, settings }) {
+      const deployment = deployments.get(name);
+      if (deployment?.main === undefined) {
+        return assertFits(name, { kind, settings: settingsToCreate({ name, settings }, kind) });
+      }
+      assertKind(deployment, 'what is to be deployed', kind);
+      assertFits(name, { kind, settings: mergeSettings(deployment.settings, settings, cores) });
+    },
     deploy: (request, actor) => exclusive(request.name, () => deploy(request, actor)),
     changeSettings: (name, settings, actor) =>
       exclusive(name, async () => {

@@ -31,7 +31,7 @@ describe('the minimum threads of all deployments', () => {
     expect(refusal(claim(two), { ocr: claim(two), fraud: claim() })).toBe(
       `"risk" takes 2 × 1 threads at least, and of the node's 4 cores other deployments hold 3: ` +
         `ocr (2), fraud (1). Undeploy one of them, lower replicas.min or threads, here or there, or set ` +
-        `oversubscribe; with a replicas.min of 0 it takes cores only while it gets requests.`,
+        `oversubscribe. With --replicas 0..1 it takes cores only while it gets requests.`,
     );
   });
 
@@ -68,10 +68,41 @@ describe('a node with two cores', () => {
     const scene = await openScene({ cores: 2 });
     expect(await deployed(scene, 'a')).toBe('succeeded');
     expect(await deployed(scene, 'b')).toBe('succeeded');
-    expect(await deployed(scene, 'c')).toBe('DEPLOYMENT_INVALID');
+    expect(await deployed(scene, 'c', { replicas: { min: 1 } })).toBe('DEPLOYMENT_INVALID');
     expect(await deployed(scene, 'd', { replicas: { min: 0 } })).toBe('succeeded');
     expect(await deployed(scene, 'e', { oversubscribe: true })).toBe('succeeded');
     expect(scene.serving.views().map(({ name }) => name)).toEqual(['a', 'b', 'd', 'e']);
+  });
+
+  it('gives a third one without replicas a thread only while it gets requests', async () => {
+    const scene = await openScene({ cores: 2 });
+    for (const name of ['a', 'b', 'c']) expect(await deployed(scene, name)).toBe('succeeded');
+    const bounds = (name: string) => scene.serving.view(name).settings.replicas;
+    expect(['a', 'b', 'c'].map(bounds)).toMatchObject([undefined, undefined, { min: 0, max: 1 }]);
+    // Asked for again, they are neither more nor fewer.
+    await scene.version('c');
+    expect(await codeOf(scene.serving.deploy({ name: 'c', version: '2' }, ACTOR))).toBe(
+      'succeeded',
+    );
+    expect(bounds('c')).toMatchObject({ min: 0, max: 1 });
+  });
+
+  it('checks a deploy as it would be done, and changes nothing', async () => {
+    const scene = await openScene({ cores: 2 });
+    await deployed(scene, 'a');
+    await deployed(scene, 'b');
+    const check = (
+      name: string,
+      settings?: DeploymentSettingsPatch,
+      kind: CoreClaim['kind'] = 'onnx',
+    ) => codeOf(Promise.try(() => scene.serving.check({ name, kind, settings })));
+    expect(await check('c')).toBe('succeeded');
+    expect(await check('c', { replicas: { min: 1 } })).toBe('DEPLOYMENT_INVALID');
+    expect(await check('c', { threads: 3 })).toBe('DEPLOYMENT_INVALID');
+    expect(await check('a', { replicas: { min: 2 } })).toBe('DEPLOYMENT_INVALID');
+    expect(await check('a', {}, 'composition')).toBe('DEPLOYMENT_INVALID');
+    expect(await check('a', { maxQueue: 7 })).toBe('succeeded');
+    expect(scene.serving.views().map(({ name }) => name)).toEqual(['a', 'b']);
   });
 
   it('refuses settings and versions that claim more, and accepts those that do not', async () => {
@@ -93,7 +124,8 @@ describe('a node with two cores', () => {
   it('gives its last core to one of two concurrent changes', async () => {
     const scene = await openScene({ cores: 2 });
     await deployed(scene, 'a');
-    const outcomes = await Promise.all([deployed(scene, 'b'), deployed(scene, 'c')]);
+    const one = { replicas: { min: 1 } };
+    const outcomes = await Promise.all([deployed(scene, 'b', one), deployed(scene, 'c', one)]);
     expect(outcomes.toSorted()).toEqual(['DEPLOYMENT_INVALID', 'succeeded']);
   });
 });

@@ -20,6 +20,21 @@ export function leastThreads({ kind, settings: { settings, replicas } }: CoreCla
   return countsNot ? 0 : settings.threads * replicas.min;
 }
 
+const heldThreads = (claims: ReadonlyMap<string, CoreClaim>): number =>
+  [...claims.values()].reduce((sum, claim) => sum + leastThreads(claim), 0);
+
+/** The parameters are those of `checkLeastThreads`. */
+export function leastThreadsFit(
+  asked: CoreClaim,
+  before: CoreClaim | undefined,
+  others: ReadonlyMap<string, CoreClaim>,
+  cores: number,
+): boolean {
+  const wanted = leastThreads(asked);
+  if (wanted <= (before === undefined ? 0 : leastThreads(before))) return true;
+  return heldThreads(others) + wanted <= cores;
+}
+
 /**
  * A change that claims no more than before passes even if other deployments exceed the cores: a
  * node may have moved to a smaller machine.
@@ -35,22 +50,16 @@ export function checkLeastThreads(
   others: ReadonlyMap<string, CoreClaim>,
   cores: number,
 ): void {
-  const wanted = leastThreads(asked);
-  if (wanted <= (before === undefined ? 0 : leastThreads(before))) return;
-  const holders: string[] = [];
-  let held = 0;
-  for (const [other, claim] of others) {
+  if (leastThreadsFit(asked, before, others, cores)) return;
+  const holders = [...others].flatMap(([other, claim]) => {
     const threads = leastThreads(claim);
-    if (threads === 0) continue;
-    held += threads;
-    holders.push(`${other} (${threads})`);
-  }
-  if (held + wanted <= cores) return;
+    return threads === 0 ? [] : [`${other} (${threads})`];
+  });
   const { settings, replicas } = asked.settings;
   throw new SkeinError(
     'DEPLOYMENT_INVALID',
     `"${name}" takes ${replicas.min} × ${settings.threads} threads at least, and of the node's ${cores} cores ` +
-      `other deployments hold ${held}: ${holders.join(', ')}. Undeploy one of them, lower replicas.min or ` +
-      `threads, here or there, or set oversubscribe; with a replicas.min of 0 it takes cores only while it gets requests.`,
+      `other deployments hold ${heldThreads(others)}: ${holders.join(', ')}. Undeploy one of them, lower replicas.min or ` +
+      `threads, here or there, or set oversubscribe. With --replicas 0..1 it takes cores only while it gets requests.`,
   );
 }

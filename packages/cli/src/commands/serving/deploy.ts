@@ -99,6 +99,9 @@ export const deploy = defineCommand({
     const { client, url, key } = await connect(context, options, (fetch) =>
       countingFetch((sent, total) => onProgress(sent, total), fetch),
     );
+    const kind = 'modulePath' in found ? 'composition' : 'onnx';
+    // A refused deploy uses no version number.
+    await client.checkDeploy({ name, kind, settings });
     const stored = await storedVersions(client, name);
     let version: VersionView;
     if ('modulePath' in found) {

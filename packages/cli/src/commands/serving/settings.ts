@@ -13,7 +13,7 @@ export const settings = nodeCommand({
     'Settings that are left out stay as they are. Replicas are started anew where a setting asks for it; requests are answered meanwhile. skein rollback takes a change back.',
   examples: {
     'skein settings risk': 'What they are',
-    'skein settings risk --replicas 1..4 --objective 250ms': 'Change two of them',
+    'skein settings risk --replicas 0..2 --objective 250ms': 'Change two of them',
   },
   arguments: { name: argument('NAME', 'The deployment.', { completes: 'deployment' }) },
   options: settingsOptions,

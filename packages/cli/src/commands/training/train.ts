@@ -9,7 +9,7 @@ import { fileStore } from '@skein/train/files';
 import { gangOf, type TrainedRun } from '@skein/train/run';
 import { defineCommand, optionName, type Context } from '../../command-line/command.ts';
 import { connect, connectionOptions, type ConnectionChoice } from '../../connection/connection.ts';
-import { serveVersion, storedVersions } from '../../deploying/deploying.ts';
+import { serveVersion } from '../../deploying/deploying.ts';
 import { duration, flag, integer, optionalArgument, text } from '../../command-line/option.ts';
 import { renderReport } from '../../output/run.ts';
 import { type Field, renderFields } from '../../output/table.ts';
@@ -96,9 +96,10 @@ export const train = defineCommand({
     const given = { flags: flagsOf(choices, file, name), config };
     requireOneWay(way, given);
     const leads = gang === undefined || gang.rank === 0;
-    // An unreachable node or a wrong name is reported now rather than after hours of training.
+    // What the node refuses is reported now rather than after hours of training.
     if (leads && deploy !== undefined) {
-      await storedVersions((await connect(context, options)).client, deploy);
+      const { client } = await connect(context, options);
+      await client.checkDeploy({ name: deploy, kind: 'onnx' });
     }
     if (leads && out !== undefined) await assertWritable(context, out);
     const work = begin(context, options, way, given).catch((error: unknown) => {

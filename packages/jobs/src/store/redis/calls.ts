@@ -6,11 +6,14 @@ export type Argument = string | number | Buffer;
 
 export interface JobCalls {
   /** @throws SkeinError STORE_UNREACHABLE, STORE_REPLACED, STORAGE_FULL. */
-  run(name: ScriptName, ...args: readonly Argument[]): Promise<unknown>;
+  readonly run: (name: ScriptName, ...args: readonly Argument[]) => Promise<unknown>;
   /** The same with arguments that say whether the call was sent before. */
-  runAgain(name: ScriptName, args: (again: boolean) => readonly Argument[]): Promise<unknown>;
+  readonly runAgain: (
+    name: ScriptName,
+    args: (again: boolean) => readonly Argument[],
+  ) => Promise<unknown>;
   /** The same with an answer whose strings are bytes. */
-  runBytes(name: ScriptName, ...args: readonly Argument[]): Promise<unknown>;
+  readonly runBytes: JobCalls['run'];
 }
 
 /**

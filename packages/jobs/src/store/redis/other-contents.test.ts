@@ -119,7 +119,11 @@ describe.skipIf(skip)('a store of jobs whose Redis has other contents', () => {
   it('refuses an older copy before anything has been compared, and while it contradicts', async () => {
     const openState = () => openFleetState(redis.url, { namespace: FLEET_NAMESPACE });
     const key = (id: string) => ({
-      ...{ id, secretHash: 'ab', label: 'l', tenant: 't', scopes: ['infer' as const] },
+      id,
+      secretHash: 'ab',
+      label: 'l',
+      tenant: 't',
+      scopes: ['infer' as const],
       createdAt: new Date(0).toISOString(),
     });
     const followed = await followState({ open: openState, log: () => {} });

@@ -9,6 +9,10 @@ export function deploymentHandlers({
     getDeployment: ({ params }) => control.view(params.name),
     deploy: ({ body: { name, version, settings, plan }, caller }) =>
       control.deploy({ name, version, settings, plan }, caller.actor),
+    checkDeploy({ params, body }) {
+      control.check({ ...body, name: params.name });
+      return undefined;
+    },
     changeSettings: ({ params, body, caller }) =>
       control.changeSettings(params.name, body.settings, caller.actor),
     rollback: ({ params, body, caller }) =>

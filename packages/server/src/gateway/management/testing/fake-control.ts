@@ -51,6 +51,9 @@ export function createFakeControl(
 
   return {
     evidences,
+    check({ name, settings }) {
+      mergeSettings(views.get(name)?.settings, settings, CORES);
+    },
     async deploy({ name, version, settings }, actor) {
       const record = await registry.version(name, version);
       const current = views.get(name);
