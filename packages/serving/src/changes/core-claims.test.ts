@@ -95,7 +95,7 @@ describe('a node with two cores', () => {
       name: string,
       settings?: DeploymentSettingsPatch,
       kind: CoreClaim['kind'] = 'onnx',
-    ) => codeOf(Promise.try(() => scene.serving.check({ name, kind, settings })));
+    ) => codeOf((async () => scene.serving.check({ name, kind, settings }))());
     expect(await check('c')).toBe('succeeded');
     expect(await check('c', { replicas: { min: 1 } })).toBe('DEPLOYMENT_INVALID');
     expect(await check('c', { threads: 3 })).toBe('DEPLOYMENT_INVALID');

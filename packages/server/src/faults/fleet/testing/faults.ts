@@ -23,6 +23,8 @@ export interface Fault {
   readonly parts?: true;
   /** The store is behind what the members know, until they adopt it. */
   readonly rewinds?: true;
+  /** A member may have changed an older copy before it froze, and contradicts the right store until it adopts it. */
+  readonly strays?: true;
 }
 
 const heal = ({ network }: Scene): void => network.heal();
@@ -87,6 +89,8 @@ export const FAULTS = {
     end: exchange,
   },
   'lost store, an older copy before the right one': {
+    parts: true,
+    strays: true,
     async begin(scene, { other }) {
       const { redis } = scene;
       await redis.kill();

@@ -233,7 +233,7 @@ async function runRound(
 
   let rollout = 'none';
   try {
-    if (fault.rewinds === true) await adoptEverywhere(scene);
+    if (fault.rewinds === true || fault.strays === true) await adoptEverywhere(scene);
     await until('the store is current everywhere', async () => {
       const nodes = await Promise.all(sites.map(({ client }) => client.getNode({})));
       return nodes.every(({ store }) => store?.state === 'current');

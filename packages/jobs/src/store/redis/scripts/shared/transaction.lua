@@ -34,14 +34,21 @@ local function int(number)
   return string.format('%.0f', number)
 end
 
--- Refuses a call of a node or worker that knows other contents, or newer ones: its jobs would be
+-- Whether the feed has this entry, or has forgotten it because it is so old.
+local function hasChange(entry)
+  local feed = P .. 'state:changes'
+  if entry == '0-0' or #call('XRANGE', feed, entry, entry) > 0 then return true end
+  local first = call('XRANGE', feed, '-', '+', 'COUNT', 1)[1]
+  return first and tonumber(string.match(first[1], '^%d+')) > tonumber(string.match(entry, '^%d+'))
+end
+
+-- Refuses a call of a node or worker that has seen other contents, or newer ones: its jobs would be
 -- lost as soon as the right contents are back.
--- @param cursor 'epoch:number-random'.
+-- @param cursor 'epoch:number-random', where the random number tells apart two histories.
 local function checkContents(cursor)
-  local epoch, number = string.match(cursor, '^(.*):(%d+)%-')
-  if epoch and (call('HGET', P .. 'state:meta', 'epoch') ~= epoch
-    or tonumber(call('HGET', P .. 'state:counters', 'change') or 0) < tonumber(number)) then
-    error(redis.error_reply('SKEIN STORE_REPLACED The contents of Redis are not those that this process knows.'))
+  local epoch, entry = string.match(cursor, '^(.*):(%d+%-%d+)$')
+  if epoch and (call('HGET', P .. 'state:meta', 'epoch') ~= epoch or not hasChange(entry)) then
+    error(redis.error_reply('SKEIN STORE_REPLACED The contents of Redis are not those that this process has seen.'))
   end
 end
 
