@@ -6,6 +6,7 @@ import { type Aim, type Fault, type FaultKind, FAULTS } from './faults.ts';
 import { openScene, type Scene, type Site } from './scene.ts';
 import {
   adoptEverywhere,
+  agree,
   is,
   judgeRollout,
   lastEntry,
@@ -248,10 +249,7 @@ async function runRound(
       );
     });
     for (const name of ['steady', 'spread', 'rolled']) {
-      await until(
-        `one state of ${name}`,
-        async () => new Set(await statesOf(sites, name)).size === 1,
-      );
+      await until(`one state of ${name}`, async () => agree(await statesOf(sites, name)));
     }
     await until('one version answers', async () => {
       const answers = await Promise.all(sites.map((site) => ask(site, 'spread', keys.steady)));

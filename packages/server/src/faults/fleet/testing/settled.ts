@@ -59,6 +59,13 @@ export const statesOf = (sites: readonly Site[], name: string): Promise<string[]
     }),
   );
 
+/** Whether all members are at one revision, and those that hold the deployment serve the same versions. */
+export function agree(states: readonly string[]): boolean | string {
+  const revisions = new Set(states.map((state) => state.split(':')[0]));
+  const held = new Set(states.filter((state) => state.includes(':')));
+  return (revisions.size === 1 && held.size <= 1) || states.join(' | ');
+}
+
 export async function lastEntry({ client }: Site): Promise<number> {
   const { entries } = await client.deploymentHistory({ name: 'rolled', limit: 20 });
   return Math.max(0, ...entries.map(({ id }) => id));
