@@ -232,9 +232,20 @@ export interface JobFilter {
   readonly tenant?: string | undefined;
   readonly state?: JobState | undefined;
   readonly group?: string | undefined;
+  /**
+   * Leaves out the members of each group behind one job: the one that started the group or, where that
+   * is not among the filtered jobs, its first member.
+   */
+  readonly folded?: boolean | undefined;
   readonly limit: number;
   /** From the last page's `next`. */
   readonly after?: string | undefined;
+}
+
+/** A job of a list. */
+export interface ListedJob extends Job {
+  /** In a folded list: the group whose other jobs are behind this one. */
+  readonly behind?: string | undefined;
 }
 
 export interface JobStore {
@@ -313,7 +324,10 @@ export interface JobStore {
   workers(): Promise<WorkerView[]>;
 
   job(id: string): Promise<Job | undefined>;
-  jobs(filter: JobFilter): Promise<{ jobs: Job[]; next?: string | undefined }>;
+  /** Newest first. A page may be shorter than its limit and still have a `next`. */
+  jobs(filter: JobFilter): Promise<{ jobs: ListedJob[]; next?: string | undefined }>;
+  /** Counts the jobs of a group, without the one that started it. @param tenant absent: of all. */
+  groupCounts(group: string, tenant?: string): Promise<Readonly<Record<JobState, number>>>;
   queues(): Promise<QueueView[]>;
   tenants(): Promise<TenantSettings[]>;
   /** Bytes of an attempt's log from `offset`, at most `maxBytes`. */

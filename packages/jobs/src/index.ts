@@ -3,7 +3,16 @@
  * stores are doors of their own (`./task`, `./pipeline`, `./map`, `./sqlite`, `./redis`).
  */
 export { scheduledSpecOf, specOf, type Submitter } from './admission.ts';
-export type { Attempt, Cause, Job, JobEvent, JobSpec, JobState, JobStore } from './contract.ts';
+export type {
+  Attempt,
+  Cause,
+  Job,
+  JobEvent,
+  JobSpec,
+  JobState,
+  JobStore,
+  ListedJob,
+} from './contract.ts';
 export { cancelRun } from './tasks/cancel-run.ts';
 export { openJobs, type Jobs, type JobsOptions } from './open-jobs.ts';
 export { openJobPlane, type JobPlane, type JobPlaneOptions } from './plane.ts';

@@ -6,10 +6,10 @@ import type {
   ScheduleView,
   WorkerView as ApiWorkerView,
 } from '@skein/api';
-import type { Attempt, Job, JobEvent, QueueView, Schedule, WorkerView } from './contract.ts';
+import type { Attempt, JobEvent, ListedJob, QueueView, Schedule, WorkerView } from './contract.ts';
 import type { DesiredWorkers } from './scale/desired-workers.ts';
 
-export function jobView(job: Job): JobView {
+export function jobView(job: ListedJob): JobView {
   return defined({
     id: job.id,
     queue: job.queue,
@@ -23,6 +23,7 @@ export function jobView(job: Job): JobView {
     parents: [...job.parents],
     gang: job.gang,
     group: job.group,
+    behind: job.behind,
     state: job.state,
     cause: job.cause,
     message: job.message,

@@ -2,7 +2,15 @@
 import { z } from 'zod';
 import type { NodeEndpoint } from '../endpoint.ts';
 import { JobState } from '../resources/job-state.ts';
-import { JobEvent, JobId, JobLogView, JobView, NewJob, ScheduleView } from '../resources/job.ts';
+import {
+  JobEvent,
+  JobGroupView,
+  JobId,
+  JobLogView,
+  JobView,
+  NewJob,
+  ScheduleView,
+} from '../resources/job.ts';
 import { QueueMode, QueueName, QueueView, TenantName, TenantView } from '../resources/queue.ts';
 import { SandboxView, WorkerView } from '../resources/worker.ts';
 import { Limit } from './parameters.ts';
@@ -27,12 +35,29 @@ export const JOB_ENDPOINTS = {
       tenant: TenantName.optional(),
       state: JobState.optional(),
       group: JobId.optional(),
+      folded: z
+        .literal('true')
+        .describe(
+          'One job of each pipeline, map and gang: the one that started it or, where that is gone, its first.',
+        )
+        .optional(),
       limit: Limit,
       after: z.string().max(200).describe('`next` of the previous page.').optional(),
     }),
     response: z.object({ jobs: z.array(JobView), next: z.string().optional() }),
     errors: [...STORE_ERRORS],
     example: { query: { state: 'running' } },
+  },
+  getJobGroup: {
+    method: 'GET',
+    path: '/api/v1/job-groups/{id}',
+    summary: 'Count the jobs of a pipeline, a map or a gang by state.',
+    description: 'Without the job that started them. A group without jobs has zeros.',
+    scope: 'jobs',
+    params: JobParam,
+    response: JobGroupView,
+    errors: [...STORE_ERRORS],
+    example: { params: job },
   },
   enqueueJobs: {
     method: 'POST',

@@ -158,6 +158,9 @@ export const JobView = z
     tenant: TenantName,
     gang: JobFields.gang.optional(),
     group: JobFields.group.optional(),
+    behind: JobId.describe(
+      'In a folded list: the group whose other jobs are left out behind this one.',
+    ).optional(),
     state: JobState,
     cause: JobCause.describe('Why it has not succeeded.').optional(),
     message: z.string().optional(),
@@ -181,6 +184,11 @@ export const JobView = z
   })
   .meta({ id: 'Job' });
 export type JobView = z.infer<typeof JobView>;
+
+export const JobGroupView = z
+  .object({ group: JobId, counts: z.record(JobState, z.int().min(0)) })
+  .meta({ id: 'JobGroup' });
+export type JobGroupView = z.infer<typeof JobGroupView>;
 
 export const JobLogView = z
   .object({

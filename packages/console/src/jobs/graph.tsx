@@ -1,21 +1,35 @@
 /**
  * The jobs of a group, a pipeline, a map or a gang, as a graph: each column holds what may run at the
- * same time, and a line leads from each parent to its child.
+ * same time, and a line leads from each parent to its child. A large group is folded.
  */
 import type { JobView } from '@skein/api';
 import { safeLine } from '@skein/api/safe-text';
-import { linkTo } from '@skein/ui';
-import { toneOf } from './state.tsx';
+import { linkTo, type Tone } from '@skein/ui';
+import { folded } from './folded.ts';
+import { countsText, toneOf } from './state.tsx';
 
-/** A group with more jobs is a list, not a picture. */
+/** A group with more jobs is folded. */
 export const MOST = 200;
 const WIDTH = 168;
 const HEIGHT = 34;
+/** With a line of counts. */
+const TALL = 52;
 const GAP_X = 46;
 const GAP_Y = 10;
 
+interface Node {
+  readonly label: string;
+  /** Of a node of many jobs: its counts. */
+  readonly note?: string;
+  readonly title: string;
+  readonly tone: Tone;
+  readonly href: string;
+  readonly column: number;
+  /** Places in the list of nodes. */
+  readonly parents: readonly number[];
+}
+
 interface Place {
-  readonly job: JobView;
   readonly x: number;
   readonly y: number;
 }
@@ -42,25 +56,25 @@ export function columnsOf(
   return columns;
 }
 
-export function Graph({ jobs }: { readonly jobs: readonly JobView[] }) {
-  if (jobs.length < 2 || jobs.length > MOST) return null;
-  const columns = columnsOf(jobs);
+export function Graph({
+  jobs,
+  group,
+}: {
+  readonly jobs: readonly JobView[];
+  readonly group: string;
+}) {
+  if (jobs.length < 2) return null;
+  const nodes = jobs.length <= MOST ? jobNodes(jobs) : foldedNodes(jobs, group);
+  if (nodes.length > MOST) return null;
+  const boxHeight = nodes.some(({ note }) => note !== undefined) ? TALL : HEIGHT;
   const rows = new Map<number, number>();
-  const places = new Map<string, Place>();
-  for (const job of jobs.toReversed()) {
-    const column = columns.get(job.id) ?? 0;
+  const places = nodes.map(({ column }): Place => {
     const row = rows.get(column) ?? 0;
     rows.set(column, row + 1);
-    places.set(job.id, { job, x: column * (WIDTH + GAP_X), y: row * (HEIGHT + GAP_Y) });
-  }
-  const width = (Math.max(...columns.values()) + 1) * (WIDTH + GAP_X) - GAP_X;
-  const height = Math.max(...rows.values()) * (HEIGHT + GAP_Y) - GAP_Y;
-  const edges = [...places.values()].flatMap((to) =>
-    to.job.parents.flatMap((parent) => {
-      const from = places.get(parent);
-      return from === undefined ? [] : [{ from, to }];
-    }),
-  );
+    return { x: column * (WIDTH + GAP_X), y: row * (boxHeight + GAP_Y) };
+  });
+  const width = (Math.max(...rows.keys()) + 1) * (WIDTH + GAP_X) - GAP_X;
+  const height = Math.max(...rows.values()) * (boxHeight + GAP_Y) - GAP_Y;
   return (
     <div class="panel scroll graph">
       <svg
@@ -70,33 +84,87 @@ export function Graph({ jobs }: { readonly jobs: readonly JobView[] }) {
         role="group"
         aria-label={`${jobs.length} jobs and what they wait for`}
       >
-        {edges.map(({ from, to }) => (
-          <path d={curve(from, to)} />
-        ))}
-        {[...places.values()].map(({ job, x, y }) => (
-          <a href={linkTo('jobs', [job.id])} data-tone={toneOf(job.state)}>
-            <title>{safeLine(`${job.name}: ${job.state}`)}</title>
-            <rect x={x} y={y} width={WIDTH} height={HEIGHT} rx={8} />
-            <text x={x + 12} y={y + HEIGHT / 2 + 4}>
-              {short(job)}
-            </text>
-          </a>
-        ))}
+        {nodes.flatMap(({ parents }, index) =>
+          parents.map((parent) => <path d={curve(places[parent]!, places[index]!, boxHeight)} />),
+        )}
+        {nodes.map(({ label, note, title, tone, href }, index) => {
+          const { x, y } = places[index]!;
+          return (
+            <a href={href} data-tone={tone}>
+              <title>{title}</title>
+              <rect x={x} y={y} width={WIDTH} height={boxHeight} rx={8} />
+              <text x={x + 12} y={y + HEIGHT / 2 + 4}>
+                {short(label)}
+              </text>
+              {note === undefined ? null : (
+                <text class="counts" x={x + 12} y={y + TALL - 12}>
+                  {short(note)}
+                </text>
+              )}
+            </a>
+          );
+        })}
       </svg>
     </div>
   );
 }
 
-function curve(from: Place, to: Place): string {
-  const [x, y] = [from.x + WIDTH, from.y + HEIGHT / 2];
+/** Oldest first, as the list has the newest first. */
+function jobNodes(jobs: readonly JobView[]): Node[] {
+  const columns = columnsOf(jobs);
+  const ordered = jobs.toReversed();
+  const places = new Map(ordered.map(({ id }, index) => [id, index]));
+  return ordered.map(({ id, name, gang, state, parents }): Node => {
+    const line = safeLine(gang === undefined ? name : `rank ${gang.rank} · ${name}`);
+    return {
+      label: line,
+      title: safeLine(`${name}: ${state}`),
+      tone: toneOf(state),
+      href: linkTo('jobs', [id]),
+      column: columns.get(id) ?? 0,
+      parents: parents.flatMap((parent) => places.get(parent) ?? []),
+    };
+  });
+}
+
+function foldedNodes(jobs: readonly JobView[], group: string): Node[] {
+  return folded(jobs, columnsOf(jobs), MOST).map((node): Node => {
+    const { name, counts, column, parents, id } = node;
+    const worst = WORST_FIRST.find((state) => counts[state] !== undefined)!;
+    const note = countsText(counts);
+    const line = safeLine(name);
+    return {
+      label: node.jobs === 1 ? line : `${node.jobs} × ${line}`,
+      note,
+      title: `${line}: ${note}`,
+      tone: toneOf(worst),
+      href: id === undefined ? linkTo('jobs', [], { group, state: worst }) : linkTo('jobs', [id]),
+      column,
+      parents,
+    };
+  });
+}
+
+/** A node of many jobs has the colour of the first of these states that one of its jobs is in. */
+const WORST_FIRST: readonly JobView['state'][] = [
+  'dead',
+  'failed',
+  'cancelled',
+  'running',
+  'ready',
+  'blocked',
+  'succeeded',
+];
+
+function curve(from: Place, to: Place, boxHeight: number): string {
+  const [x, y] = [from.x + WIDTH, from.y + boxHeight / 2];
   const middle = x + GAP_X / 2;
-  const end = to.y + HEIGHT / 2;
+  const end = to.y + boxHeight / 2;
   return `M${x},${y}C${middle},${y} ${middle},${end} ${to.x},${end}`;
 }
 
 const LETTERS = 22;
 
-function short({ name, gang }: JobView): string {
-  const full = safeLine(gang === undefined ? name : `rank ${gang.rank} · ${name}`);
-  return full.length > LETTERS ? `${full.slice(0, LETTERS - 1)}…` : full;
+function short(line: string): string {
+  return line.length > LETTERS ? `${line.slice(0, LETTERS - 1)}…` : line;
 }

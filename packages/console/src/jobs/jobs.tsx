@@ -18,18 +18,15 @@ import {
   useEvents,
   useFresh,
 } from '@skein/ui';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import type { ViewProps } from '../app.tsx';
 import { Refusal } from '../key-dialog.tsx';
 import { node, session } from '../node.ts';
 import { Graph } from './graph.tsx';
-import { absentStarters, grouped, type GroupedRow } from './groups.ts';
 import { StateChip, STATES, tookMs } from './state.tsx';
 
 const PAGE = 50;
 const MOST = 1000;
-/** Jobs that started others and are older than the list, which are asked for one by one. */
-const MOST_ABSENT = 20;
 
 type Filter = Readonly<Record<string, string>>;
 type Told = Pick<JobEvent, 'state' | 'cause' | 'progress'>;
@@ -37,20 +34,20 @@ type Told = Pick<JobEvent, 'state' | 'cause' | 'progress'>;
 export function Jobs({ route: { query }, focus }: ViewProps) {
   const isGrouped = !query['state'] && !query['group'];
   const [limit, setLimit] = useState(PAGE);
-  /** Groups of no job that is kept: they are asked for once. */
-  const gone = useRef(new Set<string>());
   /** Changes of jobs that events reported since the jobs were loaded. */
   const [told, setTold] = useState<ReadonlyMap<string, Told>>(new Map());
   const identity = JSON.stringify([query, limit]);
   const { value, error, poke } = useFresh({ everyMs: 15_000, identity }, async (signal) => {
-    const asked = { ...query, limit } as Parameters<ReturnType<typeof node>['listJobs']>[0];
+    const folded = isGrouped ? { folded: 'true' } : {};
+    const asked = { ...query, ...folded, limit } as Parameters<
+      ReturnType<typeof node>['listJobs']
+    >[0];
     const { jobs, next } = await node().listJobs(asked, { signal });
-    const older = isGrouped ? await startersOf(jobs, gone.current, signal) : [];
     const { queues } = await node()
       .listQueues({}, { signal })
       .catch(() => ({ queues: [] }));
     setTold(new Map());
-    return { jobs: [...jobs, ...older], next, queues, isGrouped };
+    return { jobs, next, queues };
   });
   useEffect(() => setLimit(PAGE), [JSON.stringify(query)]);
   useEvents(session, '/api/v1/job-events', {
@@ -88,13 +85,10 @@ export function Jobs({ route: { query }, focus }: ViewProps) {
         </p>
       )}
       <Refusal error={error} />
-      {query['group'] === undefined || jobs === undefined ? null : <Graph jobs={jobs} />}
-      {jobs === undefined || jobs.length === 0 ? null : (
-        <List
-          rows={value?.isGrouped ? grouped(jobs) : jobs.map((job) => ({ job }))}
-          query={query}
-        />
+      {query['group'] === undefined || jobs === undefined ? null : (
+        <Graph jobs={jobs} group={query['group']} />
       )}
+      {jobs === undefined || jobs.length === 0 ? null : <List jobs={jobs} query={query} />}
       {jobs?.length === 0 ? (
         isFiltered ? (
           <Empty>There are no such jobs.</Empty>
@@ -117,31 +111,6 @@ export function Jobs({ route: { query }, focus }: ViewProps) {
       )}
     </section>
   );
-}
-
-/**
- * Those that are still kept, and that the caller may see, newest first.
- * @param gone groups of no such job; those that are found to be one are added.
- */
-async function startersOf(
-  jobs: readonly JobView[],
-  gone: Set<string>,
-  signal: AbortSignal,
-): Promise<JobView[]> {
-  const absent = absentStarters(jobs).filter((id) => !gone.has(id));
-  const found = await Promise.all(
-    absent.slice(0, MOST_ABSENT).map((id) =>
-      node()
-        .getJob({ id }, { signal })
-        .catch(() => {
-          if (!signal.aborted) gone.add(id);
-          return undefined;
-        }),
-    ),
-  );
-  return found
-    .filter((job) => job !== undefined)
-    .toSorted((a, b) => Date.parse(b.enqueuedAt) - Date.parse(a.enqueuedAt));
 }
 
 function Filters({
@@ -191,25 +160,25 @@ function Filters({
 const TITLES = ['Job', 'State', 'Queue', 'Attempts', 'Took', 'Enqueued'];
 
 interface ListProps {
-  readonly rows: readonly GroupedRow<JobView>[];
+  readonly jobs: readonly JobView[];
   readonly query: Filter;
 }
 
-function List({ rows, query }: ListProps) {
+function List({ jobs, query }: ListProps) {
   useClock(1000);
   return (
     <Table titles={TITLES} kind="list jobs">
       <tbody>
-        {rows.map((row) => (
-          <Row key={row.job.id} {...row} query={query} />
+        {jobs.map((job) => (
+          <Row key={job.id} job={job} query={query} />
         ))}
       </tbody>
     </Table>
   );
 }
 
-function Row({ job, group, query }: ListProps['rows'][number] & Pick<ListProps, 'query'>) {
-  const { id, name, queue, state, attempts, retry, enqueuedAt, message } = job;
+function Row({ job, query }: { readonly job: JobView } & Pick<ListProps, 'query'>) {
+  const { id, behind: group, name, queue, state, attempts, retry, enqueuedAt, message } = job;
   const progress = state === 'running' ? job.progress : undefined;
   const time = tookMs(job);
   return (

@@ -19,6 +19,14 @@ export function toneOf(state: JobView['state']): Tone {
   return TONES[state];
 }
 
+/** `18 ready, 202 succeeded`; without the states that no job is in. */
+export function countsText(counts: Readonly<Partial<Record<JobView['state'], number>>>): string {
+  return STATES.flatMap((state) => {
+    const count = counts[state] ?? 0;
+    return count === 0 ? [] : `${count} ${state}`;
+  }).join(', ');
+}
+
 export function StateChip({ state, cause }: Pick<JobView, 'state' | 'cause'>) {
   const why = cause === undefined || cause === state ? '' : `, ${cause.replaceAll('-', ' ')}`;
   return <Chip tone={toneOf(state)}>{`${state}${why}`}</Chip>;

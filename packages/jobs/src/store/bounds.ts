@@ -39,3 +39,6 @@ export const IDLE_MS = 60_000;
  * rate is a thirtieth of what the embedded store accepts.
  */
 export const DEFAULT_QUOTA = { maxQueued: 10_000, jobsPerSecond: 1000 };
+
+/** Jobs that one call of Redis looks at for a list, about 20 ms. */
+export const LIST_SCANNED = 2000;

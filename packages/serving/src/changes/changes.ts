@@ -48,7 +48,7 @@ export function createChanges(context: ServingContext): Changes {
     return !done;
   };
 
-  /** What each deployment claims now, or once its change is done. */
+  /** The claim of each deployment, once its change is done. */
   const claimsNow = (): Map<string, CoreClaim> => {
     const holding = new Map<string, CoreClaim>();
     for (const deployment of deployments.values()) {

@@ -23,7 +23,7 @@ export function leastThreads({ kind, settings: { settings, replicas } }: CoreCla
 const heldThreads = (claims: ReadonlyMap<string, CoreClaim>): number =>
   [...claims.values()].reduce((sum, claim) => sum + leastThreads(claim), 0);
 
-/** The parameters are those of `checkLeastThreads`. */
+/** Takes the parameters of `checkLeastThreads`. */
 export function leastThreadsFit(
   asked: CoreClaim,
   before: CoreClaim | undefined,

@@ -34,6 +34,62 @@ overEveryStore('what people see', (at) => {
     await expect(at.store.jobs({ limit: 1, after: 'x' })).rejects.toEqual(code('REQUEST_INVALID'));
   });
 
+  it('folds the members of a group behind one job, and fills its pages all the same', async () => {
+    const all = async (filter: object, limit: number) => {
+      const listed: [id: string, behind: string | undefined][] = [];
+      for (let after: string | undefined; ;) {
+        const page = await at.store.jobs({ folded: true, limit, after, ...filter });
+        listed.push(...page.jobs.map(({ id, behind }) => [id, behind] as [string, string]));
+        after = page.next;
+        if (after === undefined) return listed;
+        if (page.jobs.length < limit) throw new Error('The page is not full.');
+      }
+    };
+    const gang = (rank: number) => ({ id: 'band', size: 2, rank });
+    const shards = Array.from({ length: 220 }, (_, index) =>
+      job({ id: `shard-${index}`, group: 'map' }),
+    );
+    await at.store.enqueue([
+      job({ id: 'old' }),
+      job({ id: 'run' }),
+      job({ id: 'map', group: 'run' }),
+      ...shards,
+      job({ id: 'rank-0', group: 'band', gang: gang(0) }),
+      job({ id: 'rank-1', group: 'band', gang: gang(1) }),
+      job({ id: 'itself', group: 'itself' }),
+      job({ id: 'only', group: 'elsewhere' }),
+      job({ id: 'foreign', group: 'run', tenant: 'other' }),
+      job({ id: 'apart', group: 'run', queue: 'q2' }),
+    ]);
+    const expected = [
+      ['foreign', undefined],
+      ['only', undefined],
+      ['itself', undefined],
+      ['rank-0', 'band'],
+      ['run', 'run'],
+      ['old', undefined],
+    ];
+    for (const limit of [1, 2, 5, 100]) expect(await all({}, limit)).toEqual(expected);
+    expect(await all({ tenant: 'other' }, 10)).toEqual([['foreign', undefined]]);
+    // Its run is in another queue.
+    expect(await all({ queue: 'q2' }, 10)).toEqual([['apart', 'run']]);
+
+    await at.store.cancel('shard-7', '');
+    expect(await at.store.groupCounts('map', undefined)).toMatchObject({
+      ready: 219,
+      cancelled: 1,
+    });
+    expect(await at.store.groupCounts('run', 'other')).toMatchObject({ ready: 1 });
+    expect(await at.store.groupCounts('itself')).toMatchObject({ ready: 0 });
+    // The run of a map is gone.
+    await at.store.cancel('run', '');
+    await at.store.remove('run');
+    expect((await all({}, 100)).slice(4)).toEqual([
+      ['map', 'map'],
+      ['old', undefined],
+    ]);
+  });
+
   it('lists the jobs of one state, of a queue and of all', async () => {
     const gang = { gang: { id: 'g', size: 2, rank: 0 }, requires: ['gang'] };
     const [first, second] = await at.store.enqueue([

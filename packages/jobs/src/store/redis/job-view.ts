@@ -4,6 +4,9 @@ import type { Attempt, Cause, Job, JobSpec, JobState } from '../../contract.ts';
 /** The fields of the job and its spec, each an object as JSON. */
 export type JobView = readonly [fields: string, spec: string];
 
+/** In a folded list, with the group behind the job, or ''. */
+export type ListedView = readonly [...JobView, behind?: string];
+
 /** A new job that is ready: its id and the time; the caller knows the rest. */
 export type ReadyView = string;
 

@@ -1,13 +1,20 @@
 /** What the Redis store shows and does not change: jobs by filter, queues, tenants, workers, schedules. */
 import { SkeinError } from '@skein/api/errors';
-import { JOB_STATES } from '@skein/api/job-states';
+import { JOB_STATES, noJobs } from '@skein/api/job-states';
 import type { HeldBytes, JobState, JobStore, QueueView } from '../../contract.ts';
-import { jobOf, type JobView } from './job-view.ts';
+import { jobOf, type ListedView } from './job-view.ts';
 import type { ScriptName } from './scripts.ts';
 
 export type Listings = Pick<
   JobStore,
-  'jobs' | 'queues' | 'tenants' | 'tenantLoad' | 'workers' | 'schedules' | 'heldArtifacts'
+  | 'jobs'
+  | 'groupCounts'
+  | 'queues'
+  | 'tenants'
+  | 'tenantLoad'
+  | 'workers'
+  | 'schedules'
+  | 'heldArtifacts'
 >;
 
 type Run = (name: ScriptName, ...args: readonly (string | number)[]) => Promise<unknown>;
@@ -27,8 +34,28 @@ export function listings(run: Run): Listings {
         filter.group ?? '',
         filter.limit,
         after ?? '',
-      )) as [string, ...JobView[]];
-      return { jobs: views.map((view) => jobOf(view)), ...(next === '' ? {} : { next }) };
+        filter.folded === true ? 1 : '',
+      )) as [string, ...ListedView[]];
+      const jobs = views.map(([fields, spec, behind = '']) => ({
+        ...jobOf([fields, spec]),
+        ...(behind === '' ? {} : { behind }),
+      }));
+      return { jobs, ...(next === '' ? {} : { next }) };
+    },
+
+    async groupCounts(group, tenant = '') {
+      const counts = noJobs();
+      for (let from: string | undefined = '0'; from !== '';) {
+        const [next, ...pairs] = (await run('group-counts', group, tenant, from)) as [
+          string,
+          ...(JobState | number)[],
+        ];
+        for (let at = 0; at < pairs.length; at += 2) {
+          counts[pairs[at] as JobState] += Number(pairs[at + 1]);
+        }
+        from = next;
+      }
+      return counts;
     },
 
     async queues() {

@@ -53,6 +53,7 @@ const CALLS = {
   workers: (store) => store.workers(),
   job: (store) => store.job('j'),
   jobs: (store) => store.jobs({ limit: 1 }),
+  groupCounts: (store) => store.groupCounts('j'),
   queues: (store) => store.queues(),
   tenants: (store) => store.tenants(),
   log: (store) => store.log('j', 1, 0, 1),

@@ -15,6 +15,7 @@ const EFFECTS = {
   enqueue: 'grows',
   finish: 'frees',
   'fire-schedule': 'grows',
+  'group-counts': 'reads',
   'held-artifacts': 'reads',
   'hold-artifact': 'grows',
   job: 'reads',
@@ -57,6 +58,7 @@ export const JOB_FUNCTIONS: Functions<ScriptName> = {
     ASSEMBLY_MS: bounds.ASSEMBLY_MS,
     WORKER_SILENT_MS: bounds.WORKER_SILENT_MS,
     CANCELLED_KEPT_MS: bounds.CANCELLED_KEPT_MS,
+    LIST_SCANNED: bounds.LIST_SCANNED,
     TICK_BATCH: bounds.TICK_BATCH,
     IDLE_MS: bounds.IDLE_MS,
     DEFAULT_MILLICORES: bounds.DEFAULT_TOTAL.millicores,
@@ -65,6 +67,7 @@ export const JOB_FUNCTIONS: Functions<ScriptName> = {
   shared: [
     'transaction',
     'job',
+    'group',
     'event',
     'move',
     'attempt',

@@ -9,6 +9,10 @@ export interface JobView extends Omit<Job, keyof JobSpec> {
   readonly spec?: string;
 }
 
+export interface ListedView extends JobView {
+  readonly behind?: string;
+}
+
 export interface ClaimView extends Omit<Claim, 'job'> {
   readonly job: JobView;
 }

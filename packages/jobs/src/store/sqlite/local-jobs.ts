@@ -34,7 +34,7 @@ import {
   type Notifications,
   type Transaction,
 } from './transaction.ts';
-import { job, jobs, log, queues } from './view.ts';
+import { groupCounts, job, jobs, log, queues } from './view.ts';
 import { registerWorker, removeWorker, workers } from './worker-list.ts';
 
 /** Runs the transition with its consequences, then returns its job as they have left it. */
@@ -95,6 +95,7 @@ const METHODS = {
   workers,
   job,
   jobs,
+  groupCounts,
   queues,
   tenants,
   log,

@@ -38,6 +38,7 @@ const PLAIN = [
   'workers',
   'queues',
   'tenants',
+  'groupCounts',
   'log',
   'now',
 ] as const satisfies readonly Method[];

@@ -2,8 +2,8 @@
 import { SkeinError } from '@skein/api/errors';
 import { hasEnded, noJobs } from '@skein/api/job-states';
 import type { JobFilter, JobState, QueueView } from '../../contract.ts';
-import { rowById, rowBySeq, viewOf } from './job-row.ts';
-import type { JobView } from './job-view.ts';
+import { type JobRow, rowById, rowBySeq, viewOf } from './job-row.ts';
+import type { JobView, ListedView } from './job-view.ts';
 import { logSize } from './transitions/lease.ts';
 import type { Sql } from './sql.ts';
 import type { Transaction } from './transaction.ts';
@@ -31,6 +31,7 @@ function numbers(sql: Sql, filter: JobFilter, before: number | undefined): numbe
   const terms = wanted.map(([column]) => `${column} = ?`);
   const implied = state && indexed(state);
   if (implied !== undefined) terms.push(implied);
+  if (filter.folded === true) terms.push(isHead(queue !== undefined));
   if (before !== undefined) terms.push('seq < ?');
   const where = terms.length === 0 ? '' : `WHERE ${terms.join(' AND ')}`;
   return sql
@@ -41,6 +42,25 @@ function numbers(sql: Sql, filter: JobFilter, before: number | undefined): numbe
       filter.limit + 1,
     )
     .map(({ seq }) => seq);
+}
+
+/** Whether the row is the one of its group that a folded list shows, in SQL. */
+function isHead(sameQueue: boolean): string {
+  const alike = `other.tenant = jobs.tenant${sameQueue ? ' AND other.queue = jobs.queue' : ''}`;
+  return `(grp IS NULL OR grp = id OR NOT EXISTS (
+    SELECT 1 FROM jobs AS other WHERE other.id = jobs.grp AND ${alike}
+    UNION ALL SELECT 1 FROM jobs AS other
+      WHERE other.grp = jobs.grp AND other.seq < jobs.seq AND other.id <> other.grp AND ${alike}))`;
+}
+
+/** The group that a job of a folded list stands for, if it has other jobs. */
+function groupBehind(sql: Sql, { id, grp, tenant }: JobRow): string | undefined {
+  const groups = grp === null || grp === id ? [id] : [id, grp];
+  return groups.find(
+    (group) =>
+      sql.get('SELECT 1 FROM jobs WHERE grp = ? AND tenant = ? AND id <> ?', group, tenant, id) !==
+      undefined,
+  );
 }
 
 /** The same over all queues: what holds the jobs of a state holds them by queue, unless they run. */
@@ -56,7 +76,7 @@ function numbersOfState(sql: Sql, filter: JobFilter, before: number | undefined)
 export function jobs(
   { sql }: Transaction,
   filter: JobFilter,
-): { jobs: JobView[]; next?: string | undefined } {
+): { jobs: ListedView[]; next?: string | undefined } {
   const before = filter.after === undefined ? undefined : Number(filter.after);
   if (before !== undefined && !Number.isSafeInteger(before)) {
     throw new SkeinError('REQUEST_INVALID', `"${filter.after}" is not the end of a page.`);
@@ -67,9 +87,32 @@ export function jobs(
   const found = (byQueue ? numbersOfState : numbers)(sql, filter, before);
   const page = found.slice(0, filter.limit);
   return {
-    jobs: page.map((seq) => viewOf(sql, rowBySeq(sql, seq))),
+    jobs: page.map((seq) => {
+      const row = rowBySeq(sql, seq);
+      const view = viewOf(sql, row);
+      const behind = filter.folded === true ? groupBehind(sql, row) : undefined;
+      return behind === undefined ? view : { ...view, behind };
+    }),
     ...(found.length > filter.limit ? { next: String(page.at(-1)) } : {}),
   };
+}
+
+export function groupCounts(
+  { sql }: Transaction,
+  group: string,
+  tenant = '',
+): Record<JobState, number> {
+  const counts = noJobs();
+  // The thread of the store gets an argument that is left out as null.
+  const ofTenant = tenant ? 'AND tenant = ?' : '';
+  for (const { state, jobs } of sql.all<{ state: JobState; jobs: number }>(
+    `SELECT state, count(*) AS jobs FROM jobs WHERE grp = ? AND id <> grp ${ofTenant} GROUP BY state`,
+    group,
+    ...(tenant ? [tenant] : []),
+  )) {
+    counts[state] = jobs;
+  }
+  return counts;
 }
 
 export function queues({ sql }: Transaction): QueueView[] {

@@ -71,6 +71,28 @@ describe.skipIf(browserAvailable.skip)('the list of jobs', { timeout: 60_000 }, 
     expect(problems).toEqual([]);
   });
 
+  it('fills its pages beside a map of 220 shards, whose page has counts and a folded graph', async () => {
+    await node.jobs.enqueue(Array.from({ length: 60 }, (_, at) => spec({ id: `before-${at}` })));
+    await node.jobs.enqueue([spec({ id: 'map', name: 'the map' })]);
+    const shard = (at: number) =>
+      spec({ id: `shard-${at}`, name: `map ${at + 1}/220`, group: 'map' });
+    await node.jobs.enqueue(Array.from({ length: 220 }, (_, at) => shard(at)));
+    await node.jobs.cancel('shard-3', 'not needed');
+    await open('#/jobs');
+    await row('map').waitFor();
+    expect(await page.locator('tr[data-id]').count()).toBe(50);
+    await row('map').getByRole('link', { name: 'Its jobs' }).waitFor();
+
+    await open('#/jobs/map');
+    await page.getByRole('link', { name: '219 ready, 1 cancelled', exact: true }).waitFor();
+    const graph = page.getByRole('group', { name: '220 jobs and what they wait for' });
+    await graph.getByText('220 × map').waitFor();
+    await graph.getByRole('link').click();
+    await row('shard-3').waitFor();
+    expect(await page.locator('tr[data-id]').count()).toBe(1);
+    expect(problems).toEqual([]);
+  });
+
   it('lists a pipeline, a map and a gang as a row each, and the graph of each on its page', async () => {
     const gang = (rank: number) => ({ id: 'band', size: 2, rank });
     await node.jobs.enqueue([

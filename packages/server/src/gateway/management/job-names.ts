@@ -58,6 +58,7 @@ export function withShownNames(caller: Caller, view: JobView): JobView {
     ...view,
     id: shownName(caller, view.id),
     parents: view.parents.map((parent) => shownName(caller, parent)),
+    ...(view.behind === undefined ? {} : { behind: shownName(caller, view.behind) }),
     ...(view.cachedFrom === undefined ? {} : { cachedFrom: shownName(caller, view.cachedFrom) }),
   };
 }

@@ -3,7 +3,7 @@ import { hasEnded, hasFailed, noJobs } from '@skein/api/job-states';
 import {
   cancelRun,
   DEFAULT_QUOTA,
-  type Job,
+  type ListedJob,
   type JobSpec,
   jobView,
   queueView,
@@ -14,7 +14,14 @@ import {
 } from '@skein/jobs';
 import type { Caller } from '../../../access/contract.ts';
 import type { ManagementOptions, NodeHandlers } from '../management.ts';
-import { knownJob, seesAll, visibleJob, withShownNames, withStoredNames } from '../job-names.ts';
+import {
+  knownJob,
+  seesAll,
+  storedId,
+  visibleJob,
+  withShownNames,
+  withStoredNames,
+} from '../job-names.ts';
 
 /** A job may have a megabyte of arguments: a page of a list ends after so many bytes of JSON. */
 const LIST_BYTES = 4 * 2 ** 20;
@@ -29,8 +36,10 @@ export function jobHandlers({
 }: Pick<ManagementOptions, 'jobs' | 'scale' | 'holdings' | 'sandboxes'>) {
   return {
     async listJobs({ caller, query }) {
-      const { tenant = ownTenant(caller), limit, ...filter } = query;
+      const { tenant = ownTenant(caller), limit, folded, ...asked } = query;
       if (!seesAll(caller) && tenant !== caller.tenant) return { jobs: [] };
+      const group = asked.group && (await storedId(jobs, caller, asked.group));
+      const filter = { ...asked, group, folded: folded !== undefined };
       const found: JobView[] = [];
       let bytes = 0;
       for (let { after } = filter; ;) {
@@ -49,6 +58,11 @@ export function jobHandlers({
         if (after === undefined) return { jobs: found };
         if (found.length >= limit || bytes > LIST_BYTES) return { jobs: found, next: after };
       }
+    },
+
+    async getJobGroup({ caller, params }) {
+      const group = await storedId(jobs, caller, params.id);
+      return { group: params.id, counts: await jobs.groupCounts(group, ownTenant(caller)) };
     },
 
     async enqueueJobs({ caller, body }) {
@@ -160,7 +174,7 @@ function artifactsOf({ work }: JobSpec): string[] {
   return [...inputs.map(({ digest }) => digest), ...(stdin === undefined ? [] : [stdin])];
 }
 
-function shown(caller: Caller, job: Job): JobView {
+function shown(caller: Caller, job: ListedJob): JobView {
   return withShownNames(caller, jobView(job));
 }
 
