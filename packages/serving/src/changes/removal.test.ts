@@ -89,11 +89,10 @@ describe('unload', () => {
     await scene.serving.unload('a', ACTOR);
     expect(scene.serving.view('a').revision).toBe(revision);
     await deployed(scene, 'b');
-    expect(await codeOf(scene.serving.deploy({ name: 'a', version: '1' }, ACTOR))).toBe(
-      'DEPLOYMENT_INVALID',
-    );
+    const always = { name: 'a', version: '1', settings: { replicas: { min: 1 } } };
+    expect(await codeOf(scene.serving.deploy(always, ACTOR))).toBe('DEPLOYMENT_INVALID');
     await scene.serving.undeploy('b', ACTOR);
-    await scene.serving.deploy({ name: 'a', version: '1' }, ACTOR);
+    await scene.serving.deploy(always, ACTOR);
   });
 
   it('is refused while a composition calls the model, and its change is refused while it is unloaded', async () => {
