@@ -8,6 +8,7 @@ import { median } from '../harness/statistics.ts';
 import { DATA_PARALLEL, measureDataParallel } from './data-parallel.ts';
 import { FASHION, measureFashion } from './fashion.ts';
 import { openModel, type ModelName, type OpenModel } from './models.ts';
+import { measureOracle, ORACLE } from './oracle.ts';
 import { startPyTorch } from './pytorch.ts';
 import { measureOverlap, OVERLAP } from './overlap.ts';
 import { openTfjsMlp } from './tfjs.ts';
@@ -55,6 +56,7 @@ const MEASURES: readonly Measure[] = [
   },
   DATA_PARALLEL,
   OVERLAP,
+  ORACLE,
   FASHION,
 ];
 
@@ -93,6 +95,10 @@ export async function benchTraining({ quick, progress }: Options): Promise<Bench
     const links = await measureOverlap({ quick });
     results[OVERLAP.key] = links.afterMs / links.meanwhileMs;
     details[OVERLAP.key] = links;
+    progress('Exported modules beside PyTorch');
+    const oracle = await measureOracle();
+    results[ORACLE.key] = oracle.agree / oracle.cases;
+    details[ORACLE.key] = oracle;
     if (!quick) {
       progress('Fashion-MNIST, five epochs (some minutes)');
       const garments = await measureFashion();

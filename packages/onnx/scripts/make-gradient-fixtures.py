@@ -9,6 +9,7 @@ the gradient of every parameter (`gradient:<name>`) and of every floating-point 
 Needs Debian's python3-torch and python3-onnx. The files are the same on every run.
 """
 
+import importlib.util
 import io
 import pathlib
 import warnings
@@ -21,6 +22,7 @@ from torch import nn
 from torch.nn import functional as F
 
 import single_operators
+import small_modules
 
 FOLDER = pathlib.Path(__file__).parent.parent / "fixtures" / "gradients"
 
@@ -64,7 +66,37 @@ class Function(nn.Module):
         return self.function(*inputs)
 
 
-def write(name, module, inputs, opset=17):
+def torchscript(module, inputs, opset, dynamic_axes=None):
+    file = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            module,
+            tuple(inputs.values()),
+            file,
+            opset_version=opset,
+            input_names=list(inputs),
+            output_names=["loss"],
+            dynamic_axes=dynamic_axes,
+            training=torch.onnx.TrainingMode.TRAINING,
+            # Folding hides weights under new names.
+            do_constant_folding=False,
+            dynamo=False,
+        )
+    return onnx.load_from_string(file.getvalue())
+
+
+def torchscript_open(module, inputs, opset):
+    """With a first axis that is open."""
+    return torchscript(module, inputs, opset, {key: {0: f"{key}_0"} for key in inputs})
+
+
+def dynamo(module, inputs, _opset):
+    names = {"input_names": list(inputs), "output_names": ["loss"]}
+    return torch.onnx.export(module, tuple(inputs.values()), dynamo=True, **names).model_proto
+
+
+def write(name, module, inputs, opset=17, export=torchscript):
     """`inputs` by name; the floating-point ones are differentiated too, except `targets`."""
     module.train()
     leaves = {
@@ -83,22 +115,7 @@ def write(name, module, inputs, opset=17):
     for key, value in module.named_parameters():
         expected[f"gradient:{key}"] = value.grad
     module.load_state_dict(before)
-    file = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            module,
-            tuple(inputs.values()),
-            file,
-            opset_version=opset,
-            input_names=list(inputs),
-            output_names=["loss"],
-            training=torch.onnx.TrainingMode.TRAINING,
-            # Folding hides weights under new names.
-            do_constant_folding=False,
-            dynamo=False,
-        )
-    model = onnx.load_from_string(file.getvalue())
+    model = export(module, inputs, opset)
     held = {each.name for each in model.graph.initializer}
     missing = [key for key, _ in module.named_parameters() if key not in held]
     assert not missing, f"{name}: the exporter renamed {missing}"
@@ -324,6 +341,20 @@ def models():
         write(f"models/{name}", Classified(model), {"x": x, "targets": targets})
 
 
+def modules():
+    """The modules of small_modules.py, by each exporter that is installed."""
+    exporters = {"modules-fixed": torchscript, "modules-open": torchscript_open}
+    if importlib.util.find_spec("onnxscript") is None:
+        print("dynamo's exporter is missing: install onnxscript.")
+    else:
+        exporters["modules-dynamo"] = dynamo
+    for folder, export in exporters.items():
+        (FOLDER / folder).mkdir(parents=True, exist_ok=True)
+        torch.manual_seed(20261202)
+        for name, (module, inputs) in small_modules.modules().items():
+            write(f"{folder}/{name}", Weighted(module), inputs, export=export)
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
     torch.manual_seed(20260101)
@@ -331,4 +362,5 @@ if __name__ == "__main__":
         (FOLDER / folder).mkdir(parents=True, exist_ok=True)
     operators()
     models()
+    modules()
     single_operators.make(FOLDER / "single", save_tensors)

@@ -6,6 +6,7 @@
  *
  * Impossible sizes are an error; facts beyond the bounds become unknown.
  */
+import { isExact, nearestNumber } from '../tensor/numbers.ts';
 import { elementSize, values, type Tensor } from '../tensor/tensor.ts';
 import type { Inferred } from './rule.ts';
 import type { Size } from './size.ts';
@@ -43,16 +44,21 @@ export function inferredOf(value: Tensor): Inferred {
   // The elements of a file may be more, or fewer, than its shape says.
   const count = value.bytes.byteLength / elementSize(value.type);
   if (count > LONGEST_LIST || count !== (shape[0] ?? 1)) return { type, shape };
-  return { type, shape, elements: Array.from(values(value), Number) };
+  return {
+    type,
+    shape,
+    elements: Array.from<number | bigint, number>(values(value), nearestNumber),
+  };
 }
 
 export function isSize(size: unknown): size is number {
-  return Number.isSafeInteger(size) && (size as number) >= 0;
+  return Number.isInteger(size) && (size as number) >= 0 && isExact(size as number);
 }
 
-/** Numbers may be far outside a double's integers: a slice to the end of an axis ends at ±2⁶³. */
 function isElement(element: Size): boolean {
-  return typeof element === 'string' ? element.length <= LONGEST_SYMBOL : Number.isInteger(element);
+  return typeof element === 'string'
+    ? element.length <= LONGEST_SYMBOL
+    : Number.isSafeInteger(element);
 }
 
 /**

@@ -100,6 +100,47 @@ describe('inferShapes', () => {
     expect(products).toHaveLength(9);
   });
 
+  it('follows the sizes of expand(-1, -1, 5), as PyTorch exports them', () => {
+    const shape = shapeOf(['batch', 4, 1], (graph) => {
+      graph.initializer('sizes', int64(-1, -1, 5));
+      graph.initializer('rank', int64(3));
+      const [ones] = graph.node('ConstantOfShape', ['rank'], { value: int64(1) });
+      graph.initializer('minus', int64(-1));
+      const [open] = graph.node('Equal', ['sizes', graph.node('Mul', [ones, 'minus'])[0]]);
+      return graph.node('Expand', ['x', graph.node('Where', [open, ones, 'sizes'])[0]])[0];
+    });
+    expect(shape).toEqual(['batch', 4, 5]);
+  });
+
+  it.each([
+    ['Equal', -1, ['batch'], 1],
+    ['Equal', 4, ['batch'], null],
+    ['Equal', 3, [3], 2],
+  ])('knows of %s with %i and a size of %j what can be known', (operator, number, sizes, size) => {
+    const shape = shapeOf(sizes, (graph) => {
+      graph.initializer('number', int64(number));
+      const [same] = graph.node(operator, [graph.node('Shape', ['x'])[0], 'number']);
+      graph.initializer('one', int64(1));
+      graph.initializer('two', int64(2));
+      const [chosen] = graph.node('Where', [same, 'two', 'one']);
+      return graph.node('ConstantOfShape', [chosen])[0];
+    });
+    expect(shape).toEqual([size]);
+  });
+
+  it.each(['Add', 'Sub', 'Mul', 'Div', 'Mod'])(
+    'does not follow %s of integers that a number would round',
+    (operator) => {
+      const shape = shapeOf([2], (graph) => {
+        graph.initializer('limit', tensor('int64', [1], BigInt64Array.of(2n ** 63n - 1n)));
+        graph.initializer('number', tensor('int64', [1], BigInt64Array.of(2n ** 61n)));
+        const [result] = graph.node(operator, ['limit', 'number']);
+        return graph.node('ConstantOfShape', [result])[0];
+      });
+      expect(shape).toEqual([null]);
+    },
+  );
+
   it('distinguishes sizes that must be equal from sizes that may be equal', () => {
     const added = (a: Dimension, b: Dimension) => {
       const graph = new GraphBuilder('add');

@@ -8,6 +8,7 @@
  */
 import type { NodeProto, ValueInfoProto } from 'onnx-buf';
 import { elementTypeOf } from '../tensor/element-type.ts';
+import { constantValue } from '../model/constant.ts';
 import { opsetOf, type Model } from '../model/model.ts';
 import { NodeView } from '../model/node-view.ts';
 import { invalidModel } from '../onnx-error.ts';
@@ -102,7 +103,7 @@ export class Inference {
 
   /** Constants, and lists that exporters put together of constants, such as the scales of a Resize. */
   #valueOf(proto: NodeProto): Tensor | undefined {
-    if (proto.opType === 'Constant') return new NodeView(proto).attributeTensor('value');
+    if (proto.opType === 'Constant') return constantValue(proto);
     if (proto.opType !== 'Concat') return undefined;
     const parts = proto.input.map((name) => this.#constants.get(name));
     const lists: NumericTensor[] = [];

@@ -3,8 +3,9 @@
  */
 import type { AttributeProto, GraphProto, NodeProto } from 'onnx-buf';
 import { invalidModel } from '../onnx-error.ts';
-import { tensorOf } from './protos.ts';
+import { nearestNumber } from '../tensor/numbers.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import { tensorOf } from './protos.ts';
 
 export class NodeView {
   readonly proto: NodeProto;
@@ -43,14 +44,15 @@ export class NodeView {
     return this.#find(attribute) !== undefined;
   }
 
+  /** As a safe integer, see `nearestNumber`; so is `attributeInts`. */
   attributeInt(attribute: string, absent?: number): number {
     const found = this.#find(attribute);
-    return found === undefined ? this.#absent(attribute, absent) : Number(found.i);
+    return found === undefined ? this.#absent(attribute, absent) : nearestNumber(found.i);
   }
 
   attributeInts(attribute: string, absent?: readonly number[]): readonly number[] {
     const found = this.#find(attribute);
-    return found === undefined ? this.#absent(attribute, absent) : found.ints.map(Number);
+    return found === undefined ? this.#absent(attribute, absent) : found.ints.map(nearestNumber);
   }
 
   attributeFloat(attribute: string, absent?: number): number {

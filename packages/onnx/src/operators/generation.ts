@@ -1,26 +1,17 @@
 /** Operators that make constants, shapes, positions, ranges and random numbers; none has a gradient. */
 import { elementTypeOf } from '../tensor/element-type.ts';
 import { inferredOf, LONGEST_LIST } from '../infer/bounds.ts';
-import { asShape, type Inferred, type InferenceNode, type InferenceRule } from '../infer/rule.ts';
+import { asShape, type InferenceNode, type InferenceRule } from '../infer/rule.ts';
 import { isStatic, product, type Size } from '../infer/size.ts';
+import { constantValue } from '../model/constant.ts';
+import { isExact } from '../tensor/numbers.ts';
 import { elementCount, values } from '../tensor/tensor.ts';
 import { inferred, type Operators } from './operator.ts';
 
-function constant(node: InferenceNode): Inferred | undefined {
-  const value = node.attributeTensor('value');
-  if (value !== undefined) return inferredOf(value);
-  if (node.has('value_int')) {
-    return { type: 'int64', shape: [], elements: [node.attributeInt('value_int')] };
-  }
-  const list = node.proto.attribute.find(({ name }) => name === 'value_ints')?.ints;
-  if (list !== undefined) {
-    const short = list.length <= LONGEST_LIST ? { elements: list.map(Number) } : {};
-    return { type: 'int64', shape: [list.length], ...short };
-  }
-  if (node.has('value_float')) return { type: 'float32', shape: [] };
-  if (!node.has('value_floats')) return undefined;
-  return { type: 'float32', shape: [node.attributeFloats('value_floats').length] };
-}
+const inferConstant: InferenceRule = (node) => {
+  const value = constantValue(node.proto);
+  return [value === undefined ? undefined : inferredOf(value)];
+};
 
 const inferConstantOfShape: InferenceRule = (node) => {
   const value = node.attributeTensor('value');
@@ -58,9 +49,10 @@ const inferRange: InferenceRule = (node) => {
 
 function numberOf(node: InferenceNode, index: number): number | undefined {
   const value = node.tensor(index);
-  if (value === undefined || value.type === 'string') return node.ints(index)?.[0];
-  const isHalf = value.type === 'float16' || value.type === 'bfloat16';
-  return isHalf ? undefined : Number(values(value)[0]);
+  const isNumber = value !== undefined && value.type !== 'string';
+  if (value?.type === 'float16' || value?.type === 'bfloat16') return undefined;
+  const number = isNumber ? Number(values(value)[0]) : node.ints(index)?.[0];
+  return number !== undefined && isExact(number) ? number : undefined;
 }
 
 const like: InferenceRule = (node) => {
@@ -79,7 +71,7 @@ const inferNonZero: InferenceRule = (node) => {
 };
 
 export const generation: Operators = {
-  Constant: { infer: (node) => [constant(node)] },
+  Constant: { infer: inferConstant },
   ConstantOfShape: { infer: inferConstantOfShape },
   Shape: { infer: inferShape },
   Size: { infer: inferSize },

@@ -13,6 +13,7 @@ import { pad } from './layout/pad.ts';
 import { rearranging } from './layout/rearranging.ts';
 import { resize } from './layout/resize.ts';
 import { slice } from './layout/slice.ts';
+import { spaceDepth } from './layout/space-depth.ts';
 import { joining } from './layout/joining.ts';
 import { batchNormalization } from './normalisation/batch-normalization.ts';
 import { normalisation } from './normalisation/normalisation.ts';
@@ -36,6 +37,7 @@ const OPERATORS: Operators = {
   ...rearranging,
   ...joining,
   ...slice,
+  ...spaceDepth,
   ...pad,
   ...resize,
   ...indexing,

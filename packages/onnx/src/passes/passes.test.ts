@@ -5,7 +5,8 @@ import { checkModel } from '../model/check.ts';
 import { mlp } from '../layers/mlp.ts';
 import { withLoss } from '../loss/loss.ts';
 import { writeModel } from '../model/model.ts';
-import { tensor } from '../tensor/tensor.ts';
+import { tensorOf } from '../model/protos.ts';
+import { tensor, values, type NumericTensor } from '../tensor/tensor.ts';
 import { ortRun, OrtTensor } from '../testing/ort.ts';
 import { branching } from '../testing/small-models.ts';
 import { removeDeadNodes } from './dead-nodes.ts';
@@ -43,6 +44,22 @@ describe('foldConstants', () => {
     graph.node('Constant', [], { value_float: float(2) }, { outputs: ['y'] });
     graph.output('y', 'float32', []);
     expect(await ortRun(foldConstants(graph.model()), {})).toEqual({ y: [2] });
+  });
+
+  it('keeps every 64-bit integer as it is', () => {
+    const graph = new GraphBuilder('limits');
+    graph.node('Constant', [], { value_int: 0 }, { outputs: ['a'] });
+    graph.node('Constant', [], { value_ints: [0, 0] }, { outputs: ['b'] });
+    graph.node('Concat', ['b', 'b'], { axis: 0 }, { outputs: ['y'] });
+    graph.output('y', 'int64', [4]);
+    const model = graph.model();
+    const [low, high] = [-(2n ** 63n), 2n ** 63n - 1n];
+    model.graph!.node[0]!.attribute[0]!.i = high;
+    model.graph!.node[1]!.attribute[0]!.ints = [low, high];
+    const held = foldConstants(model).graph!.initializer.map((each) =>
+      values(tensorOf(each) as NumericTensor),
+    );
+    expect(held).toEqual([BigInt64Array.of(high), BigInt64Array.of(low, high)]);
   });
 });
 

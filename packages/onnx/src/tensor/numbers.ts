@@ -25,6 +25,21 @@ export function tensorOfNumbers(
   return tensor(type, shape, array);
 }
 
+/**
+ * The safe integer nearest to a 64-bit one. No size, axis, position or width of a tensor is beyond
+ * 2^53, so that an end of 2^63 − 1, "up to the last", means the same. Arithmetic on a number at that
+ * limit has no meaning: see `isExact`.
+ */
+export function nearestNumber(value: number | bigint): number {
+  const number = Number(value);
+  return Math.max(-Number.MAX_SAFE_INTEGER, Math.min(number, Number.MAX_SAFE_INTEGER));
+}
+
+/** Whether `nearestNumber` returned the 64-bit integer as it was. */
+export function isExact(number: number): boolean {
+  return Math.abs(number) < Number.MAX_SAFE_INTEGER;
+}
+
 function requireHeld(
   type: NumericType,
   array: NumericArray,

@@ -10,6 +10,7 @@ import type { GradientGraph, GradientNode, GradientRule } from '../../gradient/r
 import { broadcastInputs } from '../../infer/broadcast.ts';
 import type { InferenceNode, InferenceRule } from '../../infer/rule.ts';
 import { plus, product, quotient, type Size } from '../../infer/size.ts';
+import { isExact } from '../../tensor/numbers.ts';
 import { values } from '../../tensor/tensor.ts';
 import { differentiable, inferred, type Operators } from '../operator.ts';
 import { operationsOf } from './operations.ts';
@@ -52,7 +53,7 @@ export const arithmetic: Operators = {
   ...differentiable(GRADIENTS, (gradient) => ({ infer: inferArithmetic, gradient })),
   ...inferred('BitShift BitwiseAnd BitwiseOr BitwiseXor Mod', inferArithmetic),
   ...inferred('And Equal Greater GreaterOrEqual Less LessOrEqual Or Xor', (node) => [
-    { type: 'bool', shape: broadcastInputs(node) },
+    { type: 'bool', shape: broadcastInputs(node), elements: computed(node) },
   ]),
   StringConcat: { infer: (node) => [{ type: 'string', shape: broadcastInputs(node) }] },
 };
@@ -138,20 +139,34 @@ function isZero(graph: GradientGraph, x: string): string {
 }
 
 function computed(node: InferenceNode): readonly Size[] | undefined {
-  const [left, right] = [node.given(0), node.given(1)];
-  const [a, b] = [left.elements, right.elements];
-  if (a === undefined || b === undefined) return undefined;
+  return elementwise(node, ([a, b]) => apply(node.opType, a!, b!));
+}
+
+/** The elements of a result, from those of the inputs at the same place. */
+export function elementwise(
+  node: InferenceNode,
+  compute: (operands: readonly Size[]) => Size | undefined,
+): readonly Size[] | undefined {
+  const inputs = node.inputs.map((_, index) => node.given(index));
+  const lists = inputs.map(({ elements }) => elements);
+  if (!lists.every((list) => list !== undefined)) return undefined;
+  // An empty list beside one element is empty.
+  const longest = lists.find((list) => list.length !== 1) ?? lists[0]!;
+  const whole = inputs.filter(({ elements }) => elements!.length !== 1);
   // A column and a row make a table of two lists.
-  const alike =
-    a.length === b.length && left.shape !== undefined && left.shape.join() === right.shape?.join();
-  if (!alike && a.length !== 1 && b.length !== 1) return undefined;
-  const results = Array.from({ length: a.length === 1 ? b.length : a.length }, (_, i) =>
-    apply(node.opType, a.length === 1 ? a[0]! : a[i]!, b.length === 1 ? b[0]! : b[i]!),
+  const shapes = new Set(whole.map(({ shape }) => shape?.join()));
+  if (shapes.size > 1 || (whole.length > 1 && shapes.has(undefined))) return undefined;
+  if (lists.some((list) => list.length !== 1 && list.length !== longest.length)) return undefined;
+  const results = longest.map((_, i) =>
+    compute(lists.map((list) => (list.length === 1 ? list[0]! : list[i]!))),
   );
   return results.every((each) => each !== undefined) ? results : undefined;
 }
 
 function apply(operator: string, a: Size, b: Size): Size | undefined {
+  const isRounded = (size: Size) => typeof size === 'number' && !isExact(size);
+  const compares = operator === 'Max' || operator === 'Min' || operator === 'Equal';
+  if (!compares && (isRounded(a) || isRounded(b))) return undefined;
   switch (operator) {
     case 'Add':
       if (typeof b === 'number') return plus(a, b);
@@ -168,6 +183,8 @@ function apply(operator: string, a: Size, b: Size): Size | undefined {
     case 'Mod':
       // Both signs of a remainder are the same for what is not negative.
       return typeof a === 'number' && typeof b === 'number' && a >= 0 && b > 0 ? a % b : undefined;
+    case 'Equal':
+      return isEqual(a, b);
     case 'Max':
       return typeof a === 'number' && typeof b === 'number' ? Math.max(a, b) : undefined;
     case 'Min':
@@ -175,4 +192,13 @@ function apply(operator: string, a: Size, b: Size): Size | undefined {
     default:
       return undefined;
   }
+}
+
+/** 1 or 0. A symbol is a size, which is never negative; an expression such as `(n+-5)` may be. */
+function isEqual(a: Size, b: Size): Size | undefined {
+  if (a === b) return typeof a === 'string' || isExact(a) ? 1 : undefined;
+  if (typeof a === 'number' && typeof b === 'number') return 0;
+  const [size, number] = typeof a === 'number' ? [b, a] : [a, b];
+  const isNegative = typeof number === 'number' && number < 0;
+  return isNegative && !/[(-]/.test(String(size)) ? 0 : undefined;
 }

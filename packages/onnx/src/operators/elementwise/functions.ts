@@ -8,6 +8,8 @@
 import { elementTypeOf } from '../../tensor/element-type.ts';
 import type { GradientRule } from '../../gradient/rule.ts';
 import { sameAsInput, type InferenceRule } from '../../infer/rule.ts';
+import { isStatic, type Size } from '../../infer/size.ts';
+import { isExact } from '../../tensor/numbers.ts';
 import { differentiable, inferred, type Operators } from '../operator.ts';
 import { operationsOf, type Operations } from './operations.ts';
 
@@ -131,7 +133,7 @@ function ruleOf(gradient: Formula): GradientRule {
 /** Shapes that a graph computes are followed through these. */
 const inferNeg: InferenceRule = (node) => {
   const { type, shape, elements } = node.given(0);
-  const known = elements?.every((each) => typeof each === 'number') === true;
+  const known = isStatic(elements) && elements.every(isExact);
   return [{ type, shape, elements: known ? elements.map((each) => -each) : undefined }];
 };
 
@@ -139,7 +141,8 @@ const inferCast: InferenceRule = (node) => {
   const type = elementTypeOf(node.attributeInt('to'));
   if (type === undefined) return [];
   const { shape, elements } = node.given(0);
-  const kept = type === 'int64' || type === 'int32';
+  const holds = (each: Size) => typeof each === 'string' || each === (each | 0);
+  const kept = type === 'int64' || (type === 'int32' && elements?.every(holds));
   return [{ type, shape, elements: kept ? elements : undefined }];
 };
 

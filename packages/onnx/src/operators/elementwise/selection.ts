@@ -7,8 +7,16 @@ import { broadcastInputs } from '../../infer/broadcast.ts';
 import { sameAsInput, type InferenceRule } from '../../infer/rule.ts';
 import { values } from '../../tensor/tensor.ts';
 import type { Operators } from '../operator.ts';
-import { inferArithmetic } from './arithmetic.ts';
+import { elementwise, inferArithmetic } from './arithmetic.ts';
 import { operationsOf } from './operations.ts';
+
+/** PyTorch replaces the −1 of `expand(-1, 5)` by Where in lists of sizes. */
+const inferWhere: InferenceRule = (node) => {
+  const elements = elementwise(node, ([condition, yes, no]) =>
+    typeof condition === 'number' ? (condition === 0 ? no : yes) : undefined,
+  );
+  return [{ type: node.given(1).type, shape: broadcastInputs(node), elements }];
+};
 
 /** The gradient goes to the side that was chosen; the condition has none. */
 const Where: GradientRule = (node, graph) => {
@@ -101,7 +109,7 @@ const inferDropout: InferenceRule = (node) => {
 
 export const selection: Operators = {
   Where: {
-    infer: (node) => [{ type: node.given(1).type, shape: broadcastInputs(node) }],
+    infer: inferWhere,
     gradient: Where,
   },
   Clip: { infer: sameAsInput, gradient: Clip },

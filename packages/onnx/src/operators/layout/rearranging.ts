@@ -175,24 +175,6 @@ const sumOfTiles: GradientRule = (node, graph) => {
   return [graph.reduceSum(interleaved, copies, false)];
 };
 
-const inferDepthToSpace: InferenceRule = (node) => {
-  const { type, shape } = node.given(0);
-  if (shape?.length !== 4) return [{ type, shape: undefined }];
-  const block = node.attributeInt('blocksize');
-  const [n, c, h, w] = shape as [Size, Size, Size, Size];
-  const channels = quotient([c], [block * block]) ?? node.unknown(1);
-  return [{ type, shape: [n, channels, product([h, block]), product([w, block])] }];
-};
-
-const inferSpaceToDepth: InferenceRule = (node) => {
-  const { type, shape } = node.given(0);
-  if (shape?.length !== 4) return [{ type, shape: undefined }];
-  const block = node.attributeInt('blocksize');
-  const [n, c, h, w] = shape as [Size, Size, Size, Size];
-  const part = (size: Size, axis: number) => quotient([size], [block]) ?? node.unknown(axis);
-  return [{ type, shape: [n, product([c, block * block]), part(h, 2), part(w, 3)] }];
-};
-
 export const rearranging: Operators = {
   Reshape: { infer: inferReshape, gradient: rearranged },
   Flatten: { infer: inferFlatten, gradient: rearranged },
@@ -201,6 +183,4 @@ export const rearranging: Operators = {
   Transpose: { infer: inferTranspose, gradient: transposedBack },
   Expand: { infer: inferExpand, gradient: summed },
   Tile: { infer: inferTile, gradient: sumOfTiles },
-  DepthToSpace: { infer: inferDepthToSpace },
-  SpaceToDepth: { infer: inferSpaceToDepth },
 };

@@ -133,7 +133,7 @@ const withZerosAround: GradientRule = (node, graph) => {
     for (const [i, { axis }] of ranges.entries()) [before[axis], after[axis]] = pads[i]!;
     return [padZeros(graph, node.outputGradients[0]!, before, after)];
   }
-  if (graph.opset < 13) graph.fail('its ranges cannot be inferred; export the model with opset 13');
+  if (graph.opset < 11) graph.fail('its ranges cannot be inferred; export the model with opset 11');
   let g = node.outputGradients[0]!;
   for (const range of ranges.toReversed()) g = scattered(graph, g, x, range);
   return [g];
@@ -195,7 +195,7 @@ function scattered(graph: GradientGraph, g: string, x: string, range: Range): st
   const rank = graph.rankOf(x);
   const size = sizeOf(graph, x, axis);
   const int64 = (value: number) => tensor('int64', [], BigInt64Array.of(BigInt(value)));
-  const scalar = graph.emit('Squeeze', [size, graph.ints([0])]);
+  const scalar = graph.squeeze(size, [0]);
   const all = graph.emit('Range', [graph.constant(int64(0)), scalar, graph.constant(int64(1))]);
   const taken = graph.emit('Slice', [all, start, end, graph.ints([0]), step]);
   const shape = graph.shapeTensor(g);

@@ -128,6 +128,11 @@ export const smallCases: Readonly<Record<string, Case>> = {
   }),
   Cos: unary(),
   Cosh: unary(),
+  DepthToSpace: (opset) => ({
+    inputs: [some([1, 8, 1, 2])],
+    attributes: { blocksize: 2, ...(opset < 11 ? {} : { mode: 'CRD' }) },
+    ...single,
+  }),
   Div: operands(2, 3),
   Dropout: (opset) =>
     opset >= 12
@@ -231,7 +236,7 @@ export const smallCases: Readonly<Record<string, Case>> = {
   Slice: (opset) =>
     opset >= 10
       ? {
-          inputs: [some([3, 4]), list(1, 0), list(3, 4), list(0, 1), list(1, opset >= 13 ? 2 : 1)],
+          inputs: [some([3, 4]), list(1, 0), list(3, 4), list(0, 1), list(1, opset >= 11 ? 2 : 1)],
           symbolic: false,
         }
       : {
@@ -255,6 +260,7 @@ export const smallCases: Readonly<Record<string, Case>> = {
   Tan: unary(),
   Tanh: unary(),
   ThresholdedRelu: unary({ alpha: float(0.3) }),
+  SpaceToDepth: always({ inputs: [some([1, 2, 2, 4])], attributes: { blocksize: 2 }, ...single }),
   Tile: always({ inputs: [some([2, 3]), list(2, 1)], symbolic: false }),
   Transpose: always({ inputs: [some([2, 3, 2])], attributes: { perm: [2, 0, 1] } }),
   Unsqueeze: onAxes(13, [2, 3], [1]),
