@@ -30,6 +30,8 @@ import { docsStyle } from '@skein/console';
 import { bundlePage } from '@skein/ui/bundle';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
+import { checkBrowserBundles } from './packing/browser-bundles.ts';
+import { checkOlderNode, enginesOf, guardEntries, otherNodes } from './packing/older-node.ts';
 import { closureOf, readLockFile } from './supply/lock-file.ts';
 import { noticeOf } from './supply/notice.ts';
 
@@ -124,12 +126,18 @@ async function build(name: string): Promise<string> {
     join(target, 'NOTICE'),
     noticeOf(manifest.name, closureOf(lock, `packages/${name}`)),
   );
+  const scripts = Object.values(manifest.exports ?? {}).map(toJs);
+  guardEntries(
+    name,
+    target,
+    scripts.filter((path) => path.startsWith('./src/') && path.endsWith('.js')),
+  );
   const packed = {
     ...published,
     ...repositoryOf(name),
     exports,
     files: ['src', 'bin', 'LICENSE', 'NOTICE'],
-    engines: { node: '>=22.18' },
+    engines: enginesOf(name),
     publishConfig: { access: 'public', provenance: true },
   };
   writeFileSync(join(target, 'package.json'), `${JSON.stringify(packed, null, 2)}\n`);
@@ -162,9 +170,9 @@ function packagesOf(name: string, found = new Set<string>()): ReadonlySet<string
 
 /**
  * Installs a package as a user would, with its own dependencies and no other package of this
- * repository, then imports every entry point and runs its example.
+ * repository, then bundles it for pages, imports every entry point and runs its example.
  */
-function installAlone(name: string): void {
+async function installAlone(name: string): Promise<void> {
   const project = mkdtempSync(join(tmpdir(), `skein-pack-${name}-`));
   const run = (program: string, args: readonly string[]): void => {
     const PATH = [join(project, 'node_modules/.bin'), dirname(process.execPath)];
@@ -192,6 +200,7 @@ function installAlone(name: string): void {
 
     const { name: full, exports = {}, bin = {} } = manifestOf(join(dist, name));
     const { language, text } = exampleOf(name);
+    await checkBrowserBundles(name, project);
     writeFileSync(join(project, `example.${language}`), text);
     if (language === 'tsx') {
       // Components are for a bundler, which reads their style sheets.
@@ -199,9 +208,9 @@ function installAlone(name: string): void {
       run(process.execPath, ['bundle.ts']);
       return;
     }
-    const imports = Object.keys(exports).map(
-      (path) => `await import(${JSON.stringify(join(full, path))});\n`,
-    );
+    const specifiers = Object.keys(exports).map((path) => join(full, path));
+    for (const node of otherNodes()) checkOlderNode(node, specifiers, project);
+    const imports = specifiers.map((each) => `await import(${JSON.stringify(each)});\n`);
     writeFileSync(join(project, 'imports.ts'), imports.join(''));
     run(process.execPath, ['imports.ts']);
     for (const command of Object.keys(bin)) run(command, ['version']);
@@ -275,7 +284,7 @@ if (process.argv.includes('--check')) {
   for (const name of only.length > 0 ? only : names) {
     const begun = performance.now();
     try {
-      installAlone(name);
+      await installAlone(name);
       console.log(`${name}: ${((performance.now() - begun) / 1000).toFixed(1)} s`);
     } catch (error) {
       problems += 1;

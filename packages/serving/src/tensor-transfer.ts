@@ -4,7 +4,7 @@
  * buffer. The strings of a tensor are sent as one buffer.
  */
 import { setImmediate as turn } from 'node:timers/promises';
-import { isMarkedAsUntransferable } from 'node:worker_threads';
+import threads from 'node:worker_threads';
 import type { Tensor, TensorMap } from '@skein/onnx';
 import { fromWire, packStrings, type WireTensor } from '@skein/runtime/wire';
 
@@ -71,6 +71,6 @@ function coversItsBuffer({ buffer, byteLength }: Uint8Array): boolean {
   return (
     buffer instanceof ArrayBuffer &&
     buffer.byteLength === byteLength &&
-    !isMarkedAsUntransferable(buffer)
+    !threads.isMarkedAsUntransferable(buffer)
   );
 }

@@ -3,7 +3,7 @@
  * folder where nothing is installed; `@skein/…` and `zod`, with which such modules are written, are
  * then those of the importing package.
  */
-import { registerHooks } from 'node:module';
+import module from 'node:module';
 import { pathToFileURL } from 'node:url';
 
 const OURS = /^(@skein\/|zod(\/|$))/;
@@ -27,7 +27,7 @@ export async function importUserModule(
 function prepare(from: string): void {
   if (prepared.has(from)) return;
   prepared.add(from);
-  registerHooks({
+  module.registerHooks({
     resolve(specifier, context, next) {
       try {
         return next(specifier, context);

@@ -3,7 +3,6 @@
  * nodes become initialisers, which can be trained, frozen and inspected. ONNX Runtime does all
  * other folding when it loads a model.
  */
-import type { NodeProto } from 'onnx-buf';
 import { constantValue } from '../model/constant.ts';
 import { withGraph, type Model } from '../model/model.ts';
 import { tensorProto } from '../model/protos.ts';

@@ -106,10 +106,9 @@ async function bytesOf(source: ModelSource): Promise<Uint8Array> {
 
 /** A file in Node, an address elsewhere. */
 async function read(path: string): Promise<Uint8Array> {
-  if (typeof process === 'object' && process.versions?.node !== undefined) {
-    const { readFile } = await import('node:fs/promises');
-    return readFile(path);
-  }
+  // An import of Node's module would be for a bundler of pages to resolve.
+  const fs = globalThis.process?.getBuiltinModule?.('node:fs/promises');
+  if (fs !== undefined) return fs.readFile(path);
   const response = await fetch(path);
   if (!response.ok) throw new Error(`${path} cannot be fetched: HTTP status ${response.status}.`);
   return new Uint8Array(await response.arrayBuffer());

@@ -8,7 +8,7 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { getCompileCacheDir } from 'node:module';
+import module from 'node:module';
 import { Server } from 'node:net';
 import { dirname } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -57,6 +57,6 @@ export async function listenInside(pid: number, owned: boolean): Promise<Server>
 
 /** Half of the time until it listens goes away where the node keeps compiled code: its types are stripped already. */
 function compileCache(): NodeJS.ProcessEnv {
-  const own = getCompileCacheDir();
+  const own = module.getCompileCacheDir();
   return own === undefined ? {} : { NODE_COMPILE_CACHE: dirname(own) };
 }

@@ -4,7 +4,7 @@
  * else in the working directory of the node.
  */
 import { readFileSync } from 'node:fs';
-import { createRequire, registerHooks } from 'node:module';
+import module, { createRequire } from 'node:module';
 import { extname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -12,7 +12,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 export function prepareForBundle(moduleUrl: string): void {
   if (extname(fileURLToPath(moduleUrl)) !== '') return;
   const places = [import.meta.url, pathToFileURL(join(process.cwd(), 'composition')).href];
-  registerHooks({
+  module.registerHooks({
     resolve(specifier, context, next) {
       if (context.parentURL !== moduleUrl) return next(specifier, context);
       for (const parentURL of places) {

@@ -4,8 +4,9 @@
  * `kill -9`, and two processes that start at once cannot both take it. A pid file guarantees neither.
  */
 import { join, resolve } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync } from 'node:sqlite';
 import { SkeinError } from '@skein/api/errors';
+import { sqlite } from '../sqlite/sqlite.ts';
 import { makePrivateFile } from './private-files.ts';
 
 export interface FolderLock {
@@ -23,7 +24,7 @@ const held = new Set<DatabaseSync>();
 export function lockFolder(folder: string, name = 'lock'): FolderLock | undefined {
   const path = join(folder, name);
   makePrivateFile(path);
-  const handle = new DatabaseSync(path, { timeout: 0 });
+  const handle = new sqlite.DatabaseSync(path, { timeout: 0 });
   try {
     handle.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
   } catch (error) {

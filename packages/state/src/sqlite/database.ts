@@ -6,10 +6,11 @@
  * Durability is chosen per write. `kill -9` never loses an acknowledged write, because its bytes
  * are in the kernel by then; `synchronous` matters only for a power cut.
  */
-import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { type ErrorCode, SkeinError } from '@skein/api/errors';
 import { createPrivateFile, tightenFile } from '../disk/private-files.ts';
 import { MIGRATIONS } from './migrations.ts';
+import { sqlite } from './sqlite.ts';
 
 /** `power-cut`: synced to the disk before it is acknowledged. `crash`: handed to the kernel. */
 export type Survives = 'power-cut' | 'crash';
@@ -44,7 +45,7 @@ export function openDatabase(path: string, migrations: readonly string[] = MIGRA
   try {
     const isFile = path !== ':memory:';
     if (isFile) createPrivateFile(path);
-    handle = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
+    handle = new sqlite.DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
     identify(handle, path);
     // Not before it is known as ours: a wrong path may be that of any file, or of a folder.
     if (isFile) for (const part of ['', '-wal', '-shm']) tightenFile(`${path}${part}`);

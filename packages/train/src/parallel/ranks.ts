@@ -53,7 +53,7 @@ export function planFor(
     overlap === 'none' ||
     local !== undefined ||
     compression !== undefined ||
-    backend.name !== 'native';
+    backend.openStages === undefined;
   const bucket = bucketBytes ?? (overlap === 'worthwhile' ? BUCKET_BYTES : Infinity);
   const stages = stagesOf(step, atOnce ? Infinity : bucket);
   return rankPlan(step, { part: to - from, rank, seed, stages });

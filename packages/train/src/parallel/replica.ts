@@ -109,11 +109,7 @@ export async function openReplica(
   const { stages } = plan;
   const graphs = stages.map(({ graph }) => graph);
   // One stage runs on this thread, which is idle meanwhile.
-  // Imported here, because pages train too and have no threads of Node.
-  const staged =
-    stages.length > 1
-      ? await (await import('./overlap/stage-thread.ts')).openStages(graphs, threads)
-      : undefined;
+  const staged = stages.length > 1 ? await backend.openStages?.(graphs, { threads }) : undefined;
   const whole = staged ? undefined : await backend.open(readModel(graphs[0]!), { threads });
   const keys = dropoutKeys(plan.dropouts, plan.seed);
   const updating = plan.update && (await backend.open(readModel(plan.update), { threads }));

@@ -13,6 +13,14 @@ export interface Backend {
   readonly name: 'native' | 'wasm';
   /** @throws RuntimeFailure `load` when the model cannot be loaded. */
   open(model: Model, options?: BackendOptions): Promise<OpenGraph>;
+  /**
+   * Opens a graph in stages, which runs beside the calling thread. Absent where the backend has no
+   * threads of its own.
+   *
+   * @param stages ONNX files.
+   * @throws RuntimeFailure `load` when one cannot be loaded.
+   */
+  openStages?(stages: readonly Uint8Array[], options?: BackendOptions): Promise<StagedGraph>;
 }
 
 export interface BackendOptions {
@@ -32,5 +40,17 @@ export interface OpenGraph {
    * @throws RuntimeFailure `run` when the graph rejects its input.
    */
   run(feeds: Tensors, into?: Tensors): Promise<Tensors>;
+  close(): Promise<void>;
+}
+
+export interface StagedGraph {
+  /**
+   * Runs all stages; one run at a time.
+   * @param feeds every input of the graph.
+   * @param into every output, in shared memory.
+   * @param done called after each stage, with its number.
+   * @throws RuntimeFailure `run` when a graph rejects its input.
+   */
+  run(feeds: Tensors, into: Tensors, done: (stage: number) => void): Promise<void>;
   close(): Promise<void>;
 }

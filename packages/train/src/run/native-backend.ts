@@ -9,6 +9,7 @@
 import '@skein/calls/no-telemetry';
 import { writeModel, type Model, type NumericTensor } from '@skein/onnx';
 import { env, InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
+import { openStages } from '../parallel/overlap/stage-thread.ts';
 import type { Backend, BackendOptions, OpenGraph, Tensors } from './backend.ts';
 import { carrier, failure, received } from './carried.ts';
 
@@ -22,6 +23,7 @@ export const onnxRuntimeVersion: string = env.versions.node ?? env.versions.comm
 
 export const nativeBackend: Backend = {
   name: 'native',
+  openStages,
   async open(model: Model, { threads = 1 }: BackendOptions = {}): Promise<OpenGraph> {
     env.logLevel = 'fatal';
     let session: InferenceSession;

@@ -4,31 +4,15 @@
  */
 import { startThread, WorkerLost } from '@skein/calls';
 import { RuntimeFailure } from '@skein/runtime/contract';
-import type { Tensors } from '../../run/backend.ts';
+import type { BackendOptions, StagedGraph } from '../../run/backend.ts';
 import type { StageCalls } from './stage-worker.ts';
-
-export interface StagedGraph {
-  /**
-   * Runs all stages; one run at a time.
-   * @param feeds every input of the graph.
-   * @param into every output, in shared memory.
-   * @param done called after each stage, with its number.
-   * @throws RuntimeFailure `run` when a graph rejects its input.
-   */
-  run(feeds: Tensors, into: Tensors, done: (stage: number) => void): Promise<void>;
-  close(): Promise<void>;
-}
 
 const ENTRY = new URL('./stage-worker.ts', import.meta.url);
 
-/**
- * @param stages ONNX files.
- * @param threads that one operator may use.
- * @throws RuntimeFailure `load` when one cannot be loaded.
- */
+/** `openStages` of the native backend. */
 export async function openStages(
   stages: readonly Uint8Array[],
-  threads: number,
+  { threads = 1 }: BackendOptions = {},
 ): Promise<StagedGraph> {
   const thread = startThread<StageCalls>(ENTRY, {
     name: 'gradient',
