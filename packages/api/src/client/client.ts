@@ -12,7 +12,13 @@ import type { JobEvent } from '../resources/job.ts';
 import { readEvents, type EventsOptions } from './events.ts';
 import { pause, retryDelay, type RetryPolicy } from './retry.ts';
 import { ROUTES, type Route } from './routes.gen.ts';
-import { decodeAnswer, encodeRequest, type InputTensor, type OutputTensor } from './tensors.ts';
+import {
+  decodeAnswer,
+  encodeRequest,
+  type AskedOutputs,
+  type InputTensor,
+  type OutputTensor,
+} from './tensors.ts';
 import { createTransport, type TransportOptions } from './transport.ts';
 
 export { datatypeOf } from '../datatype.ts';
@@ -46,13 +52,9 @@ export interface CallOptions {
   readonly retry?: RetryPolicy | undefined;
 }
 
-export interface InferOptions extends CallOptions {
+export interface InferOptions extends CallOptions, AskedOutputs {
   /** Pins one version; else the traffic split chooses. */
   readonly version?: string | undefined;
-  /** 1 is the most urgent; absent means the middle level. */
-  readonly priority?: number | undefined;
-  /** Outputs to return; all when absent. */
-  readonly outputs?: readonly string[] | undefined;
   /** Further request headers, such as the one that a sticky rollout routes by. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
 }
@@ -175,7 +177,7 @@ export function createClient(options: ClientOptions): Client {
     given: InferOptions = {},
   ): Promise<InferAnswer<Outputs>> {
     const call = endable(given);
-    const { body, headerLength } = encodeRequest(inputs, call.outputs, call.priority);
+    const { body, headerLength } = encodeRequest(inputs, call);
     const path =
       call.version === undefined
         ? fillPath('/v2/models/{deployment}/infer', { deployment })

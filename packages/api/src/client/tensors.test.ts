@@ -89,7 +89,7 @@ describe('a request', () => {
           return [`in${index}`, { type, shape, data } as InputTensor];
         }),
       );
-      const read = readRequest(encodeRequest(inputs, undefined, undefined));
+      const read = readRequest(encodeRequest(inputs));
       expect(read.inputs).toEqual(
         tensors.map(({ type, bytes, shape }, index) => ({
           name: `in${index}`,
@@ -104,15 +104,11 @@ describe('a request', () => {
 
   it('takes the type from the class of the array', () => {
     const { inputs } = readRequest(
-      encodeRequest(
-        {
-          a: { shape: [2], data: Float32Array.of(1, -1) },
-          b: { shape: [], data: BigInt64Array.of(5n) },
-          c: { shape: [1], data: ['é'] },
-        },
-        undefined,
-        undefined,
-      ),
+      encodeRequest({
+        a: { shape: [2], data: Float32Array.of(1, -1) },
+        b: { shape: [], data: BigInt64Array.of(5n) },
+        c: { shape: [1], data: ['é'] },
+      }),
     );
     expect(inputs).toEqual([
       { name: 'a', datatype: 'FP32', shape: [2], bytes: [0, 0, 128, 63, 0, 0, 128, 191] },
@@ -130,8 +126,7 @@ describe('a request', () => {
           s: stringTensor([2], ['a', '']),
           m: { type: 'bool', shape: [2], data: part },
         },
-        ['y'],
-        1,
+        { outputs: ['y'], priority: 1 },
       ),
     );
     expect(inputs.map(({ bytes }) => bytes)).toEqual([
@@ -142,14 +137,13 @@ describe('a request', () => {
   });
 
   it('names the requested outputs', () => {
-    const { parameters, outputs } = readRequest(encodeRequest({}, ['y', 'z'], 2));
+    const { parameters, outputs } = readRequest(encodeRequest({}, { outputs: ['y', 'z'], priority: 2 }));
     expect(parameters).toEqual({ binary_data_output: true, priority: 2 });
     expect(outputs?.map(({ name }) => name)).toEqual(['y', 'z']);
   });
 
   it('refuses invalid tensors before it is sent', () => {
-    const send = (x: unknown) =>
-      code(() => encodeRequest({ x: x as InputTensor }, undefined, undefined));
+    const send = (x: unknown) => code(() => encodeRequest({ x: x as InputTensor }));
     expect(send({ shape: [3], data: new Float32Array(2) })).toBe('INPUT_DATA');
     expect(send({ shape: [2], data: ['one'] })).toBe('INPUT_DATA');
     expect(send({ type: 'float32', shape: [2], data: new Float64Array(2) })).toBe('INPUT_DATATYPE');

@@ -132,6 +132,16 @@ function partOf(name: string, input: InputTensor): Part {
   return numericPart(type, array);
 }
 
+/** What a request asks of its answer. */
+export interface AskedOutputs {
+  /** 1 is the most urgent; absent means the middle level. */
+  readonly priority?: number | undefined;
+  /** Outputs to return; all when absent. */
+  readonly outputs?: readonly string[] | undefined;
+  /** Adds an output `NAME.class` beside each output that scores the classes of the model. */
+  readonly classNames?: boolean | undefined;
+}
+
 export interface EncodedRequest {
   readonly body: Uint8Array<ArrayBuffer>;
   /** Bytes of the JSON part, for Inference-Header-Content-Length. */
@@ -139,14 +149,11 @@ export interface EncodedRequest {
 }
 
 /**
- * @param outputs names to return; all when absent.
- * @param priority 1 is the most urgent; absent means the middle level.
  * @throws SkeinError INPUT_DATA, INPUT_DATATYPE.
  */
 export function encodeRequest(
   inputs: Readonly<Record<string, InputTensor>>,
-  outputs: readonly string[] | undefined,
-  priority: number | undefined,
+  { outputs, priority, classNames }: AskedOutputs = {},
 ): EncodedRequest {
   const parts = Object.entries(inputs).map(([name, input]) => ({
     name,
@@ -155,7 +162,7 @@ export function encodeRequest(
   }));
   const header = encoder.encode(
     JSON.stringify({
-      parameters: { binary_data_output: true, priority },
+      parameters: { binary_data_output: true, priority, class_names: classNames },
       inputs: parts.map(({ name, shape, part }) => ({
         name,
         shape,

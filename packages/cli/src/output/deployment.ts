@@ -56,3 +56,18 @@ export function signatureText(specs: readonly SpecView[]): string {
 export function shapeText(shape: readonly (number | string | null)[]): string {
   return `[${shape.map((size) => size ?? '?').join(', ')}]`;
 }
+
+/**
+ * How to export a model again whose first axis is fixed at 1, so that the node can batch requests;
+ * `undefined` where an input has another first axis.
+ */
+export function batchText({
+  kind,
+  signature,
+}: Pick<View, 'kind' | 'signature'>): string | undefined {
+  const rows = signature.inputs.filter(({ shape }) => shape.length > 1);
+  if (kind !== 'onnx' || rows.length === 0) return undefined;
+  if (signature.inputs.some(({ shape }) => shape[0] !== 1)) return undefined;
+  const axes = rows.map(({ name }) => `'${name}': {0: 'batch'}`).join(', ');
+  return `1: each run takes one request. To batch them, export with torch.onnx.export(…, dynamic_axes={${axes}})`;
+}

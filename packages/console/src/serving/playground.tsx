@@ -97,7 +97,7 @@ function Form({ view: { name, signature } }: { readonly view: DeploymentView }) 
       const tensors = Object.fromEntries(
         sent.map(({ spec, tensor }) => [spec.name, tensor as InputTensor]),
       );
-      const answer = await node().infer(name, tensors);
+      const answer = await node().infer(name, tensors, { classNames: true });
       setOutcome({ answer, tookMs: performance.now() - begun, sent });
     } catch (error) {
       const fix = error instanceof SkeinError ? ` ${error.row.fix}` : '';

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AuditView, DeploymentView, FleetView, MemberView } from '@skein/api';
-import { GraphBuilder, tensor, writeModel } from '@skein/onnx';
+import { GraphBuilder, tensor, writeModel, type Dimension } from '@skein/onnx';
 import type { BenchResult } from '../serving/bench.ts';
 import type { VersionsListed } from '../serving/versions.ts';
 import type { Deployed } from '../../deploying/deploying.ts';
@@ -12,15 +12,15 @@ import { hungry } from '../../../../runtime/src/testing/models.ts';
 import { runCli, startCli } from '../../testing/cli.ts';
 
 /** y = factor · x, for rows of two. */
-function scaling(factor: number): Uint8Array {
+function scaling(factor: number, rows: Dimension = 'batch'): Uint8Array {
   const graph = new GraphBuilder('scaling');
-  const x = graph.input('x', 'float32', ['batch', 2]);
+  const x = graph.input('x', 'float32', [rows, 2]);
   const w = graph.initializer(
     'w',
     tensor('float32', [2, 2], Float32Array.of(factor, 0, 0, factor)),
   );
   const [y] = graph.node('MatMul', [x, w], {}, { outputs: ['y'] });
-  graph.output(y, 'float32', ['batch', 2]);
+  graph.output(y, 'float32', [rows, 2]);
   return writeModel(graph.model());
 }
 
@@ -45,6 +45,7 @@ let node: NodeProcess;
 beforeAll(async () => {
   node = await startNodeProcess();
   writeFileSync(join(node.folder, 'one.onnx'), scaling(2));
+  writeFileSync(join(node.folder, 'fixed.onnx'), scaling(2, 1));
   writeFileSync(join(node.folder, 'two.onnx'), scaling(3));
   writeFileSync(join(node.folder, 'cut.onnx'), scaling(2).subarray(0, 100));
   writeFileSync(join(node.folder, 'size.composition.ts'), COMPOSITION);
@@ -76,6 +77,25 @@ describe('a model', () => {
     expect(stdout).toBe('y float32[2, 2]\n  2  4\n  6  9\n');
     const answer = await node.json<{ outputs: unknown }>('infer', 'risk', '-i', 'x=[5,6]');
     expect(answer.outputs).toEqual({ y: { type: 'float32', shape: [1, 2], data: [[10, 12]] } });
+  });
+
+  it('answers with the names of its classes', async () => {
+    const { code } = await node.run(
+      ...words('deploy one.onnx --name named --replicas 1 --metadata'),
+      'labels=["low","high"]',
+    );
+    expect(code).toBe(0);
+    const { stdout } = await node.run('infer', 'named', '--data', '{"x": [[1, 2], [3, 2]]}');
+    expect(stdout).toContain('y.class string[2]\n  high\n  low\n');
+    const { outputs } = await node.json<{ outputs: object }>('infer', 'named', '-i', 'x=[5,6]');
+    expect(outputs).toMatchObject({ 'y.class': { data: ['high'] } });
+    await node.run('undeploy', 'named');
+  });
+
+  it('whose batch is fixed at 1 is deployed with the way to open it', async () => {
+    const { stdout } = await node.run(...words('deploy fixed.onnx --name fixed --replicas 1'));
+    expect(stdout).toContain("torch.onnx.export(…, dynamic_axes={'x': {0: 'batch'}})");
+    await node.run('undeploy', 'fixed');
   });
 
   it('is listed and shown with its history', async () => {

@@ -23,6 +23,7 @@ import { openModel } from '../../deploying/model-file.ts';
 import { settingsOf, settingsOptions } from '../../deploying/settings.ts';
 import { flag, many, optionalArgument, text } from '../../command-line/option.ts';
 import {
+  batchText,
   objectiveText,
   replicasText,
   signatureText,
@@ -151,6 +152,7 @@ export const deploy = defineCommand({
       ['objective', objectiveText(view)],
       ['replicas', view.kind === 'onnx' ? replicasText(view) : undefined],
       ['serves', rolling ? versionsText(view) : undefined],
+      ['batch', batchText(view)],
     ];
     const hints = rolling ? [`skein rollout ${view.name} --watch`] : lines;
     return [

@@ -21,7 +21,7 @@ export const infer = defineCommand({
   name: 'infer',
   summary: 'Send one request and print the answer.',
   details:
-    'A deployment with an output called text, such as the OCR example, prints its lines; any other prints its tensors. Shapes are taken from the values: a flat list fills the shape that the model declares, and a missing batch dimension becomes 1.',
+    'A deployment with an output called text, such as the OCR example, prints its lines; any other prints its tensors, and those of a classifier with the names of the classes. Shapes are taken from the values: a flat list fills the shape that the model declares, and a missing batch dimension becomes 1.',
   examples: {
     'skein infer ocr --image invoice.png': 'The lines of text in an image',
     'skein infer risk --data \'{"x": [0.2, 1.4]}\'': 'Values by input name',
@@ -59,6 +59,7 @@ export const infer = defineCommand({
       timeoutMs: timeout,
       priority,
       outputs: output.length === 0 ? undefined : output,
+      classNames: true,
     });
     const { deployment, id, outputs } = answer;
     const tookMs = performance.now() - startedAt;

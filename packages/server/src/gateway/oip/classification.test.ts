@@ -7,7 +7,7 @@ import { call, failure } from '../../testing/grpc-client.ts';
 import { floats, startGrpcFace } from '../testing/grpc-face.ts';
 import { INFER, post, send, startHttpFace } from '../testing/http-face.ts';
 import { decodeElements } from './tensors/bytes-elements.ts';
-import { classified } from './classification.ts';
+import { classified, withClassNames } from './classification.ts';
 import { GRPCInferenceService } from './grpc/proto/inference.gen.ts';
 
 async function top(
@@ -101,6 +101,41 @@ describe('classes', () => {
   });
 });
 
+describe('names of classes', () => {
+  const labels = ['a', 'b', 'c'];
+  const named = async (outputs: Record<string, Tensor>, of: readonly string[] | undefined) => {
+    const result = await withClassNames(new Map(Object.entries(outputs)), { labels: of });
+    return Object.fromEntries(
+      [...result].flatMap(([name, each]) =>
+        each.type === 'string'
+          ? [[name, each.elements.map((one) => Buffer.from(one).toString())]]
+          : [],
+      ),
+    );
+  };
+  const scores = tensor('float32', [2, 3], Float32Array.of(1, 3, 2, NaN, -5, -4));
+
+  test('stand beside the outputs that score them, row by row', async () => {
+    expect(await named({ y: scores }, labels)).toEqual({ 'y.class': ['b', 'c'] });
+    const places = tensor('float32', [1, 2, 3], Float32Array.of(0, 0, 1, 1, 0, 0));
+    expect(await named({ places }, labels)).toEqual({ 'places.class': ['c', 'a'] });
+  });
+
+  test('of two classes follow from the share of the second', async () => {
+    const probability = tensor('float32', [3, 1], Float32Array.of(0.4, 0.5, 0.9));
+    const expected = { 'probability.class': ['no', 'yes', 'yes'] };
+    expect(await named({ probability }, ['no', 'yes'])).toEqual(expected);
+    expect(await named({ logit: probability }, ['no', 'yes'])).toEqual({});
+  });
+
+  test('are absent where an output does not score them', async () => {
+    expect(await named({ y: scores }, undefined)).toEqual({});
+    expect(await named({ y: scores }, ['a', 'b'])).toEqual({});
+    const indices = tensor('int64', [3], BigInt64Array.of(0n, 1n, 2n));
+    expect(await named({ y: indices }, labels)).toEqual({});
+  });
+});
+
 /** As the Python client sends it: binary input, BYTES output with `class_count=2`. */
 describe('over the wire', () => {
   const batched = deployedModel('echo', { maxBatchRows: 4, labels: ['zero', 'one', 'two'] });
@@ -125,6 +160,40 @@ describe('over the wire', () => {
       status: 400,
       json: { error: expect.stringMatching(/classification of output "x".*-1/) },
     });
+  });
+
+  test('names of classes come by request, over HTTP and gRPC', async () => {
+    const http = await startHttpFace();
+    const grpc = await startGrpcFace();
+    for (const { inference } of [http, grpc]) inference.models.set('echo', batched);
+    const asked = (names: string) =>
+      post(
+        `{"parameters":{"class_names":${names}},"inputs":[{"name":"x","datatype":"FP32","shape":[1,3],"data":[1,3,2]}]}`,
+      );
+    expect((await send(http.port, INFER, asked('true'))).json).toMatchObject({
+      outputs: [{ name: 'x' }, { name: 'x.class', datatype: 'BYTES', shape: [1], data: ['one'] }],
+    });
+    const first = `{"parameters":{"class_names":true},"outputs":[{"name":"x"}],`;
+    const one = `"inputs":[{"name":"x","datatype":"FP32","shape":[1,3],"data":[1,3,2]}]}`;
+    expect((await send(http.port, INFER, post(first + one))).json).toMatchObject({
+      outputs: [{ name: 'x' }, { name: 'x.class' }],
+    });
+    const { json } = await send(http.port, INFER, asked('false'));
+    expect((json as { outputs: unknown[] }).outputs).toHaveLength(1);
+    expect(await send(http.port, INFER, asked('1'))).toMatchObject({
+      status: 400,
+      json: { error: expect.stringContaining('class_names must be true or false, but it is 1') },
+    });
+    const class_names = { parameterChoice: { case: 'boolParam' as const, value: true } };
+    const { modelInfer } = GRPCInferenceService.method;
+    const answer = await call(grpc.client, modelInfer, {
+      ...floats(1, 3, 2),
+      inputs: [{ name: 'x', datatype: 'FP32', shape: [1n, 3n] }],
+      parameters: { class_names },
+    });
+    expect(answer.outputs.map(({ name }) => name)).toEqual(['x', 'x.class']);
+    const elements = decodeElements(answer.rawOutputContents[1]!, 1, 'x');
+    expect(elements.map((one) => Buffer.from(one).toString())).toEqual(['one']);
   });
 
   test('the version that answers may be retired meanwhile', async () => {

@@ -1,5 +1,5 @@
 /**
- * Triton's classification extension: instead of an output's tensor, the client gets its highest
+ * Names of classes in answers: beside an output, and by Triton's classification extension. Instead of an output's tensor, the client gets its highest
  * values as BYTES, each as `value:index` or `value:index:label`, best first.
  *
  * A batched model gives [rows, classes], any other one list over all elements, as in Triton. Labels
@@ -35,6 +35,41 @@ export async function classified(
   for (const [name, count] of classes) {
     const tensor = outputs.get(name);
     if (tensor !== undefined) result.set(name, await classify(name, tensor, count, model));
+  }
+  return result;
+}
+
+/** The output that holds the names of the classes that another scores. */
+export const classNameOf = (output: string): string => `${output}.class`;
+
+/**
+ * The outputs, and the name of each row's class where an output scores the labels: for `scores`
+ * [rows, classes] an output `scores.class` [rows]. Of two classes `probability` [rows, 1], which
+ * `skein train` writes, is the share of the second.
+ */
+export async function withClassNames(
+  outputs: TensorMap,
+  { labels }: Pick<DeployedModel, 'labels'>,
+): Promise<TensorMap> {
+  if (labels === undefined) return outputs;
+  const result = new Map(outputs);
+  const pace = { work: 0 };
+  for (const [name, tensor] of outputs) {
+    const added = classNameOf(name);
+    const width = tensor.shape.at(-1);
+    const isShare = name === 'probability' && width === 1 && labels.length === 2;
+    if (!tensor.type.includes('float') || tensor.type === 'string' || outputs.has(added)) continue;
+    if (width === undefined || (width !== labels.length && !isShare)) continue;
+    const shape = tensor.shape.slice(0, -1);
+    if (elementCount(shape) > MAX_STRINGS) continue;
+    const numbers = numbersOf(tensor);
+    const elements: Uint8Array[] = [];
+    for (let from = 0; from < numbers.length; from += width) {
+      const [best] = isShare ? [] : await highest(numbers, from, from + width, 1, pace);
+      const index = best === undefined ? Number(numbers[from]! >= 0.5) : best - from;
+      elements.push(utf8.encode(labels[index]));
+    }
+    result.set(added, { type: 'string', shape, elements });
   }
   return result;
 }

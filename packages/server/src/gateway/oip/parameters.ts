@@ -43,6 +43,15 @@ export function refuseSequences(parameters: Fields): void {
   );
 }
 
+/** Whether the client asks for the names of classes beside the outputs that score them. */
+export function classNamesFrom(parameters: Fields): boolean {
+  const asked = parameters['class_names'] ?? false;
+  if (typeof asked === 'boolean') return asked;
+  throw invalidRequest(
+    `The parameter class_names must be true or false, but it is ${brief(asked)}.`,
+  );
+}
+
 /** How many classes of an output the client asks for; absent: for the tensor. */
 export function classesFrom(parameters: Fields, output: string): number | undefined {
   const classes = parameters['classification'];

@@ -1,12 +1,14 @@
-/** The answer as its client asked for it: as classes, and in shared memory. */
+/** The answer as its client asked for it: with classes, as classes, and in shared memory. */
 import type { DeployedModel, InferenceAnswer } from '@skein/serving';
-import { classified, type Classes } from './classification.ts';
+import { classified, classNameOf, withClassNames, type Classes } from './classification.ts';
 import type { InferenceOptions } from './face.ts';
 import { writeShared, type SharedOutputs } from './shared-memory/shared-tensors.ts';
 
 /** What the client asked for. */
 export interface Shown {
   readonly classes: Classes | undefined;
+  /** Whether outputs that score classes have their names beside them. */
+  readonly classNames: boolean;
   readonly shared: SharedOutputs | undefined;
 }
 
@@ -17,22 +19,35 @@ export interface Shown {
 export function showFor(
   tenant: string,
   { name, versions }: DeployedModel,
-  { classes, shared }: Shown,
+  { classes, classNames, shared }: Shown,
   { inference, regions }: Pick<InferenceOptions, 'inference' | 'regions'>,
 ): ((answer: InferenceAnswer) => Promise<InferenceAnswer>) | undefined {
-  if (classes === undefined && shared === undefined) return undefined;
+  const needsModel = classes !== undefined || classNames;
+  if (!needsModel && shared === undefined) return undefined;
   const described = new Map<string, DeployedModel>();
-  if (classes !== undefined) {
+  if (needsModel) {
     for (const version of versions) described.set(version, inference.describe(name, version));
   }
   return async (answer) => {
     let { outputs } = answer;
-    if (classes !== undefined) {
+    if (needsModel) {
       const { version } = answer;
       const model = described.get(version) ?? inference.describe(name, version);
-      outputs = await classified(outputs, classes, model);
+      if (classNames) outputs = await withClassNames(outputs, model);
+      if (classes !== undefined) outputs = await classified(outputs, classes, model);
     }
     if (shared !== undefined) await writeShared(outputs, shared, regions, tenant);
     return { ...answer, outputs };
   };
+}
+
+/** The names that an answer is encoded with: those that were asked for, and what stands beside them. */
+export function namesShown(
+  asked: readonly string[] | undefined,
+  { classNames }: Pick<Shown, 'classNames'>,
+  { outputs }: Pick<InferenceAnswer, 'outputs'>,
+): readonly string[] | undefined {
+  if (asked === undefined || !classNames) return asked;
+  const shown = asked.flatMap((name) => [name, classNameOf(name)]);
+  return [...new Set(shown.filter((name) => outputs.has(name) || asked.includes(name)))];
 }

@@ -20,7 +20,7 @@ import { admittedCall, callerOf, first, type AdmittedCall } from '../../grpc/rul
 import { sentenceOf, toGrpcError } from '../../grpc/status.ts';
 import type { MessagePieces } from '../../grpc/message-framer.ts';
 import { reportRefusal } from '../../rules.ts';
-import { showFor } from '../shown-answer.ts';
+import { namesShown, showFor } from '../shown-answer.ts';
 import { readShared } from '../shared-memory/shared-tensors.ts';
 import { addInputs, memoryOf } from '../tensors/owned-tensors.ts';
 import { bytesHeld } from '../tensors/tensor-bytes.ts';
@@ -186,8 +186,13 @@ async function infer(
     const { stickyHeader } = deployed;
     isKnown = true;
     const patience = timeoutFromHeader(first(metadata, 'skein-timeout-ms'));
-    const { classes, sharedOutputs } = request;
-    const show = showFor(caller.tenant, deployed, { classes, shared: sharedOutputs }, options);
+    const { classes, classNames, sharedOutputs } = request;
+    const show = showFor(
+      caller.tenant,
+      deployed,
+      { classes, classNames, shared: sharedOutputs },
+      options,
+    );
     isHandedOn = true;
     const answer = await inference.infer({
       id: request.id === '' ? callId : request.id,
@@ -209,7 +214,8 @@ async function infer(
     const { rest } = answer;
     if (rest === undefined) release?.();
     const shown = show === undefined ? answer : await show(answer);
-    const encoding = encodeGrpcAnswer(model, request.id, outputs, shown, sharedOutputs);
+    const names = namesShown(outputs, request, shown);
+    const encoding = encodeGrpcAnswer(model, request.id, names, shown, sharedOutputs);
     const chunk = encoding instanceof Uint8Array ? encoding : await encoding;
     const framed = takesChunks ? encodeStreamAnswer(chunk, rest === undefined) : chunk;
     const encoded = { requestId: request.id, message: asMessage(framed) };
@@ -228,7 +234,7 @@ async function infer(
 
 /** @param ended called after the last chunk, or after a failure. */
 async function* encodeRest(
-  { model, id, outputs: names, emptyFinal, sharedOutputs }: GrpcRequest,
+  { model, id, outputs: names, classNames, emptyFinal, sharedOutputs }: GrpcRequest,
   answer: InferenceAnswer,
   rest: AsyncIterable<TensorMap>,
   show: ReturnType<typeof showFor>,
@@ -238,7 +244,8 @@ async function* encodeRest(
   const encode = async (outputs: TensorMap, asked: readonly string[] | undefined) => {
     const chunk = { ...answer, outputs };
     const shown = show === undefined ? chunk : await show(chunk);
-    return encodeGrpcAnswer(model, id, asked, shown, sharedOutputs);
+    const encoded = namesShown(asked, { classNames }, shown);
+    return encodeGrpcAnswer(model, id, encoded, shown, sharedOutputs);
   };
   try {
     for await (const outputs of rest) {

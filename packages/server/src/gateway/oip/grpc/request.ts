@@ -22,7 +22,13 @@ import {
   type SharedInput,
   type SharedOutputs,
 } from '../shared-memory/shared-tensors.ts';
-import { classesFrom, priorityFrom, refuseSequences, timeoutFrom } from '../parameters.ts';
+import {
+  classesFrom,
+  classNamesFrom,
+  priorityFrom,
+  refuseSequences,
+  timeoutFrom,
+} from '../parameters.ts';
 import { invalidData, invalidRequest } from '../../brief.ts';
 
 export interface GrpcRequest {
@@ -39,6 +45,8 @@ export interface GrpcRequest {
   readonly outputs: readonly string[] | undefined;
   /** Outputs of which only the highest values are returned; absent: none. */
   readonly classes: Classes | undefined;
+  /** Whether outputs that score classes have their names beside them. */
+  readonly classNames: boolean;
   readonly timeoutMs: number | undefined;
   readonly priority: number;
   /** Triton's `triton_enable_empty_final_response`: whether a response without outputs ends an answer of many chunks. */
@@ -190,6 +198,7 @@ function readRequest(message: Uint8Array, maxTensorBytes: number): GrpcRequest {
     sharedOutputs: sharedOutputs.size === 0 ? undefined : sharedOutputs,
     outputs: outputs.length === 0 ? undefined : outputs,
     classes: classes.size === 0 ? undefined : classes,
+    classNames: classNamesFrom(parameters),
     timeoutMs: timeoutFrom(parameters['timeout']),
     priority: priorityFrom(parameters['priority']),
     emptyFinal: parameters['triton_enable_empty_final_response'] === true,
@@ -340,6 +349,7 @@ const KNOWN_PARAMETERS: ReadonlySet<string> = new Set([
   'triton_enable_empty_final_response',
   'sequence_id',
   'sequence_start',
+  'class_names',
   'classification',
   'shared_memory_region',
   'shared_memory_byte_size',

@@ -10,6 +10,7 @@ import { sliceFrom, type SharedOutputs } from '../shared-memory/shared-tensors.t
 import { addStrings, elementTypeFor, checkedShape } from '../tensors/tensor-bytes.ts';
 import {
   classesFrom,
+  classNamesFrom,
   type Fields,
   priorityFrom,
   refuseSequences,
@@ -27,6 +28,8 @@ export interface Envelope {
   readonly binary: BinaryChoice;
   /** Outputs of which only the highest values are returned; absent: none. */
   readonly classes: Classes | undefined;
+  /** Whether outputs that score classes have their names beside them. */
+  readonly classNames: boolean;
   /** Triton's `timeout`, in milliseconds. */
   readonly timeoutMs: number | undefined;
   readonly priority: number;
@@ -115,6 +118,7 @@ function readEnvelope(value: unknown): Envelope {
       shared,
     },
     classes,
+    classNames: classNamesFrom(parameters),
     timeoutMs: timeoutFrom(parameters['timeout']),
     priority: priorityFrom(parameters['priority']),
   };

@@ -19,7 +19,7 @@ import type { Caller } from '../../../access/contract.ts';
 import { deadlineFrom, timeoutFromHeader, traceFrom } from '../../request-headers.ts';
 import type { EncodedAnswer } from './answer.ts';
 import type { HttpOptions } from './routes.ts';
-import { showFor } from '../shown-answer.ts';
+import { namesShown, showFor } from '../shown-answer.ts';
 import { readShared } from '../shared-memory/shared-tensors.ts';
 import { addInputs, memoryOf } from '../tensors/owned-tensors.ts';
 import { bytesHeld } from '../tensors/tensor-bytes.ts';
@@ -87,8 +87,13 @@ export async function inferOverHttp(
       const { inputs, shared } = decoded;
       await readShared(shared, inputs, regions, caller.tenant, limits.maxBodyBytes, take);
     }
-    const { id, outputs, binary, classes } = decoded;
-    const show = showFor(caller.tenant, deployed, { classes, shared: binary.shared }, options);
+    const { id, outputs, binary, classes, classNames } = decoded;
+    const show = showFor(
+      caller.tenant,
+      deployed,
+      { classes, classNames, shared: binary.shared },
+      options,
+    );
     isHandedOn = true;
     const answer = await inference.infer({
       id: id ?? exchange.id,
@@ -115,7 +120,8 @@ export async function inferOverHttp(
     }
     release();
     const shown = show === undefined ? answer : await show(answer);
-    const encoded = await codec.encodeHttp(model, id, outputs, binary, shown);
+    const names = namesShown(outputs, decoded, shown);
+    const encoded = await codec.encodeHttp(model, id, names, binary, shown);
     const sent = sendAnswer(exchange, encoded, answer);
     if (isOpen && sent > COPY_BYTES) {
       // It takes memory until the client has read it.

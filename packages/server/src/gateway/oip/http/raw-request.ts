@@ -44,6 +44,7 @@ export function decodeRawRequest(
     outputs: undefined,
     binary: { byDefault: !(accept?.includes('application/json') ?? false), byOutput: new Map() },
     classes: undefined,
+    classNames: false,
     timeoutMs: undefined,
     priority: 0,
   };

@@ -37,10 +37,10 @@ export function decodeOpened(
   body: Buffer,
   jsonLength: number | undefined,
 ): DecodedRequest {
-  const { id, outputs, binary, classes, timeoutMs, priority } = opened.envelope;
+  const { inputs: _inputs, ...asked } = opened.envelope;
   const shared: SharedInput[] = [];
   const inputs = readTensors(opened, body, jsonLength, shared);
-  const request = { id, inputs, outputs, binary, classes, timeoutMs, priority };
+  const request = { ...asked, inputs };
   return shared.length === 0 ? request : { ...request, shared };
 }
 
