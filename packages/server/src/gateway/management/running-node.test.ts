@@ -221,12 +221,14 @@ describe.skipIf(browserAvailable.skip)('from Chromium', () => {
     await page.close();
   });
 
-  it('the playground takes and shows 16-bit floats as numbers', async () => {
+  it('the playground takes and shows 16-bit floats as numbers, and names their classes', async () => {
     const graph = new GraphBuilder('half');
     const x = graph.input('x', 'float16', [3]);
     const [twice] = graph.node('Add', [x, x], {}, { outputs: ['twice'] });
     graph.output(twice, 'float16', [3]);
-    await client.importModel({ name: 'half', content: new Uint8Array(writeModel(graph.model())) });
+    const content = new Uint8Array(writeModel(graph.model()));
+    const metadata = { labels: '["low","middle","high"]' };
+    await client.importModel({ name: 'half', content, metadata });
     await client.deploy({ name: 'half', version: '1', settings: { oversubscribe: true } });
     const { page, problems } = await open('/#/try/half');
     await page.getByLabel('Values of x, as JSON').fill('[1, 70000, 3]');
@@ -237,6 +239,7 @@ describe.skipIf(browserAvailable.skip)('from Chromium', () => {
     await page.getByRole('heading', { name: /^Answer of version/ }).waitFor();
     const shown = await page.locator('.outputs-of pre').first().textContent();
     expect(shown).toBe('3, -0.5, 2000');
+    expect(await page.locator('.outputs-of pre').last().textContent()).toBe('"high"');
     const [line = '', source = ''] = await page.locator('pre.log').allTextContents();
     const { stdout } = await promisify(execFile)('bash', ['-c', line]);
     const said = JSON.parse(stdout) as { outputs: { data: number[] }[] };
