@@ -137,7 +137,9 @@ describe('a request', () => {
   });
 
   it('names the requested outputs', () => {
-    const { parameters, outputs } = readRequest(encodeRequest({}, { outputs: ['y', 'z'], priority: 2 }));
+    const { parameters, outputs } = readRequest(
+      encodeRequest({}, { outputs: ['y', 'z'], priority: 2 }),
+    );
     expect(parameters).toEqual({ binary_data_output: true, priority: 2 });
     expect(outputs?.map(({ name }) => name)).toEqual(['y', 'z']);
   });
