@@ -286,8 +286,8 @@ async function runRound(
   const jobs = { accepted: submissions.count(), lost: NaN };
   try {
     // An older copy that is adopted has lost what was accepted after it was made.
-    const isExempt = (at: number): boolean =>
-      fault.rewinds === true && at > faultFrom && at < faultTo;
+    const isExempt = (from: number, to: number): boolean =>
+      fault.rewinds === true && to > faultFrom && from < faultTo;
     jobs.lost = await submissions.lost(any(), isExempt);
     if (jobs.lost > 0) broken.push(`${jobs.lost} of ${jobs.accepted} accepted jobs are lost`);
   } catch (error) {

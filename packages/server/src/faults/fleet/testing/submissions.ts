@@ -12,7 +12,9 @@ const JOB = { name: 'waits', work: { kind: 'command', argv: ['true'] } };
 
 interface Accepted {
   readonly id: string;
-  readonly at: number;
+  /** From when its calls were under way, and when the last of them was answered. */
+  readonly from: number;
+  to: number;
   isCancelled: boolean;
 }
 
@@ -25,10 +27,10 @@ export interface Submissions {
   stop(): Promise<void>;
   /**
    * Removes what was accepted.
-   * @param isExempt whether the store may lose what was accepted at this moment of `performance.now()`.
+   * @param isExempt whether the store may lose what was accepted between two moments of `performance.now()`.
    * @returns how many accepted jobs, and acknowledged cancellations, the store does not have.
    */
-  lost(site: Site, isExempt: (at: number) => boolean): Promise<number>;
+  lost(site: Site, isExempt: (from: number, to: number) => boolean): Promise<number>;
 }
 
 export function startSubmissions(sites: readonly Site[]): Submissions {
@@ -37,16 +39,18 @@ export function startSubmissions(sites: readonly Site[]): Submissions {
   let isStopped = false;
   const running = sites.map(async (site) => {
     while (!isStopped) {
+      const from = performance.now();
       const { outcome, body } = await call(site, 'POST', '', { jobs: [JOB] });
       count(site, outcome);
       const id = (body as { jobs?: { id: string }[] }).jobs?.[0]?.id;
       if (outcome === 'succeeded' && id !== undefined) {
-        const job: Accepted = { id, at: performance.now(), isCancelled: false };
+        const job: Accepted = { id, from, to: performance.now(), isCancelled: false };
         accepted.push(job);
         if (accepted.length % CANCEL_EVERY === 0) {
           const cancelled = await call(site, 'POST', `/${id}/cancel`, {});
           count(site, cancelled.outcome);
           job.isCancelled = cancelled.outcome === 'succeeded';
+          job.to = performance.now();
         }
       }
       await sleep(PACE_MS);
@@ -67,7 +71,7 @@ export function startSubmissions(sites: readonly Site[]): Submissions {
     },
     async lost(site, isExempt) {
       let lost = 0;
-      for (const { id, at, isCancelled } of accepted) {
+      for (const { id, from, to, isCancelled } of accepted) {
         let state = '';
         await until('the store answers for a job', async () => {
           const { outcome, body } = await call(site, 'GET', `/${id}`);
@@ -75,7 +79,7 @@ export function startSubmissions(sites: readonly Site[]): Submissions {
           return outcome === 'succeeded' || outcome === 'JOB_UNKNOWN' || outcome;
         });
         const isKept = isCancelled ? state === 'cancelled' : state !== 'JOB_UNKNOWN';
-        if (!isKept && !isExempt(at)) lost += 1;
+        if (!isKept && !isExempt(from, to)) lost += 1;
         await call(site, 'POST', `/${id}/cancel`, {});
         await call(site, 'DELETE', `/${id}`);
       }
