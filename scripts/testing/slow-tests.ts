@@ -163,7 +163,6 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/server/src/language/language-page.test.ts',
   'packages/server/src/language/local-clients.test.ts',
   'packages/server/src/language/rollout/rollouts.test.ts',
-  'packages/server/src/language/semantic.test.ts',
   'packages/server/src/language/spent-quotas.test.ts',
   'packages/server/src/language/stored-responses.test.ts',
   'packages/server/src/rooms/jobs.test.ts',

@@ -50,7 +50,6 @@ export {
   Redaction,
   StoredResponsesDeclaration,
   StoredResponsesPolicy,
-  SemanticCachePolicy,
   TokenPrice,
   type GenerativeModelInput,
   type GenerativeSettingsInput,
@@ -79,7 +78,6 @@ export {
   LanguageModelCheck,
   LanguageUseView,
   LanguageView,
-  SemanticCacheView,
   SpentQuotaRecord,
 } from './resources/language.ts';
 export {

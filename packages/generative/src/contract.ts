@@ -292,8 +292,7 @@ export interface Receipt {
   readonly costUsd: number;
   /** Of the answer. The rest of `costUsd` is told as losses. */
   readonly answerUsd: number;
-  /** `semantic`: the answer to a similar request. */
-  readonly cache: 'hit' | 'joined' | 'semantic' | 'miss';
+  readonly cache: 'hit' | 'joined' | 'miss';
   /** Calls to providers: 1, and each fallback and hedge; 0: nothing was sent for it, or another caller pays for it. */
   readonly attempts: number;
   readonly ttftMs: number;

@@ -2,7 +2,6 @@
 import type { ErrorCode, GenerativeProvider, GenerativeSettings } from '@skein/api';
 import type { Clock } from '@skein/serving';
 import type { State } from '@skein/state';
-import type { SemanticCache } from './cache/semantic/counts.ts';
 import type { Caller, Embeddings, Provider, Receipt, Usage } from './contract.ts';
 import type { RouteMemory } from './routing/route-memory.ts';
 import type { RolloutTraffic } from './rollout/traffic.ts';
@@ -60,8 +59,6 @@ export interface GatewayOptions {
   readonly memory?: RouteMemory | undefined;
   /** A language model of the settings may have the name too, and comes first. */
   readonly embed?: EmbedDeployed | undefined;
-  /** What semantic caches have done. Default: kept by the gateway. */
-  readonly semantic?: SemanticCache | undefined;
   readonly clock?: Clock | undefined;
   /** In [0, 1). */
   readonly random?: (() => number) | undefined;
@@ -80,7 +77,6 @@ export const GATEWAY_OPTIONS: Readonly<Record<keyof GatewayOptions, true>> = {
   rollouts: true,
   memory: true,
   embed: true,
-  semantic: true,
   clock: true,
   random: true,
 };

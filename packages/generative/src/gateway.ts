@@ -14,7 +14,6 @@ import { SkeinError } from '@skein/api/errors';
 import { isDeterministic } from './cache/request-key.ts';
 import { NOTHING } from './call.ts';
 import { createSharedAnswers } from './cache/shared-answers.ts';
-import { withSemanticCache } from './cache/semantic/semantic-cache.ts';
 import { checkedGateway, checkObject } from './checked-gateway.ts';
 import { checkRequest } from './check-request.ts';
 import { checkRoutes } from './check-routes.ts';
@@ -356,15 +355,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
       await closeProviders();
     },
   };
-  return checkedGateway(
-    withSemanticCache(gateway, {
-      ...options,
-      models: settings.models,
-      generationOf,
-      clock,
-      random,
-    }),
-  );
+  return checkedGateway(gateway);
 }
 
 const unknownModel = (name: string): SkeinError =>

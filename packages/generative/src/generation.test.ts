@@ -13,15 +13,12 @@ const KINDS = {
   whole: { request: { stream: false } },
   'that may be continued': { request: {}, caller: { continues: true } },
   'that is redacted': { request: {}, isRedacted: true },
-  'that a semantic cache may keep': { request: {}, isSemantic: true },
   'of the cache': { request: { sampling: { temperature: 0 } }, isWarm: true },
-  'to a similar question': { request: {}, isSemantic: true, isWarm: true },
 };
 type Kind = {
   request: object;
   caller?: object;
   isRedacted?: boolean;
-  isSemantic?: boolean;
   isWarm?: boolean;
 };
 
@@ -43,7 +40,6 @@ describe.each(Object.entries<Kind>(KINDS))('an answer %s', (_, kind) => {
       }
     };
     const outcomes: Outcome[] = [];
-    const semanticCache = { embeddings: 'e', threshold: 0.9, compare: 0 };
     const price = { input: 1, output: 1 };
     const core = await open(
       {
@@ -53,7 +49,6 @@ describe.each(Object.entries<Kind>(KINDS))('an answer %s', (_, kind) => {
             routes: [{ provider: 'p', model: 'm', price }],
             ttftMs: 60_000,
             gapMs: 600_000,
-            ...(kind.isSemantic === true ? { semanticCache } : {}),
           },
         ],
         budgets: [{ subject: 'all', tokens: 1_000_000 }],
@@ -61,10 +56,6 @@ describe.each(Object.entries<Kind>(KINDS))('an answer %s', (_, kind) => {
       {
         providers: [{ ...provider, generate }],
         observe: (outcome) => outcomes.push(outcome),
-        embed: () => async (texts) => ({
-          vectors: texts.map(() => Float32Array.of(1)),
-          usage: { inputTokens: 0, outputTokens: 0 },
-        }),
       },
     );
     const redaction = { name: 'r', pattern: 'x', of: 'both', ignoreCase: false } as const;
@@ -103,8 +94,6 @@ describe.each(Object.entries<Kind>(KINDS))('an answer %s', (_, kind) => {
     const { events } = await ask({ signal: gone.signal });
     const left = new Error('left');
     gone.abort(left);
-    if (kind.isSemantic === true && kind.isWarm === true)
-      await events[Symbol.asyncIterator]().return?.();
     expect(outcomes).toHaveLength(1);
     expect(outcomes[0]!.error).toBeDefined();
     await vi.waitFor(idle, { timeout: 30_000 });

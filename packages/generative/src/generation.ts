@@ -21,8 +21,6 @@ const FREE: Spent = { nanoDollars: 0, answerNanoDollars: 0, usage: NOTHING };
 
 type Options = Pick<GatewayOptions, 'observe'> & { readonly clock: { now(): number } };
 
-export type Generations = ReturnType<typeof createGenerations>;
-
 export function createGenerations({ observe = () => {}, clock }: Options) {
   function tell(model: string, caller: Caller, receipt: Receipt | undefined, error: unknown): void {
     const { requestId, tenant, key, payer, arrivedAt } = caller;

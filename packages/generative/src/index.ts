@@ -30,12 +30,6 @@ export {
   type ToolChoice,
   type Usage,
 } from './contract.ts';
-export {
-  comparedFrom,
-  createSemanticCounts,
-  suggestedThreshold,
-  type SemanticCache,
-} from './cache/semantic/counts.ts';
 export { FieldError } from './field-error.ts';
 export { openGateway } from './gateway.ts';
 export type {

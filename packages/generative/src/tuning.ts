@@ -28,10 +28,6 @@ export const KEPT_QUOTA_MS = 60_000;
 export const WAITING_PER_PLACE = 64;
 /** Copies of a shadow in flight, at most: a bound on memory; further requests are not copied. */
 export const COPIES_IN_FLIGHT = 64;
-/** Part of the objective, and of what is left of a caller's deadline, that the vector of a question may take. */
-export const SEMANTIC_LOOKUP = 0.2;
-/** Comparisons of a semantic cache in flight, at most; further ones are left out. */
-export const COMPARISONS_IN_FLIGHT = 16;
 /** Tokens of a prompt, at most one for each byte, from which other requests get a turn of the event loop before it is written. */
 export const LARGE_PROMPT = 2 ** 20;
 /** Times that a cut stream is continued: an upstream that cuts every answer is billed for its prompt each time. */

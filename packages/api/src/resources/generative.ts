@@ -78,37 +78,6 @@ export const GenerativeRoute = z.strictObject({
 });
 export type GenerativeRoute = z.infer<typeof GenerativeRoute>;
 
-export const SemanticCachePolicy = z.strictObject({
-  embeddings: z
-    .string()
-    .min(1)
-    .max(128)
-    .describe(
-      'The model of the vectors: a language model with embeddings, or a deployed text encoder.',
-    ),
-  threshold: z
-    .number()
-    .gt(0.5)
-    .max(1)
-    .describe('Cosine of two questions from which they count as one.')
-    .default(0.95),
-  compare: z
-    .number()
-    .min(0)
-    .max(1)
-    .describe(
-      'Share of the lookups whose answer is compared with the model’s own, which shows how many hits are false. The operator pays.',
-    )
-    .default(0.05),
-  freshMs: z
-    .int()
-    .min(1000)
-    .max(604_800_000)
-    .describe('How long an answer may be used.')
-    .default(3_600_000),
-});
-export type SemanticCachePolicy = z.infer<typeof SemanticCachePolicy>;
-
 export const GenerativeModel = z
   .strictObject({
     name: z
@@ -164,9 +133,6 @@ export const GenerativeModel = z
       .boolean()
       .describe('Repeats the answers of deterministic requests: temperature 0, or a seed.')
       .default(true),
-    semanticCache: SemanticCachePolicy.describe(
-      'Answers a question of one turn, without tools, by the answer to a similar one of the same tenant under equal settings. Default: off.',
-    ).optional(),
     tenants: z.array(z.string()).describe('Which may use it. Default: all.').optional(),
   })
   .meta({ id: 'GenerativeModel' });

@@ -87,25 +87,6 @@ export const SpentQuotaRecord = z.object({
   resetsAt: z.number().describe('Milliseconds since the epoch.'),
 });
 
-export const SemanticCacheView = z
-  .object({
-    lookups: z.int().describe('Questions that it was asked for.'),
-    hits: z.int(),
-    failed: z.int().describe('Without a vector in time; the model has answered.'),
-    compared: z
-      .int()
-      .describe('Answers at the threshold or above that were compared with the model’s.'),
-    different: z.int().describe('Of these: another answer, as far as their vectors show.'),
-    suggestedThreshold: z
-      .number()
-      .describe(
-        'The lowest above which 1 % differed at most; absent: none, or fewer than 100 compared.',
-      )
-      .optional(),
-  })
-  .meta({ id: 'SemanticCache' });
-export type SemanticCacheView = z.infer<typeof SemanticCacheView>;
-
 export const LanguageUseView = z
   .object({
     model: z.string(),
@@ -133,7 +114,6 @@ export const LanguageView = z
         name: z.string(),
         ttftMs: Milliseconds,
         routes: z.array(LanguageRouteView),
-        semanticCache: SemanticCacheView.describe('Of this node since its start.').optional(),
       }),
     ),
     budgets: z.array(

@@ -68,9 +68,6 @@ function Models({ of }: { readonly of: LanguageView }) {
           ])}
         </tbody>
       </Table>
-      {models.map(({ name, semanticCache }) =>
-        semanticCache === undefined ? null : <SemanticCache model={name} of={semanticCache} />,
-      )}
       <RouteRollouts of={rollouts} />
       <Redactions of={of} />
       {budgets.length === 0 ? null : (
@@ -90,20 +87,6 @@ function Models({ of }: { readonly of: LanguageView }) {
         </Table>
       )}
     </>
-  );
-}
-
-type Cache = NonNullable<LanguageView['models'][number]['semanticCache']>;
-
-function SemanticCache({ model, of }: Of<Cache> & { readonly model: string }) {
-  const { lookups, hits, failed, compared, different, suggestedThreshold } = of;
-  return (
-    <p>
-      <strong>{model}</strong>
-      {`: the semantic cache answered ${hits} of ${lookups} questions; ${different} of ${compared} compared answers are false`}
-      {failed === 0 ? '' : `; ${failed} were without a vector in time`}
-      {suggestedThreshold === undefined ? '.' : `; 1 % would be from ${suggestedThreshold} on.`}
-    </p>
   );
 }
 

@@ -43,7 +43,6 @@ const EXPOSED = [
   'Location',
   'Skein-Provider',
   'Skein-Cache',
-  'Skein-Cache-Similarity',
   'Skein-Attempts',
   'Skein-Cost-Usd',
   'Skein-Cost-Limit-Usd',

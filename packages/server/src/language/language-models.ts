@@ -35,7 +35,6 @@ import { createLanguageRollouts, type LanguageRollouts } from './rollout/rollout
 import { exposeRedactions } from './redaction-metrics.ts';
 import { sealKey } from './seal-key.ts';
 import { createSpentQuotas } from './spent-quotas.ts';
-import { exposeSemantic, semanticView, type SemanticView } from './semantic.ts';
 import type { Caller } from '../access/contract.ts';
 import type { WrapGateway } from '../telemetry/traces/traced-gateway.ts';
 import type { LanguageUse } from './use.ts';
@@ -53,7 +52,7 @@ export interface LanguageModelsOptions {
   readonly use: LanguageUse;
   readonly weightOf: NonNullable<GatewayOptions['weightOf']>;
   readonly logger: GatewayLogger;
-  /** Vectors of deployed text encoders, for semantic caches. */
+  /** Vectors of deployed text encoders. */
   readonly embed: EmbedDeployed;
   /** Records each request where traces are exported. */
   readonly traced: WrapGateway;
@@ -72,7 +71,7 @@ export interface LanguageModels {
   view(): Promise<LanguageView>;
   /** Asks the providers of a model whether they have it. @throws SkeinError MODEL_UNKNOWN. */
   check(name: string): ReturnType<Gateway['check']>;
-  /** Of the rollouts in progress, and of semantic caches. */
+  /** Metrics of the rollouts in progress. */
   expose(into: Exposition): void;
   /** Ends every request. */
   close(): Promise<void>;
@@ -103,7 +102,6 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
   const open = new Set<Gateway>();
   const unopened = createUnopenedProviders(logger);
   let traffic: RolloutTraffic | undefined;
-  let semantic: SemanticView | undefined;
   let redacted: RedactionCounts | undefined;
   let memory: RouteMemory | undefined;
   const quotas = createSpentQuotas(state, () => memory, logger);
@@ -117,7 +115,6 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
     // Loaded with the first language model: a node without one pays nothing for them.
     const generative = await import('@skein/generative');
     traffic ??= generative.createRolloutTraffic();
-    semantic ??= semanticView(generative);
     redacted ??= generative.createRedactionCounts();
     memory ??= generative.createRouteMemory((quota) => void quotas.keep(quota));
     const redacting = generative.redacting(settings.redactions, redacted);
@@ -134,7 +131,6 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
       observeLoss: use.observeLoss,
       rollouts: traffic,
       memory,
-      semantic: semantic.cache,
       embed,
       unopened: onUnopened,
     });
@@ -338,7 +334,6 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
     expose(into) {
       exposeBreakers(held?.gateway.standing() ?? [], into);
       exposeRollouts(traffic?.all() ?? [], into);
-      exposeSemantic(semantic?.all() ?? [], into);
       exposeRedactions(redactionsOf(held?.settings), into);
     },
     async view() {
@@ -358,7 +353,6 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
           settings,
           models: models.map(({ routes, ...model }) => ({
             ...model,
-            ...semantic?.of(model.name),
             routes: routes.map((route) => ({ ...route, quotas: { ...route.quotas } })),
           })),
           budgets: [...budgets],

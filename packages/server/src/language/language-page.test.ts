@@ -101,17 +101,6 @@ describe.skipIf(browserAvailable.skip)(
       expect(await rows.filter({ hasText: '$' }).count()).toBe(1);
     });
 
-    it('shows what a semantic cache has done', async () => {
-      await started.node.client.putLanguageModel({
-        name: 'faq',
-        routes: [{ provider: 'up', model: 'big' }],
-        semanticCache: { embeddings: 'assistant' },
-      });
-      const line = page.getByText(/the semantic cache answered/);
-      await line.waitFor();
-      expect(await line.textContent()).toContain('0 of 0 questions; 0 of 0 compared answers');
-    });
-
     it('shows what is redacted, and how often', async () => {
       const { client } = started.node;
       await client.putRedaction({ name: 'mail', kind: 'email', of: 'prompts' });

@@ -60,16 +60,6 @@ async function ask(): Promise<{ content: string; provider: string | null }> {
 }
 let CURL = '';
 
-/** What the model with a semantic cache says of the answer to a question. */
-async function cacheOf(content: string): Promise<string | null> {
-  const response = await fetch(`${url}/v1/chat/completions`, {
-    method: 'POST',
-    body: JSON.stringify({ model: 'faq', messages: [{ role: 'user', content }] }),
-  });
-  await response.text();
-  return response.headers.get('skein-cache');
-}
-
 it('goes from nothing to an assistant, and on with the second provider while the first is away', async () => {
   expect(lineOf('GEMINI_API_KEY=')).toBe('GEMINI_API_KEY=… skein up');
   const provider = lineOf('skein provider put google');
@@ -120,12 +110,6 @@ it('goes from nothing to an assistant, and on with the second provider while the
   expect(await skein(shadow)).toMatch(/comparing.*0 copies/);
   await skein('skein model rollback assistant');
   await skein(lineOf('skein budget put operator'));
-  await skein(lineOf('skein provider put vectors'), '--url', upstream.baseUrl('openai', 'none'));
-  await skein(lineOf('skein model put embedder'));
-  await skein(lineOf('skein model put faq'), '--ttft', '60s');
-  expect(await cacheOf('What does it cost?')).toBe('miss');
-  expect(await cacheOf('What do they cost?')).toBe('semantic');
-  expect(await skein('skein model ls')).toContain('faq: semantic cache 1 of 2 questions');
   await skein(lineOf('skein budget put tenant'));
   expect(await skein(lineOf('skein budget ls'))).toMatch(
     /operator +day +\$0\.0000 +\$2\.0000\n.*tenant:default +day +\$0\.\d{4} +\$5\.0000/,

@@ -1,18 +1,8 @@
 /** `skein model`: language models by their routes to providers. */
 import { defined } from '@skein/api/defined';
-import { parseDuration } from '@skein/api/units';
 import { nodeCommand } from '../../connection/node-command.ts';
-import {
-  argument,
-  choice,
-  duration,
-  flag,
-  integer,
-  many,
-  text,
-} from '../../command-line/option.ts';
+import { argument, choice, duration, flag, integer, many } from '../../command-line/option.ts';
 import { languageRolloutLine } from '../../output/language-rollout.ts';
-import { semanticCacheLine } from '../../output/semantic-cache.ts';
 import { renderTable } from '../../output/table.ts';
 import { usageError } from '../../command-line/usage.ts';
 import { renderBudgets } from './budget.ts';
@@ -45,15 +35,11 @@ export const modelPut = nodeCommand({
       [1, 1e7],
     ),
     tenant: many('NAME', 'Which may use it; default all.'),
-    semanticCache: text(
-      'CACHE',
-      'EMBEDDINGS[,threshold=N,compare=N,fresh=TIME]: answer similar questions alike.',
-    ),
     noHedge: flag('Never ask a second route while the first one is slow.'),
     noCache: flag('Never repeat the answer of an equal, deterministic request.'),
   },
   async run({ client }, { name, route, policy, ttft, deadline, gap, maxTokens, tenant, ...rest }) {
-    const { context: contextTokens, semanticCache, noHedge, noCache } = rest;
+    const { context: contextTokens, noHedge, noCache } = rest;
     if (route.length === 0) throw usageError('A model needs a --route PROVIDER=MODEL.');
     const routes = route.map(routeOf);
     await client.putLanguageModel({
@@ -61,7 +47,6 @@ export const modelPut = nodeCommand({
       routes,
       hedge: !noHedge,
       cache: !noCache,
-      semanticCache: semanticCache === undefined ? undefined : semanticOf(semanticCache),
       policy,
       ttftMs: ttft,
       deadlineMs: deadline,
@@ -114,29 +99,6 @@ export function routeOf(text: string) {
   };
 }
 
-/** @throws SkeinError USAGE. */
-function semanticOf(option: string) {
-  const [embeddings = '', ...fields] = option.split(',');
-  if (embeddings === '' || embeddings.includes('=')) {
-    throw usageError(`--semantic-cache: "${option}" does not begin with the name of a model.`);
-  }
-  const policy: { threshold?: number; compare?: number; freshMs?: number } = {};
-  for (const field of fields) {
-    const [key = '', value = ''] = field.split('=').map((part) => part.trim());
-    try {
-      if (value === '') throw new Error('no value');
-      if (key === 'fresh') policy.freshMs = parseDuration(value);
-      else if (key === 'threshold' || key === 'compare') policy[key] = Number(value);
-      else throw new Error('another key');
-      if (Object.values(policy).some((each) => !(each >= 0))) throw new Error('not a number');
-    } catch {
-      const problem = `"${field}" is not threshold=NUMBER, compare=NUMBER or fresh=TIME.`;
-      throw usageError(`--semantic-cache: ${problem}`);
-    }
-  }
-  return { embeddings, ...policy };
-}
-
 /** `skein model ls`: the language models and what they have cost. */
 export const modelLs = nodeCommand({
   name: 'model ls',
@@ -144,7 +106,7 @@ export const modelLs = nodeCommand({
   details: 'Times, tokens and cost are those of this node since its start.',
   examples: { 'skein model ls': 'A line for each model and provider' },
   run: ({ client }) => client.getLanguageModels(),
-  render({ settings, models: standing, use, budgets, rollouts }, style) {
+  render({ settings, use, budgets, rollouts }, style) {
     if (settings.models.length === 0) {
       return style.commands(
         'No language model is declared. Begin with: skein model put NAME --route PROVIDER=MODEL',
@@ -187,15 +149,10 @@ export const modelLs = nodeCommand({
       ['OUT', ({ used }) => String(used?.outputTokens ?? 0), 'right'],
       ['COST', ({ used }) => `$${(used?.costUsd ?? 0).toFixed(4)}`, 'right'],
     ]);
-    const caches = standing.flatMap(({ name, semanticCache }) =>
-      semanticCache === undefined
-        ? []
-        : [`${style.bold(name)}: ${semanticCacheLine(semanticCache)}`],
-    );
     const moving = rollouts.map(
       (each) => `${style.bold(each.model)}: ${languageRolloutLine(each, style)}`,
     );
-    const shown = [models, ...caches, ...moving].join('\n\n');
+    const shown = [models, ...moving].join('\n\n');
     return budgets.length === 0 ? shown : `${shown}\n\n${renderBudgets(budgets, style)}`;
   },
 });

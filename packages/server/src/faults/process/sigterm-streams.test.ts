@@ -1,6 +1,6 @@
 /**
  * SIGTERM while something is open that does not end by itself: a federation with its sites, an answer of a
- * language model, a lookup of a semantic cache, a request that another member answers. The process kills itself
+ * language model, a request that another member answers. The process kills itself
  * 900 ms after its grace time, so that exit code 0 means in time.
  */
 import { createServer, type ServerResponse } from 'node:http';
@@ -121,34 +121,6 @@ it(
     await mute;
     await reader.cancel().catch(() => undefined);
     await expect.poll(() => upstream.open, PATIENT).toBe(0);
-  },
-  LONG,
-);
-
-it(
-  'with a lookup of a semantic cache whose encoder does not answer',
-  async () => {
-    await using node = await startNodeProcess({ args: GRACE });
-    const [upstream, silent] = await Promise.all([startUpstream(), startSilent()]);
-    onTestFinished(() => upstream.close());
-    const { client } = node;
-    await client.putProvider({ name: 'up', kind: 'openai', baseUrl: upstream.url });
-    await client.putProvider({ name: 'silent', kind: 'openai', baseUrl: silent.url });
-    await client.putLanguageModel({
-      name: 'encoder',
-      routes: [{ provider: 'silent', model: 'vectors' }],
-      ttftMs: 600_000,
-    });
-    await client.putLanguageModel({
-      name: 'assistant',
-      routes: [{ provider: 'up', model: 'big' }],
-      ttftMs: 600_000,
-      semanticCache: { embeddings: 'encoder', threshold: 0.99 },
-    });
-    const asked = chat(node, 'hello', false);
-    await expect.poll(silent.asked, PATIENT).toBeGreaterThan(0);
-    await expectEnd(node);
-    await asked;
   },
   LONG,
 );
