@@ -133,7 +133,7 @@ it('goes from nothing to an assistant, and on with the second provider while the
   expect(await skein('skein responses rm')).toContain('No response is stored');
   await skein('skein redaction rm email');
   expect(await skein('skein redaction ls')).toContain('Nothing is redacted');
-  for (const name of ['assistant', 'faq', 'embedder']) await skein(`skein model rm ${name}`);
+  await skein('skein model rm assistant');
   for (const name of ['backup', 'google']) await skein(`skein provider rm ${name}`);
   expect(await skein('skein provider ls')).not.toMatch(/backup|google/);
   expect(node.output.stdout + node.output.stderr).not.toContain('a-secret');
