@@ -38,7 +38,7 @@ export function Language({ focus }: ViewProps) {
 }
 
 function Models({ of }: { readonly of: LanguageView }) {
-  const { settings, models, budgets, problem, rollouts } = of;
+  const { settings, budgets, problem, rollouts } = of;
   if (settings.models.length === 0) {
     return (
       <Empty command="npx skein provider put google --kind gemini --key-env GEMINI_API_KEY && npx skein model put assistant --route google=gemini-2.5-flash">
