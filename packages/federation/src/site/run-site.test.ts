@@ -186,3 +186,66 @@ it('refuses another coordinator, and an unknown phase without leaving', async ()
   const fooled = site({ open: coordinator.connect, invitation });
   await expect(fooled.end).rejects.toMatchObject({ code: 'IDENTITY_UNPROVEN' });
 });
+
+it('keeps the newest task of those that come before the model', async () => {
+  const answered: number[] = [];
+  const coordinator = await smallCoordinator({
+    plan,
+    model,
+    async served(channel, arrive) {
+      for (let attempt = 0; attempt < 50; attempt += 1) {
+        await channel.send(
+          { kind: 'task', place: { ...place(0), attempt }, remainingMs: 9000, fields: {} },
+          broadcast,
+        );
+      }
+      const { message } = (await arrive())!;
+      if (message.kind === 'answer') answered.push(message.place.attempt);
+      await channel.send({ kind: 'status', status: 'stopped', round: 0, reason: 'enough' });
+    },
+  });
+  const { end, trained } = site({ open: coordinator.connect, invitation: coordinator.invitation });
+  await end;
+  expect(answered).toEqual([49]);
+  expect(trained()).toBe(1);
+});
+
+it('ends a connection whose tasks pile up', async () => {
+  const leaving = new AbortController();
+  const working = Promise.withResolvers<void>();
+  const coordinator = await smallCoordinator({
+    plan,
+    model,
+    async served(channel, arrive) {
+      const closed = arrive();
+      for (let attempt = 0; attempt < 17; attempt += 1) {
+        await channel.send(
+          { kind: 'task', place: { ...place(0), attempt }, remainingMs: 9000, fields: {} },
+          broadcast,
+        );
+        if (attempt === 0) await working.promise;
+      }
+      await closed;
+    },
+  });
+  const lost: string[] = [];
+  const { end } = site({
+    open: coordinator.connect,
+    invitation: coordinator.invitation,
+    async prepare(_joined, fetchModel) {
+      await fetchModel();
+      return async () => {
+        working.resolve();
+        return new Promise(() => {});
+      };
+    },
+    onEvent(event) {
+      if (event.type !== 'lost') return;
+      lost.push(event.reason);
+      leaving.abort();
+    },
+    signal: leaving.signal,
+  });
+  await end;
+  expect(lost).toEqual(['More than 16 tasks wait for their answers.']);
+});

@@ -14,7 +14,7 @@ import { SkeinError } from '@skein/api/errors';
 import { join, type Joined, type Remembered } from '../identity/handshake.ts';
 import type { Invitation } from '../identity/invitation.ts';
 import { identityOf } from '../identity/keys.ts';
-import { type Arrival, type Channel, openChannel } from '../transport/channel.ts';
+import { type Channel, openChannel } from '../transport/channel.ts';
 import { RELEASING } from '../plan/spent.ts';
 import { memoryChunks } from '../transport/chunks.ts';
 import type { SeenEntry } from '../ledger/seen.ts';
@@ -30,6 +30,7 @@ import {
   type Task,
   type Work,
 } from './answers.ts';
+import { earlyMessages, fetchModel } from './fetch-model.ts';
 import type { SiteMemory } from './memory/site-memory.ts';
 import { type LedgerWitness, newestSeen, openWitness } from './witness.ts';
 
@@ -85,6 +86,8 @@ export interface SiteEnd {
   readonly seen?: SeenEntry | undefined;
 }
 
+/** Tasks that may wait for their answers: those of attempts that were aborted while the site trained. */
+const MOST_TASKS = 16;
 /** Largest payload that a site takes: a model of 250 million float32. */
 const MAX_PAYLOAD_BYTES = 2 ** 30;
 /** Wait before the next connection, in milliseconds: doubled up to the bound, and spread. */
@@ -128,6 +131,8 @@ async function openSite(options: SiteOptions, onEvent: (event: SiteEvent) => voi
   let superseded = new AbortController();
   let round = 0;
   let told = '';
+  /** Tasks whose answers are computed, or on their way. */
+  let unanswered = 0;
   /** The newest answer of which its work wants to know what became. */
   let unsettled: { readonly place: Place; readonly settled: Settled } | undefined;
 
@@ -184,7 +189,7 @@ async function openSite(options: SiteOptions, onEvent: (event: SiteEvent) => voi
     witness ??= await openWitness({ run, coordinator, identity: await identity, memory });
     witness.begin();
     /** Messages that came before the model. */
-    const early: Arrival[] = [];
+    const early = earlyMessages();
     if (prepared === undefined) {
       const work = await options.prepare(joined, () => fetchModel(channel, joined, early));
       const { plan, planDigest } = joined;
@@ -199,6 +204,9 @@ async function openSite(options: SiteOptions, onEvent: (event: SiteEvent) => voi
       if (arrival === undefined) return undefined;
       const { message, payload } = arrival;
       if (message.kind === 'task') {
+        if (unanswered >= MOST_TASKS) {
+          throw protocolError(`More than ${MOST_TASKS} tasks wait for their answers.`);
+        }
         round = message.place.round;
         superseded.abort();
         superseded = new AbortController();
@@ -246,6 +254,7 @@ async function openSite(options: SiteOptions, onEvent: (event: SiteEvent) => voi
   ): Promise<void> {
     const { round: at, phase } = place;
     onEvent({ type: 'task', round: at, phase });
+    unanswered += 1;
     try {
       const { header, payload, settled } = await work;
       if (settled !== undefined) unsettled = { place, settled };
@@ -261,6 +270,8 @@ async function openSite(options: SiteOptions, onEvent: (event: SiteEvent) => voi
       onEvent({ type: 'refused', code, message });
       const accused = error instanceof Accusation ? { accused: [...error.accused] } : {};
       await channel.send({ kind: 'refuse', code, message, place, ...accused }).catch(() => {});
+    } finally {
+      unanswered -= 1;
     }
   }
 
@@ -273,25 +284,6 @@ async function openSite(options: SiteOptions, onEvent: (event: SiteEvent) => voi
       return witness?.newest;
     },
   };
-}
-
-/** Fetches the model of the plan. @param early what else arrives meanwhile is appended to it. */
-async function fetchModel(
-  channel: Channel,
-  { plan }: Joined,
-  early: Arrival[],
-): Promise<Uint8Array<ArrayBuffer>> {
-  const { digest } = plan.model;
-  await channel.send({ kind: 'fetch', digest });
-  for (;;) {
-    const arrival = await channel.receive();
-    if (arrival === undefined) {
-      throw protocolError('The connection ended before the model came.');
-    }
-    if (arrival.message.kind !== 'content') early.push(arrival);
-    else if (arrival.payload?.digest === digest) return arrival.payload.read();
-    else throw new SkeinError('PLAN_CHANGED', 'The model that came is not the one of the plan.');
-  }
 }
 
 /** Whether waiting may help. */

@@ -8,6 +8,7 @@ import { robustUpdate } from '@skein/train/federated';
 import { answerInvalid, type Payload } from '../../transport/chunks.ts';
 import { blocksOf } from '../storage/content.ts';
 import type { Aggregator, AttemptContext, RoundSum } from './aggregator.ts';
+import { strategyOfPlan } from '../../plan/strategy.ts';
 import { leastSites, requireAnswers } from './threshold.ts';
 
 /** A weight is a number of rows. */
@@ -21,6 +22,18 @@ export async function openPlain(context: AttemptContext): Promise<Aggregator> {
   const length = model.parameters;
   const robust = aggregation.kind === 'none' ? aggregation.robust : undefined;
   const needed = leastSites({ plan, roster });
+  const strategy = strategyOfPlan(plan);
+
+  /** Whether a step from here with this update alone stays within float32: the mean of such updates does so, too. */
+  function isFiniteAfter(update: Float32Array, parameters: Float32Array): boolean {
+    try {
+      strategy.apply(strategy.initial(parameters), update, 1);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
   return {
     expected: () => roster,
     needed: () => needed,
@@ -38,12 +51,15 @@ export async function openPlain(context: AttemptContext): Promise<Aggregator> {
       }
       let at = 0;
       for await (const block of blocksOf(payload)) {
-        const flaw = floatsIn(block).findIndex((number) => !Number.isFinite(number));
-        if (flaw >= 0) {
-          const message = `Number ${at + flaw} of the update is not finite.`;
-          throw answerInvalid(message);
+        const before = new Uint8Array(block.length);
+        await broadcast.readInto(before, 4 * at);
+        const end = at + block.length / 4;
+        if (!isFiniteAfter(floatsIn(block), floatsIn(before))) {
+          throw answerInvalid(
+            `The model would not be finite with numbers ${at} to ${end - 1} of the update.`,
+          );
         }
-        at += block.length / 4;
+        at = end;
       }
       updates.set(site, { weight, digest: payload.digest });
     },

@@ -278,6 +278,29 @@ it('refuses NaN, a wrong length and a wrong weight, and tries the round again wi
   expect(entries.filter(({ event }) => event.kind === 'aborted')).toHaveLength(3);
 });
 
+it('refuses an update after which the model would not be finite', async () => {
+  const at = await startFederation({ rounds: 2 });
+  const { id } = await at.coordinator.start(at.draft);
+  const most = { fields: { weight: 1 }, payload: floats(3.4e38, 3.4e38, 3.4e38, 3.4e38) };
+  const asked: string[] = [];
+  const sites = await Promise.all(
+    ['a', 'b'].map(async (name) =>
+      joinScripted(at, await at.coordinator.invite(id, { name }), (task) => {
+        const { round, attempt } = task.place;
+        asked.push(`${round}.${attempt}`);
+        return attempt === 0 ? most : adds(1)(task);
+      }),
+    ),
+  );
+  await until(at, id, 'finished');
+  const codes = sites.map(({ arrivals }) =>
+    arrivals.flatMap(({ message }) => (message.kind === 'refuse' ? [message.code] : [])),
+  );
+  // Twice as much is beyond float32.
+  expect(codes).toEqual([['ANSWER_INVALID'], ['ANSWER_INVALID']]);
+  expect([...new Set(asked)]).toEqual(['0.0', '1.0', '1.1']);
+});
+
 it('keeps what was answered when it is killed in the middle of a round', async () => {
   const at = await startFederation({ rounds: 2 });
   const { id } = await at.coordinator.start(at.draft);

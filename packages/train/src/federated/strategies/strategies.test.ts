@@ -232,6 +232,15 @@ describe('site rules', () => {
     expected.forEach((each, i) => expect(found.update[i]).toBeCloseTo(each - start[i]!, 5));
   });
 
+  it.each([
+    ['fedavg', 3e38, 'parameters would be Infinity'],
+    ['fedadam', 3e38, 'variance would be Infinity'],
+  ] as const)('refuse a next state that is not finite: %s', (name, number, message) => {
+    const strategy = strategyOf(name);
+    const before = strategy.initial(vector(number));
+    expect(() => strategy.apply(before, vector(number), 1)).toThrow(message);
+  });
+
   it('refuse a broadcast of another strategy', async () => {
     await expect(steps('scaffold', vector(...start))).rejects.toThrow('3 numbers, not 6');
   });

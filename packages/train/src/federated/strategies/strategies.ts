@@ -112,7 +112,10 @@ export function strategyOf(name: StrategyName, options: StrategyOptions = {}): S
         throw dataError(`The sum has ${sum.length} numbers, not ${wanted}.`);
       }
       const mean = meanOf(sum, denominator ?? weight);
-      return { ...server.next(state, mean, { sum, of }), round: state.round + 1 };
+      const next = server.next(state, mean, { sum, of });
+      assertFinite('parameters', next.parameters);
+      for (const [slot, numbers] of Object.entries(next.slots)) assertFinite(slot, numbers);
+      return { ...next, round: state.round + 1 };
     },
     participants(round, sites, seed) {
       if (!inTurn) return Array.from({ length: sites }, (_, i) => i);
@@ -143,6 +146,13 @@ function meanOf(sum: Float32Array | Float64Array, divisor: number): Float64Array
     mean[i] = sum[i]! / divisor;
   }
   return mean;
+}
+
+/** Sites refuse to train from anything else. @throws TrainError `data`. */
+function assertFinite(name: string, numbers: Float32Array): void {
+  const flaw = numbers.findIndex((each) => !Number.isFinite(each));
+  if (flaw < 0) return;
+  throw dataError(`Number ${flaw} of the next ${name} would be ${numbers[flaw]}.`);
 }
 
 /** p ← p + η · mean. */

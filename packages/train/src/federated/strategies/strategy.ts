@@ -30,7 +30,7 @@ export interface Strategy {
    * @param sum Σ weight · update over the sites of the round, [sent × length].
    * @param weight Σ weight. Ignored when the strategy has a public denominator.
    * @param of SCAFFOLD needs it. Default: all of the federation is in the sum.
-   * @throws TrainError `data` when a number of the sum is not finite.
+   * @throws TrainError `data` when a number of the sum, or of the next state, is not finite.
    */
   apply(
     state: ServerState,
