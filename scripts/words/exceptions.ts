@@ -38,7 +38,6 @@ export const NOT_YET: readonly string[] = [
   'packages/onnx',
   'packages/sandbox',
   'packages/server',
-  'packages/state',
   'packages/train',
   'apps',
   'bench',

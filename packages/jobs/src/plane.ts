@@ -11,7 +11,7 @@ import type { SharedBudget, ShareOf } from '@skein/api/shared-budget';
 import { openDrivers, type SandboxDriver, sandboxView } from '@skein/sandbox';
 import {
   type ArtifactStore,
-  createDiskRoom,
+  createDiskSpace,
   defaultArtifactBound,
   openArtifacts,
 } from '@skein/state';
@@ -49,7 +49,7 @@ export interface JobPlaneOptions {
   readonly maxArtifactsBytes?: number | undefined;
   /** Bound of the bytes of artifacts of one tenant. Default: the bound over all tenants. */
   readonly shareOf?: ShareOf | undefined;
-  /** Bytes that jobs and artifacts leave free on each disk. Default: see `createDiskRoom`. */
+  /** Bytes that jobs and artifacts leave free on each disk. Default: see `createDiskSpace`. */
   readonly keptFreeBytes?: number | undefined;
   /** Most bytes of copies of a bucket's files. Default: 10 GiB, and at most a third of the disk. */
   readonly cacheBytes?: number | undefined;
@@ -134,7 +134,7 @@ async function openLocked(options: JobPlaneOptions, opened: Closable[]): Promise
   );
   opened.push(stored);
   const store = await (redis === undefined
-    ? openJobStore(database, { room: createDiskRoom({ folder, keptFreeBytes }) })
+    ? openJobStore(database, { room: createDiskSpace({ folder, keptFreeBytes }) })
     : options.cursor === undefined
       ? openFollowedStore(redis, { namespace, log })
       : openFleetStore(redis, {

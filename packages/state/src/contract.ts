@@ -38,7 +38,7 @@ export interface VersionRecord {
   readonly sizeBytes: number;
   readonly signature: Signature;
   readonly metadata: Readonly<Record<string, string>>;
-  /** Of a composition that was recorded before compositions became artifacts: the path of its module. */
+  /** The path of the module of a composition that was recorded before compositions became artifacts. */
   readonly modulePath?: string | undefined;
   readonly createdAt: Timestamp;
 }
@@ -48,7 +48,7 @@ export interface VersionRecord {
  * that each step is a compare-and-set, and a leader that was replaced can take none.
  */
 export interface RolloutRecord {
-  /** Random: tells it from a later rollout of the same version. */
+  /** Random: distinguishes it from a later rollout of the same version. */
   readonly id: string;
   readonly to: string;
   /** The split before it, which a rollback restores. */
@@ -99,8 +99,8 @@ export interface KeyRecord {
 }
 
 /**
- * What an operator has declared under a name, such as a provider of language models. The part that
- * declares it knows its form; a state keeps it as it is. It never contains a secret.
+ * A record that an operator has declared under a name, such as a provider of language models. The component
+ * that declares it defines its form; a state keeps it as it is. It never contains a secret.
  */
 export interface DeclarationRecord {
   /** Names are unique within a kind. */
@@ -117,7 +117,7 @@ export type AuditEntry = Readonly<AuditView>;
 /** A deployment that was removed. */
 export interface Tombstone {
   readonly name: string;
-  /** Of the removal; the next deployment of this name continues from it. */
+  /** Revision of the removal; the next deployment of this name continues from it. */
   readonly revision: number;
 }
 
@@ -174,7 +174,7 @@ export interface Records extends TransferStore {
   addKey(key: KeyRecord): Promise<void>;
   keys(): Promise<KeyRecord[]>;
   revokeKey(id: string, at: Timestamp): Promise<boolean>;
-  /** Forgets keys, all or none of them; what is not there is left out. For keys that ended long ago. */
+  /** Removes keys, all or none of them; missing ones are left out. For keys that ended long ago. */
   removeKeys(ids: readonly string[]): Promise<void>;
 
   /** Replaces the declaration of this kind and name. */

@@ -35,4 +35,4 @@ export { createRuns, type Runs } from './runs/runs.ts';
 export { openDatabase, type Database } from './sqlite/database.ts';
 export { openSqliteState } from './sqlite/sqlite-state.ts';
 export { withReserve } from './disk/disk-reserve.ts';
-export { createDiskRoom, type DiskRoom } from './disk/disk-room.ts';
+export { createDiskSpace, type DiskSpace } from './disk/disk-space.ts';

@@ -1,5 +1,5 @@
 /**
- * What a backend of `State` implements: plain values in and out, so that a call can cross to a
+ * The interface of a backend of `State`: plain values in and out, so that a call can cross to a
  * thread or a server. `stateOver` makes the `State` of it, the same for every backend.
  */
 import type { Budgets } from './budgets/budgets.ts';

@@ -3,13 +3,13 @@
  * nearly full. Outcomes, leases and cancellations are still written: they end jobs, and the store
  * shrinks when ended jobs are forgotten.
  */
-import type { DiskRoom } from '@skein/state';
+import type { DiskSpace } from '@skein/state';
 import type { JobStore } from '../contract.ts';
 
 /** A row, its indexes and its events, beside the text of the job. */
 const JOB_BYTES = 2048;
 
-export function keepRoom(store: JobStore, room: DiskRoom): JobStore {
+export function keepRoom(store: JobStore, room: DiskSpace): JobStore {
   return {
     ...store,
     async enqueue(specs, quota) {

@@ -2,7 +2,7 @@
  * The stores of jobs: a line each, loaded when it is used, because most programs need one of them.
  * The contract test, the model and the faults run over all of them.
  */
-import { type Backend, backendOf, type DiskRoom, FLEET_NAMESPACE } from '@skein/state';
+import { type Backend, backendOf, type DiskSpace, FLEET_NAMESPACE } from '@skein/state';
 import type { JobStore } from '../contract.ts';
 import { keepRoom } from './keep-room.ts';
 
@@ -10,7 +10,7 @@ export interface JobStoreOptions {
   /** Jobs of different namespaces share a server without seeing each other. Default: `fleet`. */
   readonly namespace?: string | undefined;
   /** Refuses to let a store on this disk grow into reserved space. Default: the whole disk may be used. */
-  readonly room?: DiskRoom | undefined;
+  readonly room?: DiskSpace | undefined;
   /** Whether to open a remote store while it is away: calls then fail until it answers. */
   readonly mayBeAway?: boolean | undefined;
   /**

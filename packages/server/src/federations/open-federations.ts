@@ -22,7 +22,7 @@ import { modelFacts } from '@skein/federation/site';
 import { OnnxError, readModel } from '@skein/onnx';
 import type { Registry } from '@skein/serving';
 import { TrainError } from '@skein/train';
-import { createDiskRoom, FLEET_NAMESPACE, openFileArtifacts } from '@skein/state';
+import { createDiskSpace, FLEET_NAMESPACE, openFileArtifacts } from '@skein/state';
 import type { NodeSettings } from '../rooms/options.ts';
 import type { StartFederation } from '../rooms/federations.ts';
 import { MAX_MODEL_BYTES } from '../rooms/room.ts';
@@ -52,8 +52,8 @@ export async function openFederationsAt(
   const { keptFreeBytes, ledgersKeptMs, registry, logger } = options;
   // A folder of its own, also where the models of a fleet are in a bucket: the coordinator removes what its runs do not name.
   const folder = join(place, 'artifacts');
-  const room = createDiskRoom({ folder, keptFreeBytes });
-  const artifacts = await openFileArtifacts(folder, { room });
+  const space = createDiskSpace({ folder, keptFreeBytes });
+  const artifacts = await openFileArtifacts(folder, { space });
   const { redis = join(place, 'federations.db'), namespace = FLEET_NAMESPACE } = options;
   const identity = await keptIdentity(join(place, 'identity'));
   // Sites know a coordinator by its key, so that no other node of a fleet may conduct its federations.

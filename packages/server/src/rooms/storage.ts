@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { SkeinError } from '@skein/api';
 import { createRegistry, describeComposition, type Registry } from '@skein/serving';
 import {
-  createDiskRoom,
+  createDiskSpace,
   createRuns,
   type DataFolder,
   openArtifacts,
@@ -58,8 +58,8 @@ export async function openStorage(
   }
   const state = withReserve(await openState(folder.databasePath), folder.reserve);
   lifecycle.open('state', () => state.close());
-  const room = createDiskRoom({ folder: folder.root, keptFreeBytes: options.keptFreeBytes });
-  const artifacts = await openFileArtifacts(folder.artifactsPath, { room });
+  const space = createDiskSpace({ folder: folder.root, keptFreeBytes: options.keptFreeBytes });
+  const artifacts = await openFileArtifacts(folder.artifactsPath, { space });
   const registry = createRegistry({ state, artifacts, limits, describeComposition });
   await registry.removeOrphans();
   return { state, registry, runs: createRuns(state, folder.root) };

@@ -5,7 +5,7 @@
  */
 import { statfs } from 'node:fs/promises';
 import type { ArtifactStore } from '../contract.ts';
-import type { DiskRoom } from '../disk/disk-room.ts';
+import type { DiskSpace } from '../disk/disk-space.ts';
 import { openFileArtifacts } from './file-artifacts.ts';
 
 export interface ArtifactCache {
@@ -13,15 +13,15 @@ export interface ArtifactCache {
   readonly files: Pick<ArtifactStore, 'put' | 'pathOf' | 'read'>;
   has(digest: string): Promise<boolean>;
   /** Whether this process has found or used a copy, and not removed it since. */
-  knows(digest: string): boolean;
+  tracks(digest: string): boolean;
   /** Records a use and evicts copies. */
   used(digest: string): Promise<void>;
-  forget(digest: string): Promise<void>;
+  remove(digest: string): Promise<void>;
 }
 
 export interface CacheOptions {
   readonly folder: string;
-  readonly room?: DiskRoom | undefined;
+  readonly space?: DiskSpace | undefined;
   /** Bound of all copies together, in bytes. Default: 10 GiB, and at most a third of the disk. */
   readonly maxBytes?: number | undefined;
 }
@@ -39,7 +39,7 @@ const SHARE_OF_DISK = 1 / 3;
 
 /** @throws SkeinError DATA_FOLDER_UNUSABLE. */
 export async function openArtifactCache(options: CacheOptions): Promise<ArtifactCache> {
-  const files = await openFileArtifacts(options.folder, { shared: true, room: options.room });
+  const files = await openFileArtifacts(options.folder, { shared: true, space: options.space });
   const maxBytes = options.maxBytes ?? (await defaultBound(options.folder));
   /** Ordered by last use, oldest first. */
   const copies = new Map<string, Copy>();
@@ -72,7 +72,7 @@ export async function openArtifactCache(options: CacheOptions): Promise<Artifact
       drop(digest);
       return false;
     },
-    knows: (digest) => copies.has(digest),
+    tracks: (digest) => copies.has(digest),
     async used(digest) {
       const sizeBytes = await sizeOf(digest);
       if (sizeBytes !== undefined) note(digest, { sizeBytes, usedAt: performance.now() });
@@ -82,7 +82,7 @@ export async function openArtifactCache(options: CacheOptions): Promise<Artifact
         await files.remove(oldest);
       }
     },
-    async forget(digest) {
+    async remove(digest) {
       drop(digest);
       await files.remove(digest);
     },

@@ -28,7 +28,7 @@ import { testFolder } from '../../../../scripts/testing/folder.ts';
 const moto = requireComponent('python3-moto');
 
 interface Place {
-  /** Another process: it knows only what is stored. */
+  /** Another process: it has only what is stored. */
   open(scratch?: string): Promise<ArtifactStore>;
   /** Replaces what is stored under the digest. */
   damage(digest: string, content: Uint8Array): Promise<void>;

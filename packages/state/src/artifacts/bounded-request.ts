@@ -27,7 +27,7 @@ export class SilenceError extends Error {
 /** So much is given to the kernel at a time: each piece that it takes shows that bytes move. */
 const PIECE_BYTES = 64 * 1024;
 /**
- * The kernel holds up to 4 MiB of a body, and does not say how they move. Four times 20 s for them are
+ * The kernel holds up to 4 MiB of a body, and does not report how they move. Four times 20 s for them are
  * 52 KiB/s.
  */
 const IN_KERNEL = 4;

@@ -4,7 +4,7 @@
  */
 import { SkeinError } from '@skein/api/errors';
 
-/** What the URLs of one kind of bucket look like. */
+/** Form of the URLs of one kind of bucket. */
 export interface AddressForm {
   /** With its colon. */
   readonly scheme: string;

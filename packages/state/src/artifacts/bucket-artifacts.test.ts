@@ -98,7 +98,7 @@ describe.skipIf(moto.skip)('a bucket', () => {
     const url = bucket.of(await server.bucket('silent'));
     const artifacts = await openS3Artifacts({ url, cacheFolder: folder, silenceMs: 200 });
     bucket.answer = 'silent';
-    // It is asked once: a start that fails says so.
+    // It is asked once, so that a start that fails reports it.
     await expect(
       openS3Artifacts({ url, cacheFolder: folder, silenceMs: 200 }),
     ).rejects.toMatchObject({
@@ -159,7 +159,7 @@ describe.skipIf(moto.skip)('a bucket', () => {
     strict.close();
   });
 
-  it('says that access is denied', async () => {
+  it('reports that access is denied', async () => {
     const closed = createServer((_, response) => response.writeHead(403).end());
     await new Promise<void>((done) => {
       closed.listen(0, '127.0.0.1', done);
@@ -194,7 +194,7 @@ describe.skipIf(moto.skip)('a bucket', () => {
   });
 });
 
-/** Answers each request by itself. @returns its address, `http://127.0.0.1:PORT`. */
+/** Answers each request on its own. @returns its address, `http://127.0.0.1:PORT`. */
 async function answering(listener: RequestListener): Promise<string> {
   const server = createServer(listener);
   await new Promise<void>((done) => {
@@ -211,21 +211,21 @@ describe('the error of a bucket', () => {
   beforeAll(() => void Object.assign(process.env, MOTO_CREDENTIALS));
 
   it.each([
-    { status: 400, said: 'ExpiredToken', code: 'STORE_DENIED' },
-    { status: 400, said: 'InvalidToken', code: 'STORE_DENIED' },
-    { status: 400, said: 'AuthorizationHeaderMalformed', code: 'STORE_UNREACHABLE' },
-    { status: 301, said: 'PermanentRedirect', code: 'STORE_UNREACHABLE' },
-    { status: 404, said: 'NoSuchBucket', code: 'STORE_UNREACHABLE' },
-  ])('says $said when it is opened', async ({ status, said, code }) => {
+    { status: 400, reason: 'ExpiredToken', code: 'STORE_DENIED' },
+    { status: 400, reason: 'InvalidToken', code: 'STORE_DENIED' },
+    { status: 400, reason: 'AuthorizationHeaderMalformed', code: 'STORE_UNREACHABLE' },
+    { status: 301, reason: 'PermanentRedirect', code: 'STORE_UNREACHABLE' },
+    { status: 404, reason: 'NoSuchBucket', code: 'STORE_UNREACHABLE' },
+  ])('reports $reason when it is opened', async ({ status, reason, code }) => {
     const endpoint = await answering(({ method }, response) => {
       response.writeHead(status, { 'content-type': 'application/xml' });
-      const body = `<Error><Code>${said}</Code><Message>Why.</Message></Error>`;
+      const body = `<Error><Code>${reason}</Code><Message>Why.</Message></Error>`;
       response.end(method === 'HEAD' ? undefined : body);
     });
     const url = `s3://b?endpoint=${endpoint}`;
     await expect(openS3Artifacts({ url, cacheFolder: folder })).rejects.toMatchObject({
       code,
-      message: expect.stringContaining(`${said}: Why.`) as string,
+      message: expect.stringContaining(`${reason}: Why.`) as string,
     });
   });
 

@@ -10,12 +10,12 @@
  */
 import { SkeinError, type ErrorCode } from '@skein/api/errors';
 import type { ArtifactStore } from '../contract.ts';
-import type { DiskRoom } from '../disk/disk-room.ts';
+import type { DiskSpace } from '../disk/disk-space.ts';
 import { openArtifactCache } from './artifact-cache.ts';
 import { type AwayListener, untilUsable } from './until-usable.ts';
 import { corrupt, unknown, verified } from './verified-stream.ts';
 
-/** Objects by their keys. Each method may throw an error of its client; `faultOf` tells what it means. */
+/** Objects by their keys. Each method may throw an error of its client, which `faultOf` classifies. */
 export interface Bucket {
   /** For messages. */
   readonly place: string;
@@ -28,7 +28,7 @@ export interface Bucket {
   /** The bytes of an object from an offset on. */
   download(key: string, start: number): AsyncIterable<Uint8Array>;
   sizeOf(key: string): Promise<number>;
-  /** Also succeeds when there is no such object. */
+  /** Succeeds too when there is no such object. */
   remove(key: string): Promise<void>;
   /** Keys that begin with the prefix. */
   keys(): AsyncIterable<string>;
@@ -40,12 +40,12 @@ export interface Bucket {
 export type BucketFault = 'missing' | 'denied' | 'full';
 
 export interface BucketOptions {
-  /** Such as `s3://bucket/prefix?endpoint=…`; credentials come from the environment. */
+  /** For example `s3://bucket/prefix?endpoint=…`; credentials come from the environment. */
   readonly url: string;
   /** Folder of the local copies; created if it is missing. */
   readonly cacheFolder: string;
   /** Refuses copies that would use reserved disk space. */
-  readonly room?: DiskRoom | undefined;
+  readonly space?: DiskSpace | undefined;
   /** Bound of the local copies, in bytes. Default: 10 GiB, and at most a third of the disk. */
   readonly cacheBytes?: number | undefined;
   /** Size of a part of a large upload, in bytes, at least 5 MiB. Default: 16 MiB. */
@@ -71,7 +71,7 @@ export async function openBucketArtifacts(
   const { silenceMs = DEFAULT_SILENCE_MS, onAway } = options;
   const cache = await openArtifactCache({
     folder: options.cacheFolder,
-    room: options.room,
+    space: options.space,
     maxBytes: options.cacheBytes,
   });
   const keyOf = (digest: string): string => {
@@ -86,7 +86,7 @@ export async function openBucketArtifacts(
     }
   };
 
-  /** A request of any other kind is tried again after a silence: a start that fails says so sooner. */
+  /** Tried once; a request of any other kind is tried again after a silence. So a start that fails reports it sooner. */
   async function probe(signal?: AbortSignal): Promise<void> {
     const late = AbortSignal.timeout(silenceMs);
     const either = signal === undefined ? late : AbortSignal.any([signal, late]);
@@ -131,7 +131,7 @@ export async function openBucketArtifacts(
       } catch (error) {
         // The copy is damaged; the original may be intact.
         if (!(error instanceof SkeinError)) throw error;
-        await cache.forget(digest);
+        await cache.remove(digest);
       }
     }
     await fetchOnce(digest);
@@ -147,7 +147,7 @@ export async function openBucketArtifacts(
         await asking(bucket.upload(keyOf(written.digest), path));
       } catch (error) {
         // A copy that was here before is one of an object in the bucket, and may be in use.
-        if (!cache.knows(written.digest)) await cache.forget(written.digest);
+        if (!cache.tracks(written.digest)) await cache.remove(written.digest);
         throw error;
       }
       await cache.used(written.digest);
@@ -180,7 +180,7 @@ export async function openBucketArtifacts(
 
     async remove(digest) {
       await asking(bucket.remove(keyOf(digest)));
-      await cache.forget(digest);
+      await cache.remove(digest);
     },
 
     async list() {
@@ -244,7 +244,7 @@ const FAULTS: Readonly<Record<BucketFault, readonly [code: ErrorCode, what: stri
   full: ['STORAGE_FULL', 'There is no space left in'],
 };
 
-/** What AWS answers in a region where the bucket is not. */
+/** AWS's answer in a region where the bucket is not. */
 const MOVED = 301;
 
 interface Description {
@@ -253,7 +253,7 @@ interface Description {
   readonly code?: string;
 }
 
-/** Of an answer without a body, such as that to HEAD, or of one that is not XML, the client of S3 knows the status alone. */
+/** The S3 client reads the status alone where an answer has no body, such as the answer to HEAD, or is not XML. */
 function describedBy(error: unknown): Description {
   const {
     message = '',

@@ -180,7 +180,7 @@ describe('artifacts as files', () => {
 
 const unreachable = { code: 'STORE_UNREACHABLE' };
 
-/** Each request of a folder that is away says so, and none makes another in its place. */
+/** Each request of a folder that is away fails with that reason, and none makes another folder in its place. */
 async function expectAway(store: ArtifactStore, digest: string): Promise<void> {
   const read = async (range?: { start: number; end: number }): Promise<void> => {
     for await (const _ of store.read(digest, range));
@@ -207,7 +207,7 @@ it('a folder that is away for a while is no missing artifact, and is used again 
   await expect(store.pathOf('0'.repeat(64))).rejects.toMatchObject(corrupt);
 });
 
-it('a file that is being written is not removed by a process whose clock is ahead of that of the folder', async () => {
+it("a file that is being written is not removed by a process whose clock is ahead of the folder's", async () => {
   const shared = join(folder, 'shared');
   const store = await openFileArtifacts(shared, { shared: true });
   const { promise: rest, resolve: sendRest } = Promise.withResolvers<void>();

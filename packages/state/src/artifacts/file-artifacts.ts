@@ -28,7 +28,7 @@ import { join } from 'node:path';
 import { makeFolders } from '@skein/api/folders';
 import { SkeinError } from '@skein/api/errors';
 import type { ArtifactStore, ByteRange } from '../contract.ts';
-import type { DiskRoom } from '../disk/disk-room.ts';
+import type { DiskSpace } from '../disk/disk-space.ts';
 import { corrupt, unknown, verified as checked } from './verified-stream.ts';
 
 const INCOMING = '.incoming-';
@@ -47,7 +47,7 @@ export interface FileArtifactsOptions {
   /** Whether it may be on another machine, and so away for a while. Default: no. */
   readonly mayBeAway?: boolean;
   /** Refuses writes into reserved disk space. Default: the whole disk may be used. */
-  readonly room?: DiskRoom | undefined;
+  readonly space?: DiskSpace | undefined;
 }
 
 /**
@@ -57,7 +57,7 @@ export interface FileArtifactsOptions {
  */
 export async function openFileArtifacts(
   folder: string,
-  { shared = false, mayBeAway = false, room }: FileArtifactsOptions = {},
+  { shared = false, mayBeAway = false, space }: FileArtifactsOptions = {},
 ): Promise<ArtifactStore> {
   let whileThere: WhileThere = (act) => act();
   try {
@@ -105,7 +105,7 @@ export async function openFileArtifacts(
       },
     );
     try {
-      const written = await receive(file, content, maxBytes, room);
+      const written = await receive(file, content, maxBytes, space);
       // Readable for the user that a guest runs as, and a program that a job brings along can be
       // started; the mode of the folder keeps other users out.
       await file.chmod(0o555);
@@ -185,7 +185,7 @@ export async function openFileArtifacts(
  */
 type WhileThere = <T>(act: () => Promise<T>, first?: boolean) => Promise<T>;
 
-/** What a network file system answers while its server is away. */
+/** Errors of a network file system whose server is away. */
 const AWAY: ReadonlySet<string | undefined> = new Set([
   'EHOSTDOWN',
   'EIO',
@@ -228,7 +228,7 @@ async function guardOf(folder: string): Promise<WhileThere> {
         throw unreachable((error as Error).message, error);
       }
       if (DENIED.has((error as NodeJS.ErrnoException).code)) {
-        // Such as `EROFS: read-only file system`; behind the comma is the path of an unfinished file.
+        // For example `EROFS: read-only file system`; behind the comma is the path of an unfinished file.
         const [what = ''] = (error as Error).message.split(', ');
         const message = `Access is denied to the artifact folder ${folder}: ${what}.`;
         throw new SkeinError('STORE_DENIED', message, { cause: error });
@@ -258,8 +258,8 @@ async function removeUnfinished(folder: string, olderThanMs: number): Promise<vo
 }
 
 /**
- * By the clock that dates the files, which is that of a server where the folder is on a network. Where no file can be
- * made, as on a full disk, by the clock of this machine.
+ * The time by the clock that dates the files: the server's, where the folder is on a network. Where no file can be
+ * made, as on a full disk, the time by the clock of this machine.
  */
 async function timeIn(folder: string): Promise<number> {
   const path = join(folder, INCOMING + randomBytes(12).toString('hex'));
@@ -306,18 +306,18 @@ async function receive(
   file: FileHandle,
   content: AsyncIterable<Uint8Array>,
   maxBytes: number,
-  room: DiskRoom | undefined,
+  space: DiskSpace | undefined,
 ): Promise<{ digest: string; sizeBytes: number }> {
   const hash = createHash('sha256');
   let sizeBytes = 0;
   for await (const given of content as AsyncIterable<Uint8Array | string>) {
-    // The type of Node's streams does not say that one of text, such as `Readable.from(['hello'])`, gives strings.
+    // The types of Node's streams omit that a stream of text, such as `Readable.from(['hello'])`, gives strings.
     const chunk = typeof given === 'string' ? Buffer.from(given) : given;
     sizeBytes += chunk.byteLength;
     if (sizeBytes > maxBytes) {
       throw new SkeinError('BODY_TOO_LARGE', `The file is larger than ${maxBytes} bytes.`);
     }
-    await room?.take(chunk.byteLength);
+    await space?.take(chunk.byteLength);
     hash.update(chunk);
     for (let offset = 0; offset < chunk.byteLength;) {
       offset += (await file.write(chunk, offset)).bytesWritten;

@@ -1,4 +1,4 @@
-/** What goes wrong with a bucket of Google Cloud Storage, with the real client against a stand-in of the service. */
+/** Faults of a bucket of Google Cloud Storage, with the real client against a stand-in of the service. */
 import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { readFile, readdir } from 'node:fs/promises';
@@ -260,7 +260,7 @@ describe('a bucket of Google', () => {
     expect(server.requests.filter((each) => each.includes('alt=media')).length).toBeLessThan(4);
   });
 
-  it('says that there are no credentials', async () => {
+  it('reports that there are no credentials', async () => {
     process.env['METADATA_SERVER_DETECTION'] = 'none';
     process.env['HOME'] = folder;
     delete process.env['GOOGLE_APPLICATION_CREDENTIALS'];

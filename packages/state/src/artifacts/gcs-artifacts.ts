@@ -2,8 +2,8 @@
  * Buckets of Google Cloud Storage, through its JSON API.
  *
  * A small artifact is one request. A large one is a resumable upload, in parts: after a failure the
- * server says what it has, and the upload continues there. Either way the MD5 that the server
- * computed is compared with that of the file, and an object that differs is removed.
+ * server reports the bytes it has, and the upload continues there. Either way the MD5 that the server
+ * computed is compared with the file's, and an object that differs is removed.
  */
 import { createHash } from 'node:crypto';
 import { open, type FileHandle } from 'node:fs/promises';
@@ -121,9 +121,9 @@ interface Page {
 
 /** In base64. */
 interface Checked {
-  /** Of the file. */
+  /** The file's. */
   readonly md5: string;
-  /** Of the object, by the server. */
+  /** The object's, as the server computed it. */
   readonly md5Hash: string;
 }
 
@@ -187,7 +187,7 @@ async function uploadInParts(
       }
       if (answer.status !== INCOMPLETE) {
         const { md5Hash } = (await answer.json()) as Checked;
-        // Of the whole file: what a server stored that ended the upload too early differs from it.
+        // Hash the whole file: an object whose upload the server ended too early differs from it.
         while (hashed < size) {
           const rest = await partOf(file, hashed, Math.min(unit, size - hashed));
           hash.update(rest);

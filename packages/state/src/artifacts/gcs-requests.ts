@@ -1,7 +1,7 @@
 /**
  * Requests to the JSON API of Google Cloud Storage: the token, retries, and errors.
  *
- * Tokens come from Google's own library. Decision 26 says why the rest of the client is ours.
+ * Tokens come from Google's own library. Decision 26 gives the reason why the rest of the client is ours.
  *
  * An object is named by the digest of its bytes, so a request that is sent twice has the effect of
  * one: every request may be retried.
@@ -28,9 +28,9 @@ export interface GcsRequest {
   readonly method?: 'POST' | 'PUT' | 'DELETE';
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Uint8Array<ArrayBuffer>;
-  /** Statuses that are no error, besides 2xx. */
+  /** Statuses other than 2xx that are no error. */
   readonly also?: readonly number[];
-  /** Default: as often as the constants of this file say. */
+  /** Default: the number in the constants of this file. */
   readonly tries?: number;
   readonly signal?: AbortSignal;
 }
@@ -107,7 +107,7 @@ async function tokens(silenceMs: number): Promise<GoogleHeaders> {
 async function errorOf(response: Response): Promise<GcsError> {
   const text = await response.text();
   let reason = response.statusText || 'refused';
-  // A proxy may answer with a page, of which no line says more than the status.
+  // A proxy may answer with a page, which adds nothing to the status.
   let message = text.startsWith('<') ? '' : text.slice(0, 300).trim();
   try {
     const { error } = JSON.parse(text) as {

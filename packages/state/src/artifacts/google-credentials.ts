@@ -1,5 +1,5 @@
 /**
- * Headers with a token of Google Cloud, by Google's own library: it knows every kind of credentials,
+ * Headers with a token of Google Cloud, by Google's own library: it accepts every kind of credentials,
  * such as Workload Identity, the service account of the machine, GOOGLE_APPLICATION_CREDENTIALS, and
  * `gcloud auth application-default login`. It is loaded here, so that a node that calls nothing of
  * Google does not load it.

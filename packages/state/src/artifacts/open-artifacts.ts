@@ -8,13 +8,13 @@ import { makeFolders } from '@skein/api/folders';
 import { SkeinError } from '@skein/api/errors';
 import { backendOf, type Backend } from '../backend.ts';
 import type { ArtifactStore } from '../contract.ts';
-import { createDiskRoom, type DiskRoom } from '../disk/disk-room.ts';
+import { createDiskSpace, type DiskSpace } from '../disk/disk-space.ts';
 import { FOLDER_MODE } from '../disk/private-files.ts';
 import { openFileArtifacts } from './file-artifacts.ts';
 import type { AwayListener } from './until-usable.ts';
 
 export interface OpenArtifactsOptions {
-  /** Free space to keep on the disk of the folder or cache. Default: see `createDiskRoom`. */
+  /** Free space to keep on the disk of the folder or cache. Default: see `createDiskSpace`. */
   readonly keptFreeBytes?: number | undefined;
   /** Bound of the local copies of a bucket, in bytes. Default: 10 GiB, and at most a third of the disk. */
   readonly cacheBytes?: number | undefined;
@@ -30,7 +30,7 @@ interface Placed extends OpenArtifactsOptions {
 }
 
 interface ArtifactBackend extends Backend<Placed, ArtifactStore> {
-  /** What all artifacts may take where the operator sets no bound, in bytes. */
+  /** Bound of all artifacts together where the operator sets none, in bytes. */
   defaultBound(address: string): Promise<number>;
 }
 
@@ -39,8 +39,8 @@ export const ARTIFACT_BACKENDS = {
     schemes: [],
     async open(address, { keptFreeBytes, exclusive = false }) {
       const folder = resolve(address);
-      const room = await roomIn(folder, keptFreeBytes);
-      return openFileArtifacts(folder, { shared: !exclusive, mayBeAway: !exclusive, room });
+      const space = await spaceIn(folder, keptFreeBytes);
+      return openFileArtifacts(folder, { shared: !exclusive, mayBeAway: !exclusive, space });
     },
     // The disk is shared with everything else on it.
     async defaultBound(address) {
@@ -51,9 +51,9 @@ export const ARTIFACT_BACKENDS = {
   s3: {
     schemes: ['s3:'],
     async open(url, { cacheFolder, keptFreeBytes, ...more }) {
-      const room = await roomIn(cacheFolder, keptFreeBytes);
+      const space = await spaceIn(cacheFolder, keptFreeBytes);
       const { openS3Artifacts } = await import('./s3-artifacts.ts');
-      return openS3Artifacts({ url, cacheFolder, room, ...more });
+      return openS3Artifacts({ url, cacheFolder, space, ...more });
     },
     // A bucket is bounded by its cost.
     defaultBound: async () => Infinity,
@@ -61,9 +61,9 @@ export const ARTIFACT_BACKENDS = {
   gcs: {
     schemes: ['gs:'],
     async open(url, { cacheFolder, keptFreeBytes, ...more }) {
-      const room = await roomIn(cacheFolder, keptFreeBytes);
+      const space = await spaceIn(cacheFolder, keptFreeBytes);
       const { openGcsArtifacts } = await import('./gcs-artifacts.ts');
-      return openGcsArtifacts({ url, cacheFolder, room, ...more });
+      return openGcsArtifacts({ url, cacheFolder, space, ...more });
     },
     defaultBound: async () => Infinity,
   },
@@ -82,12 +82,12 @@ export async function openArtifacts(
   return backendOf(ARTIFACT_BACKENDS, address).open(address, { ...options, cacheFolder });
 }
 
-/** What all artifacts there may take where the operator sets no bound, in bytes; the place exists. */
+/** Bound of all artifacts there where the operator sets none, in bytes; the place exists. */
 export async function defaultArtifactBound(address: string): Promise<number> {
   return backendOf(ARTIFACT_BACKENDS, address).defaultBound(address);
 }
 
-async function roomIn(folder: string, keptFreeBytes: number | undefined): Promise<DiskRoom> {
+async function spaceIn(folder: string, keptFreeBytes: number | undefined): Promise<DiskSpace> {
   try {
     await makeFolders(folder, FOLDER_MODE);
   } catch (error) {
@@ -97,5 +97,5 @@ async function roomIn(folder: string, keptFreeBytes: number | undefined): Promis
       { cause: error },
     );
   }
-  return createDiskRoom({ folder, keptFreeBytes });
+  return createDiskSpace({ folder, keptFreeBytes });
 }

@@ -57,7 +57,7 @@ async function s3Bucket(options: BucketOptions): Promise<Bucket> {
   return {
     place: `the bucket ${Bucket}${endpoint === undefined ? '' : ` at ${endpoint}`}`,
     prefix,
-    // Not HEAD, whose answer has no body to say what is wrong with the region, the name or the credentials.
+    // Not HEAD: its answer has no body with the fault of the region, the name or the credentials.
     async probe(abortSignal) {
       const first = new s3.ListObjectsV2Command({ Bucket, Prefix: prefix, MaxKeys: 1 });
       await client.send(first, { abortSignal });
@@ -107,7 +107,7 @@ const FAULTS: Readonly<Record<string, BucketFault>> = {
   XMinioStorageFull: 'full',
   XMinioAdminBucketQuotaExceeded: 'full',
   CredentialsProviderError: 'denied',
-  // Of temporary credentials; the status is 400.
+  // Temporary credentials; the status is 400.
   ExpiredToken: 'denied',
   InvalidToken: 'denied',
   TokenRefreshRequired: 'denied',

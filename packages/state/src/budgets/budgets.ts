@@ -3,8 +3,8 @@
  * takes a block of what is left, spends it alone, and gives back what it did not need. The blocks
  * that were taken and not given back never sum to more than the limit.
  *
- * A member that dies has spent its block: what it had sent to a provider is paid, and no other
- * member knows how much that was.
+ * A member that dies has spent its block: requests that it had sent to a provider are paid, and no other
+ * member has a record of their cost.
  */
 export interface BudgetBlock {
   /** Names the budget and its period, such as `tenant:a usd 2030-01-31`. */
@@ -19,7 +19,7 @@ export interface BudgetBlock {
 }
 
 /**
- * How long a budget is known after its period, in ms. The clock of a member may be behind that of the store, and a
+ * How long a budget is kept after its period, in ms. The clock of a member may be behind the store's, and a
  * request may arrive in one period and ask in the next: neither has spent it. `redis/scripts` has the number too.
  */
 export const BUDGET_KEPT_MS = 60_000;
@@ -28,6 +28,6 @@ export interface Budgets {
   /** @returns what was taken: from `least` to `wanted`, or 0. */
   takeBudget(block: BudgetBlock): Promise<number>;
   giveBackBudget(budget: string, amount: number): Promise<void>;
-  /** What is taken of it now. */
+  /** The amount that is taken now. */
   takenBudget(budget: string): Promise<number>;
 }

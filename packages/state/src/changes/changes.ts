@@ -7,7 +7,7 @@
  * and does not contain it: the reader reads the record, which may be newer than the change.
  */
 
-/** What a change is about. */
+/** The kind of record that a change names. */
 export type ChangeKind =
   | 'deployment'
   | 'version'
@@ -23,7 +23,7 @@ export interface StateChange {
   readonly kind: ChangeKind;
   /** The name of a deployment, `model:version`, `kind:name`, the id of a key, run or history entry, an incarnation. */
   readonly id: string;
-  /** Of a deployment: counts up with every write and removal. */
+  /** A deployment's; counts up with every write and removal. */
   readonly revision?: number;
   readonly removed?: true;
 }

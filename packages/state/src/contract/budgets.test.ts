@@ -32,7 +32,7 @@ overEveryState(
       expect(await take(150)).toBe(100);
     });
 
-    it('hold for a node whose clock is behind that of the store, and are not given twice to it', async () => {
+    it("hold for a node whose clock is behind the store's, and are not given twice to it", async () => {
       await take(60);
       at.now += DAY_MS + BUDGET_KEPT_MS / 2;
       expect(await take(60)).toBe(40);
@@ -41,7 +41,7 @@ overEveryState(
       expect(await take(60)).toBe(10);
     });
 
-    it('are forgotten after their period, with what is given back then', async () => {
+    it('are removed after their period, with what is given back then', async () => {
       await take(100);
       at.now += DAY_MS + BUDGET_KEPT_MS;
       expect(await take(1)).toBe(0);

@@ -146,7 +146,7 @@ overEveryState('changes', (at) => {
     ).toEqual([]);
   });
 
-  it('tells a reader that is too far behind to take a new snapshot', async () => {
+  it('makes a reader that is too far behind take a new snapshot', async () => {
     const { cursor } = await at.state.position();
     const membership = await at.state.members.join(memberInfo('a'), 1000);
     const entry = { deployment: 'd', reason: '', details: {}, actor: '' };
@@ -161,7 +161,7 @@ overEveryState('changes', (at) => {
     expect(without(await read(at.state, now.cursor, 1))).toMatchObject([{ removed: true }]);
   });
 
-  it('tells a reader whose position is of other contents, or of newer ones', async () => {
+  it('refuses a reader whose position belongs to other contents, or to newer ones', async () => {
     const { epoch, cursor } = await at.state.position();
     await at.state.putDeployment(deployment('d'), 0);
     const [change] = await read(at.state, cursor, 1);
@@ -173,7 +173,7 @@ overEveryState('changes', (at) => {
 
   it('ends for a reader that waits when the state is closed', async () => {
     const { cursor } = await at.state.position();
-    // The reader does not look again by itself.
+    // No timer makes the reader read again.
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     const feed = at.state.changes(cursor, new AbortController().signal)[Symbol.asyncIterator]();
     const waiting = expect(feed.next()).rejects.toEqual(code('NODE_DRAINING'));

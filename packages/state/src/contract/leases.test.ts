@@ -90,7 +90,7 @@ overEveryState(
     it('leave what is not demanded to the members that have none yet', async () => {
       const three = { members: 3 };
       for (const member of 'abc') expect(await renew(member, 10, three)).toBeGreaterThan(30);
-      // What is demanded is not kept for members that may never need it.
+      // A demanded share is not kept for members that may never need it.
       expect(await renew('alone', 200, { ...three, limit: 'l' })).toBe(100);
       const one = { ...three, limit: 'whole', total: 1, whole: true };
       expect(await renew('a', 1, one)).toBe(1);

@@ -42,7 +42,7 @@ overEveryState(
       expect(await names()).toEqual([]);
     });
 
-    it('tells members apart that use the same address', async () => {
+    it('distinguishes members that use the same address', async () => {
       const first = await at.state.members.join(memberInfo('a'), LEASE_MS);
       const second = await at.state.members.join(memberInfo('a'), LEASE_MS);
       await first.leave();

@@ -1,6 +1,6 @@
 /**
- * Random operations against every backend and against a simple model. The answers must be those of
- * the model, and after every operation all records and the change feed must be, too.
+ * Random operations against every backend and against a simple model. The answers must equal the
+ * model's, and after every operation all records and the change feed must, too.
  */
 import assert from 'node:assert/strict';
 import { summaryOf } from '@skein/api';
@@ -114,7 +114,7 @@ const operations = fc.oneof(
     const membership = pick(memberships, a);
     if (membership === undefined) return;
     await membership.leave();
-    // Those that have ended are removed by the next call of a member.
+    // The next call of a member removes the leases that have ended.
     model.leave(membership.incarnation);
   }),
   operation('acquire', async ({ state, model, leases }, a, b) => {
@@ -198,7 +198,7 @@ function inAnyOrderOfEnd(changes: readonly Announced[]): Announced[] {
   return sorted;
 }
 
-/** Everything that the feed has told so far. */
+/** All announcements of the feed so far. */
 function follower(state: State, after: string, model: StateModel): () => Promise<Announced[]> {
   const seen: Announced[] = [];
   let cursor = after;

@@ -105,7 +105,7 @@ overEveryState('records', (at) => {
   });
 
   it.each(['0', '01', '1.0', '1e0', '-1', '', 'latest', '9'.repeat(40)])(
-    'knows no version "%s"',
+    'has no version "%s"',
     async (version) => {
       await at.state.addVersion(modelVersion('a', 1));
       expect(await at.state.version('a', version)).toBeUndefined();

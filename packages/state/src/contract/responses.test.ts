@@ -56,7 +56,7 @@ overEveryState(
       expect(await idsOf('b one')).toEqual(['b one']);
     });
 
-    it('make room for a new one by those that end first, of their owner alone', async () => {
+    it('free capacity for a new one by removing those that end first, of their owner alone', async () => {
       await put('other', { owner: 'b' });
       for (const id of ['1', '2', '3', '4']) await put(id, { count: 3 });
       expect(await Promise.all(['1', '2', '3', '4'].map((id) => idsOf(id)))).toEqual([
@@ -77,7 +77,7 @@ overEveryState(
       expect(await idsOf('other', 'b')).toEqual(['other']);
     });
 
-    it('make room by the end of their time, whichever came first', async () => {
+    it('free capacity by the end of their time, whichever came first', async () => {
       await put('early', { endsAt: START + 2 * HOUR_MS });
       await put('late', { endsAt: START + HOUR_MS });
       await put('next', { count: 2 });
@@ -89,7 +89,7 @@ overEveryState(
       await put('one', { endsAt: START + 1 });
       await put('two', { endsAt: START + HOUR_MS });
       at.now += 1;
-      // A store that forgets it by a clock of its own has done so by then.
+      // A store that removes it by a clock of its own has done so by then.
       for (let n = 0; n < 50; n++) await put('other', { owner: 'b' });
       await put('one', { endsAt: START + HOUR_MS });
       await put('three', { count: 3 });
@@ -97,7 +97,7 @@ overEveryState(
     });
 
     it('are replaced under their id, and what they took is free again', async () => {
-      // A response takes no place beside the one that it replaces.
+      // A response takes no place in addition to the one that it replaces.
       for (const id of ['older', 'newer', 'newer']) await put(id, { owner: 'b', count: 2 });
       expect(await idsOf('older', 'b')).toEqual(['older']);
       await put('one', { value: 'x'.repeat(20), bytes: 25 });
@@ -109,7 +109,7 @@ overEveryState(
       expect(await idsOf('two')).toEqual(['two']);
     });
 
-    it('are forgotten when their time ends, and then take nothing', async () => {
+    it('are removed when their time ends, and then take nothing', async () => {
       await put('short', { value: 'x'.repeat(20), endsAt: START + 1000 });
       await put('long', { previous: 'short', value: 'y'.repeat(5) });
       at.now += 1000;

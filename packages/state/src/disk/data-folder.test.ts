@@ -27,7 +27,7 @@ async function killed(child: ChildProcess): Promise<void> {
 }
 
 /** Another process that tries to take the folder: prints `mine` and holds it, or prints the error's code. */
-async function contender(): Promise<{ child: ChildProcess; said: string }> {
+async function contender(): Promise<{ child: ChildProcess; output: string }> {
   const script = `
     const { openDataFolder } = await import(${JSON.stringify(join(import.meta.dirname, 'data-folder.ts'))});
     try {
@@ -40,8 +40,8 @@ async function contender(): Promise<{ child: ChildProcess; said: string }> {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   children.push(child);
-  const [said] = (await once(createInterface(child.stdout), 'line')) as [string];
-  return { child, said };
+  const [output] = (await once(createInterface(child.stdout), 'line')) as [string];
+  return { child, output };
 }
 
 describe('the data folder', () => {
@@ -104,8 +104,8 @@ describe('the data folder', () => {
   });
 
   it('is refused to a second node, with the pid and URL of the first', async () => {
-    const { child, said } = await contender();
-    expect(said).toBe('mine');
+    const { child, output } = await contender();
+    expect(output).toBe('mine');
     await expect(openDataFolder(path)).rejects.toMatchObject({
       code: 'DATA_FOLDER_LOCKED',
       message: `The data folder ${path} is in use by the node with pid ${child.pid}, which answers at http://127.0.0.1:4700.`,
@@ -115,11 +115,11 @@ describe('the data folder', () => {
   it('is refused within the same process too', async () => {
     const folder = await openDataFolder(path);
     await expect(openDataFolder(path)).rejects.toMatchObject({ code: 'DATA_FOLDER_LOCKED' });
-    expect((await contender()).said).toBe('DATA_FOLDER_LOCKED');
+    expect((await contender()).output).toBe('DATA_FOLDER_LOCKED');
     await folder.close();
   });
 
-  it('is free again after kill -9, whatever node.json says', async () => {
+  it('is free again after kill -9, whatever node.json contains', async () => {
     const { child } = await contender();
     await killed(child);
     expect(await readFile(join(path, 'node.json'), 'utf8')).toContain(String(child.pid));
@@ -130,7 +130,7 @@ describe('the data folder', () => {
 
   it('is taken by exactly one of several nodes that start at once', async () => {
     const all = await Promise.all(Array.from({ length: 4 }, contender));
-    expect(all.map(({ said }) => said).sort()).toEqual([
+    expect(all.map(({ output }) => output).sort()).toEqual([
       'DATA_FOLDER_LOCKED',
       'DATA_FOLDER_LOCKED',
       'DATA_FOLDER_LOCKED',

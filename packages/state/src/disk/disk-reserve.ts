@@ -2,7 +2,7 @@
  * Disk space that only management may use: a file that is emptied when a change of keys,
  * deployments or versions finds the disk full, and filled again once there is space.
  *
- * Other programs may take the space first. Callers of the node cannot, because `disk-room.ts`
+ * Other programs may take the space first. Callers of the node cannot, because `disk-space.ts`
  * refuses their writes long before.
  */
 import { randomBytes } from 'node:crypto';

@@ -22,7 +22,7 @@ export async function tightenFolder(folder: string): Promise<void> {
   }
 }
 
-/** What its owner may do stays: the folder may have scripts of the user. */
+/** The owner keeps all rights: the folder may have scripts of the user. */
 async function keepForOwner(path: string): Promise<void> {
   await chmod(path, (await lstat(path)).mode & FOLDER_MODE);
 }

@@ -23,7 +23,7 @@ const key = (id: string): KeyRecord => ({
 });
 
 overEveryState(
-  'what a node knows of its fleet',
+  'the state of a fleet that a node follows',
   (at) => {
     let folder: string;
     let opened: FollowedState[];
@@ -50,7 +50,7 @@ overEveryState(
       opened.push(followed);
       return followed;
     }
-    /** A store whose answers are lost while the test says so. */
+    /** A store whose answers are lost while `isAway`. */
     function leaving(store: State): State {
       return new Proxy(store, {
         get(target, name: keyof State) {
@@ -69,10 +69,10 @@ overEveryState(
 
     it('follows what others write', async () => {
       const followed = await follow();
-      const news: string[] = [];
+      const changes: string[] = [];
       followed.subscribe(({ deployments, keys }) => {
-        if (deployments) news.push('deployments');
-        if (keys) news.push('keys');
+        if (deployments) changes.push('deployments');
+        if (keys) changes.push('keys');
       });
       await at.state.addVersion(modelVersion('risk', 1));
       const row = await at.state.putDeployment(deployment('risk'), 0);
@@ -94,10 +94,10 @@ overEveryState(
       await at.state.removeKeys(['k']);
       await vi.waitFor(() => expect(followed.known().keys.size).toBe(0));
       expect(followed.standing()).toEqual({ state: 'current' });
-      expect(new Set(news)).toEqual(new Set(['deployments', 'keys']));
+      expect(new Set(changes)).toEqual(new Set(['deployments', 'keys']));
     });
 
-    it('knows its own writes when they are acknowledged', async () => {
+    it('has its own writes when they are acknowledged', async () => {
       const { state, known } = await follow();
       await state.addVersion(modelVersion('risk', 1));
       for (let revision = 1; revision < 20; revision += 2) {
@@ -115,14 +115,14 @@ overEveryState(
       expect(known().keys.size).toBe(0);
     });
 
-    it('serves what it knows while the store is away, refuses changes, and continues', async () => {
+    it('serves from its copy while the store is away, refuses changes, and continues', async () => {
       await at.state.addKey(key('k'));
       const followed = await follow();
       isAway = true;
       await standing(followed, 'away');
       const written: Promise<void>[] = [];
       followed.subscribe(({ current }) => {
-        // What waited for the store can be written when this is called.
+        // A change that waited for the store can be written when this is called.
         if (current) written.push(followed.state.addKey(key('waited')));
       });
       expect([...followed.known().keys.keys()]).toEqual(['k']);

@@ -1,15 +1,15 @@
 /**
- * The state of a fleet as one node follows it.
+ * The state of a fleet as one node follows it, with a copy of what it needs to serve.
  *
- *   current ──store does not answer──▶ away      serves what it knows, refuses changes
+ *   current ──store does not answer──▶ away      serves from its copy, refuses changes
  *      ▲ ▲────────answers again──────────┘
- *      └──adopted, or right again── frozen        the store contradicts what this node knows
+ *      └──adopted, or right again── frozen        the store contradicts this node's copy
  *
  * It reads everything, then follows the change feed, and reads everything again every 30 s and
- * whenever the feed cannot say what happened. What it knows is kept in a file, so that a node that
+ * whenever the feed cannot give the changes. The copy is kept in a file, so that a node that
  * starts while the store is away serves from it.
  *
- * The writes of this node are known here before they are acknowledged: a reader that was already on
+ * The writes of this node are in its copy before they are acknowledged: a reader that was already on
  * its way with an older answer reads again.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -41,8 +41,8 @@ export type Standing =
       readonly reason: string;
     };
 
-/** What may be different now. */
-export interface StateNews extends Difference {
+/** The parts of the state that may be different now. */
+export interface StateChanges extends Difference {
   readonly history: boolean;
   readonly members: boolean;
   /** The store can be changed again. */
@@ -59,20 +59,20 @@ export interface FollowedState {
   /** @throws SkeinError STORE_UNREACHABLE, STORE_REPLACED when nothing can be changed now. */
   mayChange(): void;
   /**
-   * Position in the change feed that this node has reached: older contents are not those that it knows.
-   * @throws SkeinError STORE_REPLACED while the store contradicts what this node knows.
+   * Position in the change feed that this node has reached: contents from before it are refused.
+   * @throws SkeinError STORE_REPLACED while the store contradicts this node's copy.
    */
   cursor(): string;
   /** @returns ends the subscription. */
-  readonly subscribe: (listener: (news: StateNews) => void) => () => void;
-  /** Takes the store as it is, although it contradicts what this node knows. Keys that were revoked stay so. */
+  readonly subscribe: (listener: (changes: StateChanges) => void) => () => void;
+  /** Takes the store as it is, although it contradicts this node's copy. Keys that were revoked stay so. */
   adopt(): Promise<void>;
 }
 
 export interface FollowOptions {
   /** @throws SkeinError STORE_UNREACHABLE; it is then called again. */
   readonly open: () => Promise<State>;
-  /** Keeps what is known. Absent: a restart knows nothing. */
+  /** Keeps the copy. Absent: a restart begins without one. */
   readonly file?: string | undefined;
   readonly log: (level: 'info' | 'warn' | 'error', message: string, details: object) => void;
   /** Milliseconds between two complete readings. Default: 30 s. */
@@ -86,18 +86,18 @@ const SILENCE_MS = 1500;
 const RETRY_MS = 250;
 /** How often a store that contradicts is read again: the operator may have brought the right one back. */
 const FROZEN_MS = 5000;
-/** The file says when it was confirmed; a restart may count so much more as stale. */
+/** The file holds the time when it was confirmed; a restart may count so much more as stale. */
 const SAVE_MS = 300_000;
-const AWAY = 'The store of the fleet does not answer; this node serves what it knows.';
-const UNSAVED = 'What this node knows of its fleet could not be written to its folder.';
+const AWAY = 'The store of the fleet does not answer; this node serves from its copy.';
+const UNSAVED = "This node's copy of the fleet's state could not be written to its folder.";
 const FROZEN =
-  'The store contradicts what this node knows. It serves on as it is, and takes nothing from the store until the operator adopts it.';
+  "The store contradicts this node's copy. The node serves as before, and takes nothing from the store until the operator adopts it.";
 
 /** @throws SkeinError STORE_UNREACHABLE when nothing is known from before, and what else `open` throws. */
 export async function followState(options: FollowOptions): Promise<FollowedState> {
   const { file, log, compareMs = COMPARE_MS } = options;
   const ending = new AbortController();
-  const listeners = new Set<(news: StateNews) => void>();
+  const listeners = new Set<(changes: StateChanges) => void>();
   let store: State | undefined;
   let opening: Promise<State> | undefined;
   let known = file === undefined ? undefined : await readKnown(file);
@@ -119,7 +119,7 @@ export async function followState(options: FollowOptions): Promise<FollowedState
     standing = next;
     if (next.state === 'current') {
       log('info', 'The store of the fleet answers again.', {});
-      tell({ ...NO_NEWS, current: true });
+      notify({ ...NO_CHANGES, current: true });
     } else if (next.state === 'away') log('warn', AWAY, { reason: next.reason });
     else log('error', FROZEN, { reason: next.reason });
   }
@@ -130,18 +130,18 @@ export async function followState(options: FollowOptions): Promise<FollowedState
     become({ state: isFrozen ? 'frozen' : 'away', since: Date.now(), reason });
   }
 
-  function take(fresh: KnownState, more: Partial<StateNews> = {}): void {
+  function take(fresh: KnownState, more: Partial<StateChanges> = {}): void {
     const before = known;
     known = fresh;
     const changed =
       before === undefined ? { deployments: true, keys: true } : difference(before, fresh);
     if (changed.deployments || changed.keys || Date.now() - savedAt > SAVE_MS) save();
-    tell({ ...NO_NEWS, ...changed, ...more });
+    notify({ ...NO_CHANGES, ...changed, ...more });
   }
 
-  function tell(news: StateNews): void {
-    if (!Object.values(news).includes(true)) return;
-    for (const listener of listeners) listener(news);
+  function notify(changes: StateChanges): void {
+    if (!Object.values(changes).includes(true)) return;
+    for (const listener of listeners) listener(changes);
   }
 
   function save(): void {
@@ -187,7 +187,7 @@ export async function followState(options: FollowOptions): Promise<FollowedState
         become({ state: 'current' });
         return cursor;
       }
-      // The records are not read at one moment: what two readings say is so.
+      // The records are not read at one moment: two equal readings are trusted.
       if (why === suspected) throw new SkeinError('STORE_REPLACED', `${upper(why)}.`);
       suspected = why;
     }
@@ -307,7 +307,7 @@ export async function followState(options: FollowOptions): Promise<FollowedState
   const guarded = guardedState({ reachable, writable });
   const state: State = {
     ...guarded,
-    // Callers are identified by what this node knows while the store cannot say.
+    // Callers are identified by this node's copy while the store does not answer.
     keys: async () => (standing.state === 'current' ? guarded.keys() : [...known!.keys.values()]),
     async putDeployment(...args) {
       const row = await guarded.putDeployment(...args);
@@ -392,7 +392,7 @@ export async function followState(options: FollowOptions): Promise<FollowedState
   };
 }
 
-const NO_NEWS: StateNews = {
+const NO_CHANGES: StateChanges = {
   deployments: false,
   keys: false,
   history: false,
@@ -400,9 +400,9 @@ const NO_NEWS: StateNews = {
   current: false,
 };
 
-/** The feed does not know what happened: everything is read and judged. */
+/** The feed cannot give the changes: everything is read and judged. */
 const REREAD: ReadonlySet<string> = new Set(['CHANGES_TRIMMED', 'STORE_REPLACED']);
-/** A node that knows its fleet starts in spite of these. */
+/** A node that has a copy of its fleet's state starts in spite of these. */
 const SERVES_ON: ReadonlySet<string> = new Set(['STORE_UNREACHABLE', 'STORE_REPLACED']);
 
 function upper(text: string): string {

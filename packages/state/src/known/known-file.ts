@@ -6,7 +6,7 @@ import { readFile, rename, writeFile } from 'node:fs/promises';
 import type { KeyRecord } from '../contract.ts';
 import type { KnownDeployment, KnownState } from './known-state.ts';
 
-/** Of the form of the file: a file of another one is not read. */
+/** Version of the file's form: a file of another one is not read. */
 const FORM = 1;
 
 interface Stored {

@@ -31,7 +31,7 @@ const key = (id: string, revokedAt?: string) => ({
   revokedAt,
 });
 
-describe('a store that contradicts what a node knows', () => {
+describe("a store that contradicts a node's copy", () => {
   const known = withKeys(put(withoutDeployment(EMPTY, 'gone', 4), 'risk', 3), [
     key('a'),
     key('b', 'then'),
@@ -49,7 +49,7 @@ describe('a store that contradicts what a node knows', () => {
     ['no trace of a deployment', { ...known, deployments: new Map() }, 'is now at 0'],
     ['an earlier removal', withoutDeployment(known, 'gone', 3), '"gone" was at revision 4'],
     ['a resurrected key', withKeys(known, [key('a'), key('b')]), 'b was revoked and is valid'],
-    ['a revoked key that was forgotten', withKeys(known, [key('a')]), undefined],
+    ['a revoked key that was removed', withKeys(known, [key('a')]), undefined],
     ['a missing key', withKeys(known, [key('b', 'then')]), 'key a is missing'],
   ])('%s', (_, fresh, reason) => {
     const found = contradiction(known, fresh);
@@ -57,7 +57,7 @@ describe('a store that contradicts what a node knows', () => {
     else expect(found).toContain(reason);
   });
 
-  it('tells what is different', () => {
+  it('finds the differences', () => {
     const { keys } = known;
     expect(difference(known, { ...known, asOf: 9 })).toEqual({ deployments: false, keys: false });
     expect(difference(known, put(known, 'risk', 4)).deployments).toBe(true);

@@ -1,9 +1,9 @@
 /**
- * What a node knows of the state of its fleet: enough to serve and to identify callers while the
+ * A node's copy of the state of its fleet: enough to serve and to identify callers while the
  * store is away. A value; every function here returns a new one.
  *
- * Revisions only count up, each is written once, and a revoked key stays revoked. A store that says
- * otherwise has lost writes that this node has seen, or is another store.
+ * Revisions only count up, each is written once, and a revoked key stays revoked. A store that differs
+ * from this has lost writes that this node has seen, or is another store.
  */
 import type { DeploymentRecord, KeyRecord, VersionRecord } from '../contract.ts';
 
@@ -14,7 +14,7 @@ export interface KnownDeployment {
 }
 
 export interface KnownState {
-  /** Of the store; see `Position`. */
+  /** The store's; see `Position`. */
   readonly epoch: string;
   /** When the store last confirmed all of it, in milliseconds since 1970. */
   readonly asOf: number;
@@ -24,7 +24,7 @@ export interface KnownState {
   readonly keys: ReadonlyMap<string, KeyRecord>;
 }
 
-/** What is different in a newer state. */
+/** The parts that differ in a newer state. */
 export interface Difference {
   readonly deployments: boolean;
   readonly keys: boolean;
@@ -54,7 +54,7 @@ export function contradiction(known: KnownState, fresh: KnownState): string | un
   for (const { id, revokedAt, expiresAt } of known.keys.values()) {
     const now = fresh.keys.get(id);
     if (now === undefined) {
-      // A full store forgets keys that ended.
+      // A full store removes keys that ended.
       const hasEnded =
         revokedAt !== undefined || (expiresAt !== undefined && Date.parse(expiresAt) < fresh.asOf);
       if (hasEnded) continue;

@@ -31,7 +31,7 @@ export async function readAll(
   return { fresh: { epoch, asOf: Date.now(), deployments: live, removed, keys: known }, cursor };
 }
 
-/** A version that is not found is left out: the deployment then says so where it is served. */
+/** A version that is not found is left out: serving the deployment then fails with that reason. */
 export async function withVersions(
   row: DeploymentRecord,
   versionOf: VersionOf,

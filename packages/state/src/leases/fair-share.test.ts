@@ -25,8 +25,8 @@ it('leaves every member what it asks for while that fits with the equal part', (
   }
 });
 
-it('of which halving the equal part takes from idle members, and doubling it from busy ones', () => {
-  // What a member with all of the demand loses to nine idle ones is what the constant costs.
+it('takes from idle members when the equal part is halved, and from busy ones when it is doubled', () => {
+  // The constant costs the share that a member with all of the demand loses to nine idle ones.
   const [busy] = sharesOf(claims(100, ...Array<number>(9).fill(0)), 100);
   const loss = 1 - busy! / 100;
   expect(loss).toBeGreaterThan(EQUAL_PART / 2);

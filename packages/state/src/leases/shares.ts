@@ -24,9 +24,9 @@ export interface ShareRequest {
    */
   readonly members?: number | undefined;
   readonly ttlMs: number;
-  /** Of things that are counted, such as running requests: shares are whole numbers. */
+  /** Shares are whole numbers, because things are counted, such as running requests. */
   readonly whole?: boolean | undefined;
-  /** What it uses and cannot give back at once: its share is not reduced below this. Default: 0. */
+  /** The amount in use that it cannot give back at once: its share is not reduced below this. Default: 0. */
   readonly used?: number | undefined;
 }
 
@@ -43,7 +43,7 @@ export interface ShareStore {
   claimShare(limit: string, claim: Claim, total: number, ttlMs: number): Promise<number>;
 }
 
-/** Of a demand, which may have grown by the next renewal. */
+/** Factor on a demand, which may have grown by the next renewal. */
 const HEADROOM = 2;
 
 export function sharesOver(store: ShareStore): Shares {

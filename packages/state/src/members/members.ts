@@ -8,7 +8,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Timestamp } from '../contract.ts';
 
-/** What this version of Skein reads and writes first. A newer schema is one that `finalise` allows. */
+/** Schemas that this version of Skein reads, and the first that it writes. A newer schema is one that `finalise` allows. */
 export const SCHEMA: { readonly reads: readonly [oldest: number, newest: number] } = {
   reads: [1, 1],
 };
@@ -30,7 +30,7 @@ export interface MemberInfo {
     readonly version: string;
     readonly digest: string;
   }[];
-  /** What the node publishes about its work with each renewal, as plain JSON. */
+  /** The node's load, published with each renewal, as plain JSON. */
   readonly load?: Readonly<Record<string, unknown>> | undefined;
 }
 
@@ -54,7 +54,7 @@ export interface Membership {
 export interface Members {
   /** @throws SkeinError STATE_TOO_NEW when the member does not read the schema that the fleet writes. */
   join(info: MemberInfo, leaseMs: number): Promise<Membership>;
-  /** Those with a live lease, in the order in which they joined. */
+  /** Members with a live lease, in the order in which they joined. */
   list(): Promise<Member[]>;
   /** The schema that the fleet writes. */
   schema(): Promise<number>;

@@ -1,4 +1,4 @@
-/** Addresses of Redis that name no server or no database, and what is said of them. */
+/** Errors for addresses of Redis that name no server or no database. */
 import { Redis } from 'ioredis';
 import { expect, it, onTestFinished } from 'vitest';
 import { requireComponent } from '../../../../scripts/testing/components.ts';

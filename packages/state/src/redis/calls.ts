@@ -17,7 +17,7 @@ export interface Calls {
 }
 
 /**
- * @param epoch of the contents that the caller knows, once it knows them.
+ * @param epoch of the contents that the caller has read, or '' before.
  * @param onDisk resolves when what was written before is on the server's disk.
  */
 export function callsOver(

@@ -72,7 +72,7 @@ export function streamArrivals(
       } finally {
         clearTimeout(late);
       }
-      // Also after a failure: a wake-up without a change is harmless.
+      // Wake after a failure too: a wake-up without a change is harmless.
       arrivals.wake();
     }
   }

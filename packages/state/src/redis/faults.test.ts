@@ -116,19 +116,19 @@ describe('a Redis that is killed and started again', () => {
     following.stop();
   });
 
-  it('makes an error say whether the change may still happen', long, async () => {
+  it('makes an error report whether the change may still happen', long, async () => {
     const state = await open();
     await client.client('PAUSE', 60_000, 'ALL');
     const key = { id: 'k', secretHash: '', label: '', tenant: '', scopes: [], createdAt: '' };
     const change = state.addKey(key);
-    const look = state.keys();
-    const outcomes = Promise.allSettled([change, look]);
+    const reading = state.keys();
+    const outcomes = Promise.allSettled([change, reading]);
     await server.kill();
-    const [changed, looked] = await outcomes;
+    const [changed, read] = await outcomes;
     expect(changed).toMatchObject({
       reason: { code: 'STORE_UNREACHABLE', message: expect.stringMatching(/may still happen\.$/) },
     });
-    expect(looked).toMatchObject({
+    expect(read).toMatchObject({
       reason: { message: expect.not.stringContaining('may still happen') },
     });
     // Without a connection nothing is sent.
@@ -137,29 +137,33 @@ describe('a Redis that is killed and started again', () => {
     });
   });
 
-  it('says which right its user lacks, and works with those of the guide', long, async () => {
-    const guide = await readFile(join(ROOT, 'docs/guide/fleet.md'), 'utf8');
-    const [, rights = ''] = /ACL SETUSER skein on >PASSWORD (.*)/.exec(guide) ?? [];
-    expect(rights).not.toBe('');
-    const user = async (name: string, ...more: string[]): Promise<string> => {
-      await client.call('ACL', 'SETUSER', name, 'on', '>pw', ...rights.split(' '), ...more);
-      return server.url.replace('redis://', `redis://${name}:pw@`);
-    };
-    for (const [name, right, command] of [
-      ['load', '-function|load', "'function|load'"],
-      ['call', '-fcall', "'fcall'"],
-    ] as const) {
-      await expect(open(await user(name, right))).rejects.toMatchObject({
-        code: 'STORE_DENIED',
-        message: expect.stringContaining(command) as string,
-      });
-    }
-    const state = await open(await user('guide'));
-    await state.putDeployment(deployment('d'), 0);
-    expect(await state.deployments()).toHaveLength(1);
-  });
+  it(
+    'names the right that its user lacks, and works with the rights of the guide',
+    long,
+    async () => {
+      const guide = await readFile(join(ROOT, 'docs/guide/fleet.md'), 'utf8');
+      const [, rights = ''] = /ACL SETUSER skein on >PASSWORD (.*)/.exec(guide) ?? [];
+      expect(rights).not.toBe('');
+      const user = async (name: string, ...more: string[]): Promise<string> => {
+        await client.call('ACL', 'SETUSER', name, 'on', '>pw', ...rights.split(' '), ...more);
+        return server.url.replace('redis://', `redis://${name}:pw@`);
+      };
+      for (const [name, right, command] of [
+        ['load', '-function|load', "'function|load'"],
+        ['call', '-fcall', "'fcall'"],
+      ] as const) {
+        await expect(open(await user(name, right))).rejects.toMatchObject({
+          code: 'STORE_DENIED',
+          message: expect.stringContaining(command) as string,
+        });
+      }
+      const state = await open(await user('guide'));
+      await state.putDeployment(deployment('d'), 0);
+      expect(await state.deployments()).toHaveLength(1);
+    },
+  );
 
-  it('says that it may not be written, and is not asked without a pause', long, async () => {
+  it('reports that it may not be written, and is not asked without a pause', long, async () => {
     const state = await open();
     await client.replicaof('127.0.0.1', '1');
     const key = { id: 'k', secretHash: '', label: '', tenant: '', scopes: [], createdAt: '' };

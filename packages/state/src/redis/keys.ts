@@ -1,7 +1,7 @@
 import type { KeyRecord, Records } from '../contract.ts';
 import { pairsOf, type Calls } from './calls.ts';
 
-/** A revocation is kept beside the record, so that it needs no comparison and the first one counts. */
+/** A revocation is kept apart from the record, so that it needs no comparison and the first one counts. */
 export function keyCalls({
   run,
   durable,

@@ -16,7 +16,7 @@ import { isReply, PATIENCE_MS, reconnectAfter, type Connection } from './server/
 /** The longest wait for the disk, in milliseconds; a disk that is busier counts as away. */
 const DISK_MS = 5000;
 
-/** `maybe`: its settings cannot be read, as on many managed servers; a wait tells. */
+/** `maybe`: its settings cannot be read, as on many managed servers; a wait shows it. */
 type Syncs = 'yes' | 'no' | 'maybe';
 
 /** @param write a write of its own to the server, whatever it is. */

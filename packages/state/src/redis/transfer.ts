@@ -16,7 +16,7 @@ export function transferCalls({ run, durable }: Calls): TransferStore {
   };
 }
 
-/** As `restore.lua` takes them. */
+/** The arguments of `restore.lua`. */
 function argumentsOf(row: RestoredRow): Argument[] {
   switch (row.kind) {
     case 'counter':

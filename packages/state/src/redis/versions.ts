@@ -45,7 +45,7 @@ export function versionCalls({
   };
 }
 
-/** What makes two versions the same. */
+/** Equal for two versions that are the same. */
 export function contentOf({ digest, modulePath }: Stored): string {
   return `${digest}\0${modulePath ?? ''}`;
 }

@@ -20,13 +20,13 @@ export interface ResponseBounds {
   readonly count: number;
   /** Bytes of their values together, at most. */
   readonly bytes: number;
-  /** When this one is forgotten, in ms since the epoch. */
+  /** When this one is removed, in ms since the epoch. */
   readonly endsAt: number;
 }
 
 export interface Responses {
   /**
-   * Those of the owner that end first make room for it.
+   * Removes the owner's responses that end first, until the new one fits.
    * @returns false: it is larger than all of them may be, and was not stored.
    */
   putResponse(owner: string, response: StoredResponse, bounds: ResponseBounds): Promise<boolean>;
@@ -34,6 +34,6 @@ export interface Responses {
   responseChain(owner: string, id: string): Promise<StoredResponse[]>;
   /** @returns false when there was none. */
   removeResponse(owner: string, id: string): Promise<boolean>;
-  /** Of all owners. */
+  /** Removes the responses of all owners. */
   removeResponses(): Promise<void>;
 }

@@ -32,8 +32,8 @@ export interface Runs {
   remove(id: string): Promise<void>;
 }
 
-/** Runs that may have ended unnoticed, and are looked at for one page. */
-const LOOKED_AT = 1000;
+/** Runs that may have ended unnoticed, and are checked for one page. */
+const CHECKED = 1000;
 
 export function createRuns(
   state: Pick<State, 'putRun' | 'runs' | 'run' | 'removeRun'>,
@@ -65,7 +65,7 @@ export function createRuns(
       await adopt();
       // A run that was recorded as running may have ended, so compare the status afterwards.
       const open = status === 'running' || status === 'interrupted';
-      const asked = open ? Math.max(LOOKED_AT, limit) : limit;
+      const asked = open ? Math.max(CHECKED, limit) : limit;
       const known = await state.runs({
         status: open ? undefined : status,
         after: place,

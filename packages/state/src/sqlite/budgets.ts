@@ -3,13 +3,13 @@ import type { Database } from './database.ts';
 
 const DAY_MS = 86_400_000;
 /**
- * How long what was taken of a day or a month stays stored after it has been forgotten, in ms: the clock of a machine
+ * How long a budget of a day or a month stays stored after it counts no more, in ms: the clock of a machine
  * that was ahead for a while, and is right again, must not begin a spent period anew. Only these end at midnight UTC.
  */
 const STORED_MS = 35 * DAY_MS;
 
 export function budgetTable(database: Database, clock: () => number): Budgets {
-  const forget = database.prepare(
+  const removeEnded = database.prepare(
     `DELETE FROM budgets
      WHERE ends_at <= :since AND (ends_at % ${DAY_MS} <> 0 OR ends_at <= :since - ${STORED_MS})`,
   );
@@ -20,7 +20,7 @@ export function budgetTable(database: Database, clock: () => number): Budgets {
   const giveBack = database.prepare(
     'UPDATE budgets SET taken = max(0, taken - :amount) WHERE name = :budget',
   );
-  /** The end of the last period that is forgotten. */
+  /** The end of the last period that counts no more. */
   const since = (): number => clock() - BUDGET_KEPT_MS;
   const takenOf = (budget: string): number =>
     (taken.get({ budget, since: since() }) as { taken: number } | undefined)?.taken ?? 0;
@@ -28,7 +28,7 @@ export function budgetTable(database: Database, clock: () => number): Budgets {
   return {
     async takeBudget({ budget, limit, wanted, least, endsAt }) {
       return database.write('crash', () => {
-        forget.run({ since: since() });
+        removeEnded.run({ since: since() });
         const before = takenOf(budget);
         const amount = Math.min(wanted, limit - before);
         if (amount < least || amount <= 0 || endsAt <= since()) return 0;

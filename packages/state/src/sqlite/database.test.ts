@@ -68,11 +68,11 @@ describe('the database file', () => {
   });
 
   it('refuses a file that is not a database', async () => {
-    await writeFile(path, 'this is a text file, not a database, and long enough to be looked at');
+    await writeFile(path, 'this is a text file, not a database, and long enough to be read as one');
     await expect(openSqliteState(path)).rejects.toMatchObject({ code: 'STATE_CORRUPT' });
   });
 
-  it('leaves the mode of what is no database of Skein, and restricts that of one which is', async () => {
+  it('leaves the mode of a file that is no database of Skein, and restricts the mode of one that is', async () => {
     const modeOf = async (at: string) => (await stat(at)).mode & 0o777;
     await writeFile(path, 'no database');
     await chmod(path, 0o644);

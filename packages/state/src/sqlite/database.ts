@@ -47,7 +47,7 @@ export function openDatabase(path: string, migrations: readonly string[] = MIGRA
     if (isFile) createPrivateFile(path);
     handle = new sqlite.DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
     identify(handle, path);
-    // Not before it is known as ours: a wrong path may be that of any file, or of a folder.
+    // Not before it is identified as ours: a wrong path may name any file, or a folder.
     if (isFile) for (const part of ['', '-wal', '-shm']) tightenFile(`${path}${part}`);
     useLog(handle);
     handle.exec(
@@ -92,7 +92,7 @@ function migrate(handle: DatabaseSync, path: string, migrations: readonly string
   if (done() > migrations.length) {
     throw new SkeinError(
       'STATE_TOO_NEW',
-      `${path} has schema ${done()}, and this Skein knows schemas up to ${migrations.length}.`,
+      `${path} has schema ${done()}, and this Skein reads schemas up to ${migrations.length}.`,
     );
   }
   while (done() < migrations.length) {
@@ -155,7 +155,7 @@ const isBusy = (error: unknown): boolean =>
   typeof error.errcode === 'number' &&
   (error.errcode & 0xff) === SQLITE_BUSY;
 
-/** An extended result code that means a full disk, which its low byte alone does not say (sqlite.org/rescode.html). */
+/** An extended result code that means a full disk, which its low byte alone does not show (sqlite.org/rescode.html). */
 const IOERR_SHMSIZE = 4874;
 const SQLITE_FULL = 13;
 

@@ -56,7 +56,7 @@ export function deploymentTable(
   const removed = database.prepare(
     'SELECT name, revision FROM deployments WHERE live = 0 ORDER BY name',
   );
-  const forget = database.prepare('DELETE FROM deployment_revisions WHERE name = :name');
+  const removeRevision = database.prepare('DELETE FROM deployment_revisions WHERE name = :name');
 
   return {
     async deployments() {
@@ -96,7 +96,7 @@ export function deploymentTable(
       database.write('power-cut', () => {
         const tombstone = markRemoved.get({ name }) as { revision: number } | undefined;
         if (tombstone === undefined) return;
-        forget.run({ name });
+        removeRevision.run({ name });
         announce({ kind: 'deployment', id: name, ...tombstone, removed: true });
       });
     },

@@ -60,7 +60,7 @@ export function leaseTable(
 }
 
 export function shareTable(database: Database, clock: () => number): ShareStore {
-  const forget = database.prepare('DELETE FROM shares WHERE ends_at <= :now');
+  const removeEnded = database.prepare('DELETE FROM shares WHERE ends_at <= :now');
   const live = database.prepare(
     'SELECT member, demand, share FROM shares WHERE limit_id = :limit AND ends_at > :now',
   );
@@ -80,7 +80,7 @@ export function shareTable(database: Database, clock: () => number): ShareStore 
     async claimShare(limit, { member, demand, share: wanted }, total, ttlMs) {
       return database.write('crash', () => {
         const now = clock();
-        forget.run({ now });
+        removeEnded.run({ now });
         const { sum } = others.get({ limit, member, now }) as { sum: number };
         const share = Math.max(0, Math.min(wanted, total - sum));
         put.run({ limit, member, demand, share, ends: now + ttlMs });

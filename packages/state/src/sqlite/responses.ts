@@ -8,7 +8,7 @@ interface Row {
 }
 
 export function responseTable(database: Database, clock: () => number): Responses {
-  const forget = database.prepare('DELETE FROM responses WHERE ends_at <= :now');
+  const removeEnded = database.prepare('DELETE FROM responses WHERE ends_at <= :now');
   const put = database.prepare(
     'INSERT OR REPLACE INTO responses VALUES (:owner, :id, :previous, :value, :bytes, :endsAt, NULL)',
   );
@@ -37,7 +37,7 @@ export function responseTable(database: Database, clock: () => number): Response
     async putResponse(owner, { id, previous = null, value }, { count, bytes, endsAt }) {
       const size = Buffer.byteLength(value);
       return database.write('crash', () => {
-        forget.run({ now: clock() });
+        removeEnded.run({ now: clock() });
         if (size > bytes || endsAt <= clock()) return false;
         remove.run({ owner, id });
         makeRoom(owner, count - 1, bytes - size);
@@ -62,7 +62,7 @@ export function responseTable(database: Database, clock: () => number): Response
     },
     async removeResponse(owner, id) {
       return database.write('crash', () => {
-        forget.run({ now: clock() });
+        removeEnded.run({ now: clock() });
         return remove.run({ owner, id }).changes > 0;
       });
     },

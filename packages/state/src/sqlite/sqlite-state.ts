@@ -82,7 +82,7 @@ export async function openSqliteState(
   return stateOver({ ...(Object.fromEntries(waking) as StateStore), close }, arrivals);
 }
 
-/** What is closed in this process stays closed. */
+/** A state that is closed in this process stays closed. */
 const WITHOUT_RETRY = { retryAfterMs: Infinity };
 
 async function openInThread(path: string): Promise<StateStore> {

@@ -1,6 +1,6 @@
 /**
- * What a state is, in plain maps, without any regard to speed, durability or concurrency. Times are
- * of the test's clock.
+ * A model of a state, in plain maps, without any regard to speed, durability or concurrency. Times are
+ * by the test's clock.
  */
 import type { StateChange } from '../changes/changes.ts';
 

@@ -1,5 +1,5 @@
 /**
- * What an import would add to a state, and what it cannot add: two records of one name that differ.
+ * The records that an import adds to a state, and those that it cannot add: two records of one name that differ.
  * The same record in both is no conflict, so that an import that was interrupted can be repeated.
  */
 import { isDeepStrictEqual } from 'node:util';

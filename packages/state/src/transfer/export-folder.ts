@@ -46,7 +46,7 @@ const Manifest = z.strictObject({
 });
 type Manifest = z.infer<typeof Manifest>;
 
-/** What is done: a step is worth a line in a log. */
+/** Reports of the progress: a step is worth a line in a log. */
 export interface Progress {
   step(text: string): void;
   progress(text: string): void;
@@ -244,7 +244,7 @@ async function opened(folder: string, name: string): Promise<FileHandle> {
     if ((await file.stat()).isFile()) return file;
     await file.close();
   } catch {
-    // As below.
+    // It fails below.
   }
   throw invalid(folder, `${name} is missing or not a file`);
 }

@@ -5,7 +5,7 @@
  *
  * All is compared before the first byte is written. Artifacts come before the versions that name
  * them, and deployments last, so that nodes that follow the state load what is there. An import
- * that fails in between says how far it came; the same import with `merge` continues it.
+ * that fails in between reports how far it came; the same import with `merge` continues it.
  */
 import { SkeinError } from '@skein/api/errors';
 import type { ArtifactStore, State } from '../contract.ts';

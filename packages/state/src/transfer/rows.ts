@@ -14,7 +14,7 @@ import type {
   VersionRecord,
 } from '../contract.ts';
 
-/** What is restored as it was; `addKey`, `putRun` and `putDeclaration` do the same for the others. */
+/** A record that is restored as it was; `addKey`, `putRun` and `putDeclaration` do the same for the others. */
 export type RestoredRow =
   | { readonly kind: 'version'; readonly record: VersionRecord }
   /** The last number that was given to a version of a model. */
@@ -169,7 +169,7 @@ export function readRow(line: string): StoredRow {
   throw new Error(`has a wrong ${issue?.path.join('.') || 'kind'}`);
 }
 
-/** What a backend of `State` implements for exports and imports. */
+/** The calls of a backend of `State` for exports and imports. */
 export interface TransferStore {
   versionCounters(): Promise<VersionCounter[]>;
   /**

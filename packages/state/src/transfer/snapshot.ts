@@ -24,7 +24,7 @@ const PAGE = 1000;
 const READS = 50;
 
 /**
- * What must agree is read between two equal positions of the change feed; history, audit and runs
+ * Records that must agree are read between two equal positions of the change feed; history, audit and runs
  * only grow, and follow.
  * @throws SkeinError STATE_CHANGING.
  */

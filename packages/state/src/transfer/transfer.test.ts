@@ -1,4 +1,4 @@
-/** A state is taken over whole, between every two backends, and an import says what it cannot add. */
+/** A state is taken over whole, between every two backends, and an import names the records that it cannot add. */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SkeinError } from '@skein/api';
@@ -111,7 +111,7 @@ overEveryState('a transfer', (at) => {
     expect((await there.list()).toSorted()).toEqual(files.toSorted());
   });
 
-  it('says how far it came when it fails in between, and continues', async () => {
+  it('reports how far it came when it fails in between, and continues', async () => {
     await fillState(memory, here);
     const snapshot = await snapshotOf(memory, here);
     let puts = 0;

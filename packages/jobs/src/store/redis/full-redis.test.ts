@@ -146,7 +146,7 @@ describe.skipIf(redis.skip)('a Redis before version 7', () => {
     try {
       await expect(openRedisJobs(server.url, { namespace: 'x' })).rejects.toMatchObject({
         code: 'STORE_TOO_OLD',
-        message: expect.stringMatching(/is \d+\.\d+\.\d+ and knows no functions.*FCALL/) as string,
+        message: expect.stringMatching(/is \d+\.\d+\.\d+ and has no functions.*FCALL/) as string,
       });
     } finally {
       await server.destroy();

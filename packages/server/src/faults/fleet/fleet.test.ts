@@ -120,7 +120,7 @@ describe('a fleet', () => {
       await vi.waitFor(async () => {
         expect((await node.client.getNode()).store).toMatchObject({
           state: 'frozen',
-          reason: expect.stringMatching(/not those that this node knows|epoch/),
+          reason: expect.stringMatching(/not those that this node has read|epoch/),
         });
       }, PATIENCE);
       expect(await answerOf(node, 'kept', fleet.key)).toBe('1');

@@ -1,4 +1,4 @@
-/** What a test puts in front of a bucket's server: it delays, refuses or swallows requests. */
+/** A proxy that a test puts in front of a bucket's server: it delays, refuses or swallows requests. */
 import { createServer, request as forward, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 

@@ -24,7 +24,7 @@ interface Session {
 /** A planted failure of the next request that matches. */
 export interface Fault {
   readonly method: string;
-  /** What the path and query must contain. */
+  /** A text that the path and query must contain. */
   readonly on: string;
   readonly times: number;
   /** An HTTP status; or how many bytes of the answer are sent before the connection is cut. */

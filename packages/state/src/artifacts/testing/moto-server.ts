@@ -32,14 +32,14 @@ export async function startMotoServer(): Promise<MotoServer> {
     server.kill('SIGKILL');
   };
   process.once('exit', killed);
-  let said = '';
+  let output = '';
   const endpoint = await new Promise<string>((resolve, reject) => {
     createInterface(server.stderr).on('line', (line) => {
-      said += `${line}\n`;
+      output += `${line}\n`;
       const address = /Running on (http:\/\/\S+)/.exec(line)?.[1];
       if (address !== undefined) resolve(address);
     });
-    server.once('exit', () => reject(new Error(`moto did not start:\n${said}`)));
+    server.once('exit', () => reject(new Error(`moto did not start:\n${output}`)));
   });
   return {
     endpoint,

@@ -1,4 +1,4 @@
--- Gives back what was taken of a budget and not spent. Does nothing once it is forgotten.
+-- Gives back the part of a taken amount that was not spent. Does nothing once the budget is removed.
 -- A[1] budget, A[2] amount.
 if answered() then return end
 local taken, ends = budgetOf(A[1])

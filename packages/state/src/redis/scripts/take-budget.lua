@@ -1,6 +1,6 @@
 -- Takes a block of what is left of a budget.
 -- A[1] budget, A[2] limit, A[3] wanted, A[4] least, A[5] end of the period in ms.
--- @returns the amount, '0' when less than the least is left or the budget is forgotten.
+-- @returns the amount, '0' when less than the least is left or the budget is removed.
 local earlier = answered()
 if earlier then return earlier end
 local taken, ends = budgetOf(A[1]), tonumber(A[5])

@@ -4,7 +4,7 @@
  * A call waits a moment for a connection that is being restored, and is sent again when the
  * connection was lost under it: every script gives the same answer to the same call sent twice.
  * After `PATIENCE_MS` it fails with STORE_UNREACHABLE, which is retryable; no acknowledged change
- * is lost. A change that was sent and not acknowledged may still happen, and the error says so.
+ * is lost. A change that was sent and not acknowledged may still happen, and the error reports it.
  *
  * The first call of a turn of the event loop goes at once, so that Redis works while this process
  * does; the rest of the turn's calls share a round trip.
@@ -33,7 +33,7 @@ export function reconnectAfter(tries: number): number {
 
 export interface Connection<Name extends string> {
   /**
-   * @param again made anew for each try: a call sent a second time may have to say so.
+   * @param again made anew for each try: a call sent a second time may have to be marked so.
    * @throws SkeinError STORE_UNREACHABLE, STORE_DENIED, STORAGE_FULL, STORE_TOO_OLD, and what the script refuses.
    */
   run(
@@ -60,7 +60,7 @@ interface Waiting<Name extends string> {
 
 export const isReply = (error: unknown): error is Error =>
   error instanceof Error && error.name === 'ReplyError';
-/** What a script refuses with; Redis adds where in the script it was. */
+/** A script's refusal; Redis adds where in the script it was. */
 const REFUSAL = /^SKEIN ([A-Z_]+) (.*?)(?: script: .*)?$/s;
 
 /** @returns the coded error of a script's `SKEIN CODE text`; undefined for another error. */
@@ -116,7 +116,7 @@ export function connect<Name extends string>(
   let trouble: string | undefined;
   redis.on('error', ({ message }: Error) => (trouble = message));
   redis.on('ready', () => (trouble = undefined));
-  /** Why the server refuses the database of the address; ioredis goes on with database 0. */
+  /** Why the server refuses the database of the address; ioredis continues with database 0. */
   let refusal: string | undefined;
   redis.on('error', (error: Error & { command?: { name?: string } }) => {
     if (isReply(error) && error.command?.name === 'select') refusal = error.message;
@@ -184,7 +184,7 @@ export function connect<Name extends string>(
     bytes: boolean,
   ): Promise<unknown> {
     const until = performance.now() + PATIENCE_MS;
-    /** What Redis has received it may still run, also after this side has given up. */
+    /** Redis may still run a call that it has received, even after this side has given up. */
     let isSent = false;
     for (let tries = 0; ; tries += 1) {
       const wasSent: boolean = isSent;
@@ -270,7 +270,7 @@ async function tooOld(redis: Redis, at: string, cause: Error): Promise<SkeinErro
   const version = /^redis_version:(.*?)\r?$/m.exec(about)?.[1] ?? 'of an unknown version';
   return new SkeinError(
     'STORE_TOO_OLD',
-    `Redis at ${at} is ${version} and knows no functions: ${cause.message}`,
+    `Redis at ${at} is ${version} and has no functions: ${cause.message}`,
     { cause },
   );
 }

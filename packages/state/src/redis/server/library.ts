@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
 /**
- * What a function may still do on a full Redis. `reads`: allowed also when its disk is full.
+ * The effect that a function may have on a full Redis. `reads`: allowed also when its disk is full.
  * `frees`: allowed also when its memory is full. `grows`: refused in both cases.
  */
 export type Effect = 'reads' | 'frees' | 'grows';
@@ -28,7 +28,7 @@ export interface Functions<Name extends string> {
 }
 
 export interface Library<Name extends string> {
-  /** What FUNCTION LOAD takes. */
+  /** The argument of FUNCTION LOAD. */
   readonly source: string;
   readonly nameOf: (name: Name) => string;
 }

@@ -2,7 +2,7 @@
 -- Every call has KEYS[1], the prefix of all keys, with the hash tag that keeps them on one node;
 -- ARGV[1], the time in ms of a test, or '' for the server's; ARGV[2], a random id of the call;
 -- ARGV[3], 1 when the call was sent before and its answer was lost; ARGV[4], a random number;
--- ARGV[5], the epoch of the contents that the caller knows, or '' for any. A script's own
+-- ARGV[5], the epoch of the contents that the caller has read, or '' for any. A script's own
 -- arguments are in A.
 local P, A, now, moment, callId, random, call
 -- How long the answer to a call is kept for a caller that lost it, in ms.
@@ -27,7 +27,7 @@ local function begin(keys, arguments)
   moment = int(now)
   A.again = arguments[3] == '1'
   if arguments[5] ~= '' and call('HGET', P .. 'meta', 'epoch') ~= arguments[5] then
-    refuse('STORE_REPLACED', 'The contents of Redis are not those that this node knows.')
+    refuse('STORE_REPLACED', 'The contents of Redis are not those that this node has read before.')
   end
 end
 

@@ -1,4 +1,4 @@
--- The change feed: a stream. An entry's id is its sequence, and a random number that tells apart
+-- The change feed: a stream. An entry's id is its sequence, and a random number that distinguishes
 -- two histories of one store, as after a failover that lost writes.
 local function announce(kind, id, revision, removed)
   local fields = { 'kind', kind, 'id', id }

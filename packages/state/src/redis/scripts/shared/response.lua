@@ -1,5 +1,5 @@
--- Responses of an owner: a hash each with its fields, which Redis forgets with its time; and a sorted
--- set of their places by the end of that time, with what they take together beside it.
+-- Responses of an owner: a hash each with its fields, which expires with its time; and a sorted
+-- set of their places by the end of that time, with their total size in another key.
 local function responseKey(owner, id) return P .. 'response:' .. pair(owner, id) end
 local function placesKey(owner) return P .. 'responses:' .. owner end
 local function bytesKey(owner) return P .. 'responses-bytes:' .. owner end

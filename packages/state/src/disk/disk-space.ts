@@ -16,25 +16,25 @@ const LARGEST_SHARE = 1 / 10;
 const READING_BYTES = 16 * 2 ** 20;
 const READING_MS = 1000;
 
-export interface DiskRoom {
+export interface DiskSpace {
   /** Counts bytes that are about to be written. @throws SkeinError STORAGE_FULL; nothing is counted then. */
   take(bytes: number): Promise<void>;
 }
 
-export interface DiskRoomOptions {
+export interface DiskSpaceOptions {
   /** A folder on the disk; must exist. */
   readonly folder: string;
   /** Bytes to keep free. Default: 1 GiB, and at most a tenth of the disk. */
   readonly keptFreeBytes?: number | undefined;
 }
 
-export function createDiskRoom({ folder, keptFreeBytes }: DiskRoomOptions): DiskRoom {
+export function createDiskSpace({ folder, keptFreeBytes }: DiskSpaceOptions): DiskSpace {
   /** Bytes that may be written until the next reading. */
   let left = 0;
   let readAgainAt = -Infinity;
-  let looking: Promise<void> | undefined;
+  let reading: Promise<void> | undefined;
 
-  async function look(): Promise<void> {
+  async function read(): Promise<void> {
     const { bavail, blocks, bsize } = await statfs(folder);
     const kept = keptFreeBytes ?? defaultKeptFree(blocks * bsize);
     left = bavail * bsize - kept;
@@ -44,10 +44,10 @@ export function createDiskRoom({ folder, keptFreeBytes }: DiskRoomOptions): Disk
   return {
     async take(bytes) {
       if (performance.now() >= readAgainAt || bytes > Math.min(left, READING_BYTES)) {
-        looking ??= look().finally(() => {
-          looking = undefined;
+        reading ??= read().finally(() => {
+          reading = undefined;
         });
-        await looking;
+        await reading;
       }
       if (bytes > left) {
         throw new SkeinError(

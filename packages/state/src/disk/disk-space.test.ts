@@ -6,7 +6,7 @@ import { fillDisk, mountTinyDisk, tinyDisk } from '../testing/tiny-disk.ts';
 import { openFileArtifacts } from '../artifacts/file-artifacts.ts';
 import { openDataFolder } from './data-folder.ts';
 import { withReserve } from './disk-reserve.ts';
-import { createDiskRoom, defaultKeptFree } from './disk-room.ts';
+import { createDiskSpace, defaultKeptFree } from './disk-space.ts';
 import { openSqliteState } from '../sqlite/sqlite-state.ts';
 
 const MIB = 2 ** 20;
@@ -19,8 +19,8 @@ it('keeps a gigabyte free, and of a small disk a tenth', () => {
 describe.skipIf(tinyDisk.skip)(`a disk that callers fill ${tinyDisk.reason}`, () => {
   it('has space left when artifacts are refused, and accepts them again when space is freed', async () => {
     using disk = mountTinyDisk('size=20m');
-    const room = createDiskRoom({ folder: disk.folder, keptFreeBytes: 4 * MIB });
-    const artifacts = await openFileArtifacts(join(disk.folder, 'blobs'), { room });
+    const space = createDiskSpace({ folder: disk.folder, keptFreeBytes: 4 * MIB });
+    const artifacts = await openFileArtifacts(join(disk.folder, 'blobs'), { space });
     const put = async (): Promise<string> =>
       (await artifacts.put(oneChunk(randomBytes(2 * MIB)), 2 * MIB)).digest;
     const stored: string[] = [];
