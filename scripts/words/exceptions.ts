@@ -31,7 +31,6 @@ export const NOT_YET: readonly string[] = [
   'packages/cli',
   'packages/console',
   'packages/federation',
-  'packages/fleet',
   'packages/generative',
   'packages/http',
   'packages/jobs',

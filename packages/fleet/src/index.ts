@@ -18,13 +18,13 @@ export { servePeer, type LocalNode, type ServePeersOptions } from './link/serve-
 export {
   decideHoldings,
   memoryOf,
-  noRoom,
+  unplacedNumbers,
   placeDeployments,
-  roomFor,
+  evictionFor,
   type Holding,
   type MemberHoldings,
   type PlacedDeployment,
-  type Room,
+  type Eviction,
 } from './placement/holdings.ts';
 export {
   place,

@@ -5,7 +5,7 @@
 export const routing = {
   /** Members that one round asks. Two is where most of the gain is (Mitzenmacher 1996); each more costs a message. */
   probes: 2,
-  /** Rounds for one request. Each finds a taker with the share of members that have room. */
+  /** Rounds for one request. Each finds a taker with the share of members that have capacity. */
   rounds: 3,
   /** Share of the remaining time that a round waits for its probes: a dead member costs no more than that. */
   probeShare: 0.2,
@@ -15,9 +15,9 @@ export const routing = {
   leastAsking: 0.05,
 };
 
-/** For how long a member that refused for want of room is not asked again. */
+/** For how long a member that refused for lack of capacity is not asked again. */
 export const HOLD_OFF = {
-  /** At most, in milliseconds: its room grows with new replicas, which its answer cannot foresee. */
+  /** At most, in milliseconds: its capacity grows with new replicas, which its answer cannot foresee. */
   longestMs: 250,
   /** Kinds of requests that are remembered of a member. */
   kinds: 1000,

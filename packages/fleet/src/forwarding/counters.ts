@@ -1,9 +1,9 @@
-/** What forwarding has done since the node started; counts only grow. */
+/** Counts of forwarding since the node started; they only grow. */
 export function newCounters() {
   return {
-    /** Probes by what the member said. */
+    /** Probes by the member's answer. */
     probes: { in_time: 0, late: 0, silent: 0 },
-    /** Forwarded requests by what became of them. */
+    /** Forwarded requests by their outcome. */
     forwards: { answered: 0, refused: 0, failed: 0, lost: 0 },
     /** Refused requests that stayed refused, by the reason. */
     refused: { no_holder: 0, fleet_full: 0, no_taker: 0, lost: 0 },

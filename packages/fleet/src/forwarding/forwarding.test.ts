@@ -18,7 +18,7 @@ const PATIENT = { timeout: 60_000 };
 
 afterEach(closeNodes);
 
-/** What becomes of its memory when the face has released it. */
+/** A request whose memory outlives the caller's release of it. */
 function largeRequest(numbersOfIt: number) {
   const x = tensor('float32', [1, numbersOfIt], new Float32Array(numbersOfIt).fill(1));
   let isFreed = false;
@@ -133,7 +133,7 @@ describe('a request', () => {
       await expect.poll(early, PATIENT).toBe(true);
     }
     const ran = b.seen.length;
-    // What is shorter than the way there and back stays where it was refused.
+    // A request with less time than the way there and back takes stays where it was refused.
     const deadline = performance.now() + 150;
     expect(await codeOf(a.forwarding.inference.infer(request({ deadline })))).toBe(
       'DEADLINE_UNREACHABLE',
@@ -278,7 +278,7 @@ describe('a request', () => {
   });
 });
 
-test('a full member is not sent the like of what it has refused until it may have room', async () => {
+test('a full member is not sent a request like the one that it has refused until it may have capacity', async () => {
   let now = 1000;
   const [a, b] = (await fleetOf(2, { clock: { now: () => now } })) as [TestNode, TestNode];
   a.behave = b.behave = () =>
@@ -294,7 +294,7 @@ test('a full member is not sent the like of what it has refused until it may hav
   };
   expect(await ask(5000, 4)).toBe(1);
   expect(await ask(5000, 4)).toBe(1);
-  // What is smaller, or has more time, it may take.
+  // It may take a smaller request, or one that has more time.
   expect(await ask(5000, 3)).toBe(2);
   expect(await ask(5000, 3)).toBe(2);
   expect(await ask(5200, 3)).toBe(3);
@@ -302,7 +302,7 @@ test('a full member is not sent the like of what it has refused until it may hav
   expect(await ask(5000, 4)).toBe(4);
 });
 
-test('when no member ever has room, few of the refused requests still ask', async () => {
+test('when no member ever has capacity, few of the refused requests still ask', async () => {
   const [a, b] = (await fleetOf(2)) as [TestNode, TestNode];
   a.behave = full;
   for (let i = 0; i < 400; i++) await codeOf(a.forwarding.inference.infer(request()));

@@ -31,7 +31,7 @@ export interface Forwarding {
   close(): void;
 }
 
-/** A request that looks for a member. */
+/** A request for which a member is searched. */
 interface Search {
   readonly request: InferenceRequest;
   readonly deadline: Instant;
@@ -63,7 +63,7 @@ export function forwardRefused(options: ForwardingOptions): Forwarding {
       counters.refused.no_holder++;
       throw refusal;
     }
-    // What is not here is answered by the others or not at all.
+    // A request for a deployment that is not here is answered by other members or not at all.
     if (!NOT_HERE.has(refusal.code) && !mayAsk(deployment)) {
       counters.refused.fleet_full++;
       throw refusal;
@@ -95,12 +95,12 @@ export function forwardRefused(options: ForwardingOptions): Forwarding {
       const picked = others.next(request, deadline, { asked, rounds, isHere });
       if (picked.length === 0) return undefined;
       for (const incarnation of picked) asked.add(incarnation);
-      // A single candidate is sent the request at once: its refusal says what a probe would.
+      // A single candidate is sent the request at once: its refusal has the same content as a probe's.
       const ranked: readonly Quote[] =
         picked.length === 1
           ? [{ member: picked[0]!, finishMs: undefined }]
           : await others.probe(request, picked, deadline, (member, { refusal, wakes }) => {
-              hear(search, refusal);
+              noteWait(search, refusal);
               if (wakes === true) search.cold = member;
             });
       for (const quote of ranked) {
@@ -112,7 +112,7 @@ export function forwardRefused(options: ForwardingOptions): Forwarding {
     }
   }
 
-  /** What became of a copy that a member was sent, where it is no answer. */
+  /** Counts the outcome of a copy that a member was sent, where it is no answer. */
   function countUnanswered(
     request: InferenceRequest,
     deadline: Instant,
@@ -144,7 +144,7 @@ export function forwardRefused(options: ForwardingOptions): Forwarding {
     countUnanswered(request, deadline, member, outcome);
     if ('error' in outcome) {
       if (!ranNothing(outcome.error, request)) throw outcome.error;
-      hear(search, outcome.error);
+      noteWait(search, outcome.error);
       return undefined;
     }
     if (!outcome.sent) return undefined;
@@ -169,11 +169,11 @@ export function forwardRefused(options: ForwardingOptions): Forwarding {
     return outcome && settle(search, cold, outcome);
   }
 
-  function hear(
+  function noteWait(
     search: Search,
-    said: { readonly retryAfterMs?: number | undefined } | undefined,
+    refusal: { readonly retryAfterMs?: number | undefined } | undefined,
   ): void {
-    search.retryAfterMs = Math.min(search.retryAfterMs, said?.retryAfterMs ?? Infinity);
+    search.retryAfterMs = Math.min(search.retryAfterMs, refusal?.retryAfterMs ?? Infinity);
   }
 
   function deadlineOf({ deadline, arrivedAt, deployment, version }: InferenceRequest): Instant {
@@ -191,7 +191,7 @@ export function forwardRefused(options: ForwardingOptions): Forwarding {
       const { kind, settings } = local.describe(deployment, version);
       return kind === 'onnx' || settings.idempotent;
     } catch {
-      // Other members hold it, and this one has not heard of it yet.
+      // Other members hold it, and this one has not received it yet.
       return false;
     }
   }

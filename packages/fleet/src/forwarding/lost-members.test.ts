@@ -28,7 +28,7 @@ describe('a member that is lost', () => {
     });
   });
 
-  test('while it runs a model: its own node takes it if it has room by then', async () => {
+  test('while it runs a model: its own node takes it if it has capacity by then', async () => {
     const [a, b] = (await fleetOf(2)) as [TestNode, TestNode];
     b.behave = hangs;
     const outcome = a.forwarding.inference.infer(request());

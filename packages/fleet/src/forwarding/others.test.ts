@@ -72,7 +72,7 @@ test('the way to a member counts', async () => {
   expect(far.probes).toBe(probes);
 });
 
-test('probes wait for a fifth of the time, and are counted by what the member said', async () => {
+test('probes wait for a fifth of the time, and are counted by the answer of the member', async () => {
   const { ask, peers, counters, forwarding } = nodeWithPeers(2);
   const [first, second] = peers as [ScriptedPeer, ScriptedPeer];
   first.outcome = second.outcome = () => ({ answer: ANSWER });

@@ -47,7 +47,7 @@ export interface Others {
   holders(deployment: string, version: string | undefined): readonly string[];
   /** Members to ask next; none: no further one is worth it. */
   next(request: InferenceRequest, deadline: Instant, state: NextState): string[];
-  /** @returns those of the members that would be in time, the earliest first. */
+  /** @returns quotes of the members that would be in time, the earliest first. */
   probe(
     request: InferenceRequest,
     members: readonly string[],

@@ -1,4 +1,4 @@
-/** What a node does with what the members answer, told one by one. */
+/** A node's decisions on the answers of its members, which are given one by one. */
 import { DeploymentSettings } from '@skein/api';
 import { describe, expect, test } from 'vitest';
 import { errorMeta } from '../link/messages.ts';
@@ -19,7 +19,7 @@ describe('a refused request', () => {
     { own: Infinity, others: [90], named: 90 },
     { own: 400, others: [Infinity, 600], named: 400 },
     { own: Infinity, others: [Infinity, Infinity], named: undefined },
-  ])('is told to wait for the earliest time of all: %o', async ({ own, others, named }) => {
+  ])('names the earliest time of all for a retry: %o', async ({ own, others, named }) => {
     const { ask, refusedBy, node, peers } = nodeWithPeers(others.length);
     node.behave = () => Promise.reject(refusal('DEADLINE_UNREACHABLE', own));
     for (const [i, peer] of peers.entries()) {
@@ -96,11 +96,11 @@ describe('a refused request', () => {
 
   test.each([
     { code: 'QUEUE_FULL', retryAfterMs: 200, isProbed: false },
-    // It had too little time for a run, which says nothing of one that has more.
+    // It had too little time for a run, so another request that has more may still run.
     { code: 'DEADLINE_UNREACHABLE', retryAfterMs: Infinity, isProbed: true },
     { code: 'NO_REPLICA', retryAfterMs: 200, isProbed: true },
   ] as const)(
-    'speaks for one with more time where its member had no room: %o',
+    'counts for one with more time where its member had no capacity: %o',
     async ({ code, retryAfterMs, isProbed }) => {
       const { ask, node, peers } = nodeWithPeers(2);
       node.random = 0;
@@ -148,7 +148,7 @@ describe('a refused request', () => {
   test.each([{}, COMPOSITION])('that no member has received has not run: %o', async (model) => {
     const { ask, refusedBy, node, peers, counters } = nodeWithPeers(1, { model });
     peers[0]!.outcome = () => ({ lost: true, sent: false });
-    // It has room now. A request that ran, and does no harm, would run here.
+    // It has capacity now. A request that ran, and does no harm, would run here.
     node.prediction = () => ({ finishMs: 1 });
     expect(await refusedBy(ask())).toMatchObject({ code: 'DEADLINE_UNREACHABLE' });
     expect(counters).toMatchObject({
@@ -176,14 +176,14 @@ describe('a request for which two members without a replica would be late', () =
     expect(counters.forwards.answered).toBe(1);
   });
 
-  test('is not said to be refused if it failed where it ran', async () => {
+  test('is not reported as refused if it failed where it ran', async () => {
     const { ask, refusedBy, peers, counters } = cold();
     for (const peer of peers) peer.outcome = () => ({ error: refusal('INPUT_REJECTED') });
     expect(await refusedBy(ask())).toMatchObject({ code: 'INPUT_REJECTED' });
     expect(counters.forwards.failed).toBe(1);
   });
 
-  test('may have run on a member that is lost, which a composition is told', async () => {
+  test('may have run on a member that is lost, which the error of a composition reports', async () => {
     const { ask, refusedBy, peers, counters } = cold(COMPOSITION);
     for (const peer of peers) peer.outcome = () => ({ lost: true, sent: true });
     expect(await refusedBy(ask())).toMatchObject({ code: 'PEER_LOST' });

@@ -5,7 +5,7 @@ import type { OwnedMemory } from '@skein/api/owned-memory';
 import { type Frame, FrameReader } from './frame.ts';
 
 export interface Bounds {
-  /** Of one frame, in bytes. */
+  /** Bound of one frame, in bytes. */
   readonly maxBytes: number;
   /** Counts the bytes that have arrived of frames that are not decoded. */
   readonly hold: BudgetHold;
@@ -47,7 +47,7 @@ export class Exchange<Meta> {
     stream.end();
   }
 
-  /** Whether the peer says that it has not looked at the request. */
+  /** Whether the peer reports that it has not read the request. */
   get wasRefused(): boolean {
     return this.#stream.rstCode === constants.NGHTTP2_REFUSED_STREAM;
   }
@@ -72,7 +72,7 @@ export class Exchange<Meta> {
     this.#wake?.();
   }
 
-  /** No further frame is read. A peer that sends more is cut off; else the stream ends by itself. */
+  /** No further frame is read. A peer that sends more is cut off; else the stream ends normally. */
   end(): void {
     this.#isEnded = true;
     this.#frame = undefined;

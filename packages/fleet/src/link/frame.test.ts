@@ -6,7 +6,7 @@ import { bytesBudget } from './testing/bytes-budget.ts';
 import { framesIn } from './testing/frames-in.ts';
 
 const text = new TextEncoder();
-const ROOM = bytesBudget(1e9).hold('t');
+const MEMORY = bytesBudget(1e9).hold('t');
 const numeric = fc
   .tuple(fc.array(fc.integer({ min: 0, max: 4 }), { maxLength: 3 }), fc.constantFrom(1, 2, 4, 8))
   .chain(([shape, size]) => {
@@ -43,7 +43,7 @@ describe('frames', () => {
         (sent, cut) => {
           const frames = sent.map(([meta, list]) => ({ meta: { meta }, map: new Map(list) }));
           const bytes = Buffer.concat(frames.flatMap(({ meta, map }) => encodeFrame(meta, map)));
-          const reader = new FrameReader<object>(1e6, ROOM);
+          const reader = new FrameReader<object>(1e6, MEMORY);
           const received: Frame<object>[] = [];
           for (let at = 0; at < bytes.length; at += cut) {
             received.push(...framesIn(reader, bytes.subarray(at, at + cut)));
@@ -68,7 +68,7 @@ describe('frames', () => {
     const sent = Buffer.concat([...one!, ...encodeFrame({ id: 'next' }), ...two!]);
     const cuts = [7, 16_384, 100_003, 1_000_000, sent.byteLength];
     for (const cut of cuts) {
-      const reader = new FrameReader<{ readonly id: string }>(1e8, ROOM);
+      const reader = new FrameReader<{ readonly id: string }>(1e8, MEMORY);
       const received: Frame<{ readonly id: string }>[] = [];
       for (let at = 0; at < sent.byteLength; at += at < 100 ? 7 : cut) {
         received.push(...framesIn(reader, sent.subarray(at, at + (at < 100 ? 7 : cut))));
@@ -97,7 +97,7 @@ describe('frames', () => {
         ['b', two],
       ]),
     );
-    const [frame] = framesIn(new FrameReader(1e6, ROOM), Buffer.concat(parts));
+    const [frame] = framesIn(new FrameReader(1e6, MEMORY), Buffer.concat(parts));
     const { bytes } = frame!.tensors.get('b') as typeof two;
     expect(bytes.byteOffset % 8).toBe(0);
     expect(new Float64Array(bytes.buffer, bytes.byteOffset, 1)[0]).toBe(0.5);
@@ -105,7 +105,7 @@ describe('frames', () => {
 
   test('that are no frames, or too large, are refused before their body is held', () => {
     const read = (bytes: Buffer, maxBytes = 1000): unknown => [
-      ...framesIn(new FrameReader(maxBytes, ROOM), bytes),
+      ...framesIn(new FrameReader(maxBytes, MEMORY), bytes),
     ];
     const lengths = (head: number, body: number): Buffer => {
       const bytes = Buffer.alloc(8);
@@ -134,12 +134,12 @@ describe('frames', () => {
     }
   });
 
-  test('of strings that take more memory than there is room for are not decoded', () => {
+  test('of strings that take more memory than is free are not decoded', () => {
     const elements = Array.from({ length: 1000 }, () => new Uint8Array(0));
     const many: Tensor = { type: 'string', shape: [1000], elements };
     const bytes = Buffer.concat(encodeFrame({}, new Map([['x', many]])));
-    const read = (room: number): Frame<object>[] => [
-      ...framesIn(new FrameReader<object>(1e6, bytesBudget(room).hold('t')), bytes),
+    const read = (max: number): Frame<object>[] => [
+      ...framesIn(new FrameReader<object>(1e6, bytesBudget(max).hold('t')), bytes),
     ];
     expect(bytes.byteLength).toBeLessThan(5000);
     expect(() => read(100_000)).toThrow(expect.objectContaining({ code: 'BODIES_TOO_LARGE' }));
@@ -153,19 +153,19 @@ describe('frames', () => {
     lengths.writeUInt32LE(size, 4);
     const part = Buffer.alloc(size / 4);
     const taken = (): number => process.memoryUsage().arrayBuffers;
-    const reader = new FrameReader<object>(2 ** 30, ROOM);
+    const reader = new FrameReader<object>(2 ** 30, MEMORY);
     const idle = taken();
     for (const bytes of [lengths, part.subarray(0, size / 16)]) {
       for (const _ of framesIn(reader, bytes)) void _;
     }
-    // So little of it says nothing yet.
+    // The part that has arrived is too small.
     expect(taken() - idle).toBeLessThan(size / 2);
     for (const bytes of [part]) for (const _ of framesIn(reader, bytes)) void _;
     const begun = taken();
     reader.drop();
     expect(begun - taken()).toBeGreaterThan(0.9 * size);
     expect(reader.heldBytes).toBe(0);
-    const other = new FrameReader<object>(2 ** 30, ROOM);
+    const other = new FrameReader<object>(2 ** 30, MEMORY);
     const whole = [lengths, part, part, part, part, Buffer.alloc(8)];
     const before = taken();
     expect(() => {
@@ -178,7 +178,7 @@ describe('frames', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
         try {
-          for (const _ of framesIn(new FrameReader(1e6, ROOM), Buffer.from(bytes))) void _;
+          for (const _ of framesIn(new FrameReader(1e6, MEMORY), Buffer.from(bytes))) void _;
         } catch (error) {
           expect(error).toBeInstanceOf(Error);
         }

@@ -35,9 +35,9 @@ const LENGTHS = 8;
 const MAX_HEAD = 1024 * 1024;
 /** From this size, in bytes, a frame is copied while it arrives. */
 const LARGE = 2 ** 20;
-/** That part of a large frame must have arrived before memory for the whole is taken. */
+/** The part of a large frame that must have arrived before memory for the whole is taken. */
 const ARRIVED_PARTS = 8;
-/** Memory of the view of one string besides its bytes, with Node 24. */
+/** Memory of the view of one string in addition to its bytes, with Node 24. */
 const STRING_BYTES = 128;
 const PADDING = Buffer.alloc(ALIGNMENT);
 
@@ -82,7 +82,7 @@ function bufferOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
 /** Reads frames from the chunks of a stream. */
 export class FrameReader<Meta> {
   readonly #maxBytes: number;
-  readonly #room: Pick<BudgetHold, 'check'>;
+  readonly #memory: Pick<BudgetHold, 'check'>;
   readonly #chunks: Buffer[] = [];
   #held = 0;
   /** Bytes of the next frame, once its lengths are known. */
@@ -91,10 +91,10 @@ export class FrameReader<Meta> {
   #begun: Uint8Array | undefined;
   #copied = 0;
 
-  /** @param room for the strings of a frame, which take more memory than their bytes. */
-  constructor(maxBytes: number, room: Pick<BudgetHold, 'check'>) {
+  /** @param memory budget for the strings of a frame, which take more memory than their bytes. */
+  constructor(maxBytes: number, memory: Pick<BudgetHold, 'check'>) {
     this.#maxBytes = maxBytes;
-    this.#room = room;
+    this.#memory = memory;
   }
 
   /** Bytes that have arrived and that `next` has not returned. */
@@ -124,7 +124,7 @@ export class FrameReader<Meta> {
     }
     const bytes = this.#take();
     try {
-      return decodeFrame(bytes, this.#room);
+      return decodeFrame(bytes, this.#memory);
     } catch (error) {
       free(bytes);
       throw error;
@@ -183,7 +183,7 @@ function free({ buffer }: Uint8Array): void {
   (buffer as ArrayBuffer).transfer(0);
 }
 
-function decodeFrame<Meta>(bytes: Uint8Array, room: Pick<BudgetHold, 'check'>): Frame<Meta> {
+function decodeFrame<Meta>(bytes: Uint8Array, memory: Pick<BudgetHold, 'check'>): Frame<Meta> {
   const headLength = bufferOf(bytes).readUInt32LE(0);
   let at = LENGTHS + headLength;
   const head = bufferOf(bytes).toString('utf8', LENGTHS, at);
@@ -206,7 +206,7 @@ function decodeFrame<Meta>(bytes: Uint8Array, room: Pick<BudgetHold, 'check'>): 
       const count = elementCount(shape);
       const counts = next(count * Uint32Array.BYTES_PER_ELEMENT);
       heldBytes += count * STRING_BYTES;
-      room.check(heldBytes);
+      memory.check(heldBytes);
       const lengths = new Uint32Array(counts.buffer, counts.byteOffset, count);
       tensors.set(name, fromWire({ type, shape, lengths, bytes: next(length) }));
     } else {

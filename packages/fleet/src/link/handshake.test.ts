@@ -68,7 +68,7 @@ const header = (answer: string, name: string): string =>
 const stopTime = () => vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
 
 describe('a callee', () => {
-  test('refuses its own proof as that of its caller', async () => {
+  test("refuses its own proof as its caller's", async () => {
     const node = await callee();
     const { socket, answered, closed } = caller(node.port, request(NONCE));
     socket.write(Buffer.from(header(await answered, 'skein-fleet-proof'), 'hex'));
@@ -121,7 +121,7 @@ describe('a callee', () => {
   });
 });
 
-/** What a callee would answer that does what the test says, and the caller's end of it. */
+/** A callee that gives the test's answer, and the caller's end of the connection. */
 async function fakeCallee(answer: (nonce: string, socket: Socket) => string) {
   const sockets: Socket[] = [];
   const server = createTcpServer((socket) => {
@@ -177,7 +177,7 @@ describe('a caller', () => {
   });
 });
 
-/** A callee that knows the key and sends these bytes at once, which HTTP/2 lets it. */
+/** A callee that has the key and sends these bytes at once, which HTTP/2 lets it. */
 const sending = (more: Buffer) =>
   fakeCallee((nonce, socket) => {
     const given = proof(KEY, 'callee', { caller: nonce, callee: NONCE }, socket).toString('hex');

@@ -10,7 +10,7 @@ import { bytes, closeMembers, closers, KEY, member, REQUEST } from './testing/sc
 const PATIENT = { timeout: 30_000 };
 afterEach(closeMembers);
 
-/** Where the timers are those of the test, which a poll would move. */
+/** Waits where the test drives the timers, which a poll would move. */
 async function until(isSo: () => boolean): Promise<void> {
   while (!isSo()) await new Promise((resolve) => setImmediate(resolve));
 }
@@ -43,7 +43,7 @@ describe('a member that asks one with a fault', () => {
     return peer.forward(request, performance.now() + 30_000);
   };
 
-  test.each(['soon', -1, null, {}])('a prediction of %j says nothing', async (finishMs) => {
+  test.each(['soon', -1, null, {}])('a prediction of %j is no answer', async (finishMs) => {
     const { peer } = await asked((stream) => stream.end(bytes({ finishMs })));
     expect(await peer.probe(request, 30_000)).toBeUndefined();
     expect(peer.isAsked(performance.now())).toBe(false);
@@ -77,7 +77,7 @@ describe('a member that asks one with a fault', () => {
     expect(isAsked()).toBe(given.isAsked);
   });
 
-  test('a request without the time for a connection says nothing of a member that takes it later', async () => {
+  test('a request without the time for a connection does not count against a member that takes it later', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     closers.push(() => vi.useRealTimers());
     const { peer, streams } = await asked((stream) => stream.end(bytes({ finishMs: 1 })));

@@ -36,7 +36,7 @@ describe('a member that is asked by one with a fault', () => {
     );
     const session = await openLink(address, { key: KEY }, 5000);
     closers.push(() => session.destroy());
-    /** What it answers; undefined: it closes the stream. */
+    /** @returns its answer; undefined: it closes the stream. */
     const ask = async (path: string, ...parts: readonly Buffer[]) => {
       const stream = session.request({ ':method': 'POST', ':path': path });
       stream.on('error', () => {});
@@ -63,7 +63,7 @@ describe('a member that is asked by one with a fault', () => {
     { ...REQUEST, priority: null },
     { ...REQUEST, outputs: 'y' },
     { ...REQUEST, version: 1 },
-  ])('runs no request of the form %j, and goes on', async (meta) => {
+  ])('runs no request of the form %j, and continues', async (meta) => {
     const { ask, taken } = await asking();
     expect(await ask(PATHS.infer, bytes(meta))).toBeUndefined();
     expect(await ask(PATHS.probe, bytes({ ...meta, shapes: [] }))).toBeUndefined();
@@ -72,7 +72,7 @@ describe('a member that is asked by one with a fault', () => {
     expect(taken).toHaveLength(1);
   });
 
-  test('closes a probe of shapes of the wrong form, and goes on', async () => {
+  test('closes a probe of shapes of the wrong form, and continues', async () => {
     const { ask } = await asking();
     for (const shapes of [undefined, 5]) {
       expect(await ask(PATHS.probe, bytes({ ...REQUEST, shapes }))).toBeUndefined();

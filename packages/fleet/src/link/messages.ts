@@ -1,5 +1,5 @@
 /**
- * What two nodes say to each other about a request. Time travels as what is left and what has
+ * The messages of two nodes about a request. Time travels as what is left and what has
  * passed, never as a clock's: the clocks of two nodes differ. Unknown fields are ignored, so that
  * nodes of adjacent versions understand each other.
  */
@@ -40,9 +40,9 @@ export interface ProbeMeta extends RequestMeta {
 export interface ForwardedChange {
   readonly change: 'deploy' | 'changeSettings' | 'rollback';
   readonly parameters: readonly unknown[];
-  /** Who asked for it, for the history. */
+  /** The caller that asked for it, for the history. */
   readonly actor: string;
-  /** Of the deployment that it changes, 0 for a new one; at another one it is refused. */
+  /** Revision of the deployment that it changes, 0 for a new one; at another one it is refused. */
   readonly revision?: number | undefined;
 }
 
@@ -147,7 +147,7 @@ export function assertRequest(meta: RequestMeta): void {
   if (!isRequest) throw new Error('A member sent a request of the wrong form.');
 }
 
-/** A prediction as a member sent it. @returns undefined: it has another form, which says nothing. */
+/** A prediction as a member sent it. @returns undefined: it has another form, and is no answer. */
 export function quoteOf({ finishMs, refusal, wakes }: QuoteMeta): QuoteMeta | undefined {
   if (finishMs !== undefined && !(isFiniteNumber(finishMs) && finishMs >= 0)) return undefined;
   const retryAfterMs = delayOf(refusal?.retryAfterMs);

@@ -33,10 +33,10 @@ import {
 import { type LinkOptions, openLink } from './open-link.ts';
 import { RoundTrip } from './round-trip.ts';
 
-/** What became of a forwarded request. */
+/** The outcome of a forwarded request. */
 export type Outcome =
   | { readonly answer: InferenceAnswer }
-  /** The peer refused or failed it, and said so. */
+  /** The peer refused or failed it, and sent the error. */
   | { readonly error: SkeinError }
   /** The connection ended before an answer. `sent`: whether the peer may have run the request. */
   | { readonly lost: true; readonly sent: boolean };
@@ -86,7 +86,7 @@ export class Peer {
     let timer = setTimeout(() => {
       isLate = true;
       late.resolve(undefined);
-      // That its caller has no more time says nothing of the member.
+      // A caller without more time does not count against the member.
       timer = setTimeout(silent.resolve, CIRCUIT_MS.silence - timeoutMs, undefined);
     }, timeoutMs);
     const quote = this.#quote(request, silent.promise, () => isLate);
@@ -94,7 +94,7 @@ export class Peer {
     return Promise.race([quote, late.promise]);
   }
 
-  /** @param silent resolves when it should have answered. @returns undefined: it has not, or said nothing. */
+  /** @param silent resolves when it should have answered. @returns undefined: it has sent no answer, or an empty one. */
   async #quote(
     request: InferenceRequest,
     silent: Promise<undefined>,
@@ -182,7 +182,7 @@ export class Peer {
 
   /**
    * Asks it for a change of a deployment.
-   * @returns undefined: it has not looked at the change, so another member may be asked.
+   * @returns undefined: it has not read the change, so another member may be asked.
    * @throws SkeinError as it does; PEER_LOST when the change may have been made.
    */
   async change(change: ForwardedChange): Promise<{ readonly result: unknown } | undefined> {
@@ -253,7 +253,7 @@ export class Peer {
         return session;
       })
       .catch((error: unknown) => {
-        // Those that wait for it may have given up before.
+        // Requests that wait for it may have given up before.
         this.#failed();
         throw error;
       })

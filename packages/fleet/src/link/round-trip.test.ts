@@ -10,7 +10,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** A connection whose echoes take as long as the test says; undefined: none comes. */
+/** A connection whose echoes take as long as the test sets; undefined: none comes. */
 function connection() {
   const first: { echoMs: number | undefined } = { echoMs: 1 };
   const session = Object.assign(new EventEmitter(), first, {
@@ -32,7 +32,7 @@ function connection() {
 const follow = (roundTrip: RoundTrip, session: ReturnType<typeof connection>) =>
   roundTrip.follow(session as unknown as ClientHttp2Session);
 
-test('the way to a member is that of the shortest of the last echoes', async () => {
+test('the way to a member takes as long as the shortest of the last echoes', async () => {
   const [roundTrip, session] = [new RoundTrip(), connection()];
   expect(roundTrip.ms).toBe(0);
   session.echoMs = 3;
@@ -44,7 +44,7 @@ test('the way to a member is that of the shortest of the last echoes', async () 
   expect(roundTrip.ms).toBe(20);
 });
 
-test('a connection without an echo for two seconds is closed, and its way forgotten', async () => {
+test('a connection without an echo for two seconds is closed, and its way dropped', async () => {
   const [roundTrip, session] = [new RoundTrip(), connection()];
   await follow(roundTrip, session);
   session.echoMs = undefined;

@@ -1,5 +1,5 @@
 /**
- * Echoes on a connection: they say that the peer is there, and how long the way to it and back takes.
+ * Echoes on a connection: they show that the peer is there, and how long the way to it and back takes.
  *
  * The way counts with the least of the recent echoes, which have waited least at either end. Time for
  * the bytes of large tensors is not part of it.

@@ -98,7 +98,7 @@ function receive<Meta>(
   options: Connection,
   handle: Handler<Meta>,
 ): void {
-  // It says whose request it is only when it is whole.
+  // The owner of a request is not known before it is whole.
   const arriving = options.hold(ARRIVING);
   const reader = new FrameReader<Meta>(options.maxBytes, arriving);
   stream.once('close', () => {
@@ -128,7 +128,7 @@ function receive<Meta>(
   });
 }
 
-/** Ends a stream whose bytes have no room here; what still arrives is not read. */
+/** Ends a stream whose bytes exceed the memory here; what still arrives is not read. */
 async function answerError(stream: ServerHttp2Stream, error: SkeinError): Promise<void> {
   await send(stream, { error: errorMeta(error) });
   stream.end(() => stream.close());

@@ -3,9 +3,9 @@ import type { Settings } from 'node:http2';
 
 const MiB = 2 ** 20;
 
-/** Of one stream, in bytes; the protocol's 64 KiB would cost a round trip for every 64 KiB. */
+/** Window of one stream, in bytes; the protocol's 64 KiB would cost a round trip for every 64 KiB. */
 export const LINK_SETTINGS: Settings = { initialWindowSize: 8 * MiB, maxConcurrentStreams: 4096 };
-/** Of all streams of a connection together, in bytes. */
+/** Window of all streams of a connection together, in bytes. */
 export const SESSION_WINDOW = 64 * MiB;
 /**
  * Streams that a caller may cancel at once, and in a second, before its connection ends. A member

@@ -1,4 +1,4 @@
-/** What one member holds, for whom it keeps a copy, and why. */
+/** The deployments that one member holds, the members for which it keeps a copy, and the reasons. */
 import { describe, expect, test } from 'vitest';
 import { MIN_RESIDENCY_MS } from '../tuning.ts';
 import {
@@ -65,7 +65,7 @@ describe('decideHoldings', () => {
     expect(decide('b', both, one).get('one')).toMatchObject({ isKeeper: true, others: 0 });
   });
 
-  test('says what another member holds, or is to hold', () => {
+  test('finds deployments that another member holds, or is to hold', () => {
     const two = [deployment('one', 10), deployment('two', 10)];
     const at = (held: readonly string[]) => [
       member('a', ['one', 'two'], 20),
@@ -82,7 +82,7 @@ describe('decideHoldings', () => {
     expect(decide('a', [member('a', ['one'])], [two[0]!]).get('one')!.isCovered).toBe(false);
   });
 
-  test('gives the room of what has just been loaded only to what no member serves and is placed here', () => {
+  test('gives the memory of a young copy only to a deployment that no member serves and that is placed here', () => {
     const places = placesOf(names.map((name) => member(name, [])));
     const mine = many.filter(({ id }) => places.get(id)!.includes('a')).map(({ id }) => id);
     const loaded = many.filter(({ id }) => !mine.includes(id)).map(({ id }) => id);
@@ -97,14 +97,14 @@ describe('decideHoldings', () => {
     expect(isKept([], 1000)).toBe(false);
     expect(isKept(mine, 1000)).toBe(true);
     expect(at(mine, 1000).get(mine[0]!)!.reason).toBe(
-      'it waits here for room that other models leave',
+      'it waits here for memory that other models free',
     );
     expect(isKept(mine, 2 * MIN_RESIDENCY_MS)).toBe(false);
-    // What has no place gets none of it either.
+    // A deployment without a place gets none of it either.
     const small = [...many, deployment('small', 4)];
     const all = [member('a', [first, second]), member('b', [...loaded, ...mine]), member('c', [])];
-    const beside = decide('a', all, small, undefined, 1000);
-    expect([first, second].every((id) => beside.get(id)!.isHere)).toBe(true);
+    const withSmall = decide('a', all, small, undefined, 1000);
+    expect([first, second].every((id) => withSmall.get(id)!.isHere)).toBe(true);
   });
 
   test('takes what is placed here before what is not, and first what no member serves', () => {
@@ -124,7 +124,7 @@ describe('decideHoldings', () => {
     expect(hereOf(young, served, 1000)).toEqual([foreign, unserved].sort());
   });
 
-  test('says why a member does not hold a deployment', () => {
+  test('gives the reason why a member does not hold a deployment', () => {
     const reasonOf = (self: string, members: readonly MemberHoldings[], id: string, all = many) =>
       decide(self, members, all).get(id)!.reason;
     const empty = names.map((name) => member(name, []));
@@ -141,7 +141,7 @@ describe('decideHoldings', () => {
     );
     const full = [...many, deployment('small', 4)];
     expect(reasonOf('a', empty, 'small', full)).toBe(
-      'a copy takes 4 B of memory; the largest member has 10 B for models, and those of the fleet are full of other models',
+      'a copy takes 4 B of memory; the largest member has 10 B for models, and the members of the fleet are full of other models',
     );
   });
 });

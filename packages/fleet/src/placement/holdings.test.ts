@@ -7,7 +7,7 @@ import {
   memoryOf,
   type PlacedDeployment,
   placeDeployments,
-  roomFor,
+  evictionFor,
 } from './holdings.ts';
 import type { Resident } from './residency.ts';
 
@@ -84,7 +84,7 @@ class Fleet {
 }
 
 describe('members that decide for themselves what they hold', () => {
-  test('hold everything while there is room, and share it when there is not', () => {
+  test('hold everything while there is memory, and share it when there is not', () => {
     const fleet = new Fleet([10, 10]);
     fleet.deploy('a', 4);
     fleet.deploy('b', 4);
@@ -116,7 +116,7 @@ describe('members that decide for themselves what they hold', () => {
           fleet.settle();
           expect(fleet.gaps).toEqual([]);
           expect(fleet.step()).toBe(false);
-          // What has no holder waits where it is placed, or anywhere when it has no place: the rest is
+          // A deployment without a holder waits where it is placed, or anywhere when it has no place: the rest is
           // full of what is placed there too and of what no other member keeps.
           const published = fleet.published();
           const placed = placeDeployments(published, memoryOf(fleet.deployments, published));
@@ -163,7 +163,7 @@ const resident = (id: string, bytes: number, usedAt: number, loadedAt = 0): Resi
   loadedAt,
 });
 
-describe('roomFor', () => {
+describe('evictionFor', () => {
   const holdings = new Map([
     ['only', { isKeeper: true, isHere: true, others: 0, isCovered: false }],
     ['kept', { isKeeper: true, isHere: false, others: 1, isCovered: true }],
@@ -180,27 +180,27 @@ describe('roomFor', () => {
 
   test('gives up spare copies first, then those that it keeps longest, and never the last one', () => {
     const coming = (bytes: number) => [...all, resident('new', bytes, 9)];
-    const unloaded = (bytes: number) => roomFor('new', coming(bytes), 14, holdings).unload;
+    const unloaded = (bytes: number) => evictionFor('new', coming(bytes), 14, holdings).unload;
     expect(unloaded(2)).toEqual([]);
     expect(unloaded(5)).toEqual(['spare']);
     expect(unloaded(8)).toEqual(['spare', 'placed']);
     expect(unloaded(10)).toEqual(['spare', 'placed', 'kept']);
     const none = { unload: [], isEnough: false, isComing: false };
-    expect(roomFor('new', coming(11), 14, holdings)).toEqual(none);
+    expect(evictionFor('new', coming(11), 14, holdings)).toEqual(none);
   });
 
-  test('says whether there will be room once others have loaded what is placed on them', () => {
+  test('finds whether there will be memory once others have loaded what is placed on them', () => {
     const coming = (bytes: number) => [
       ...all,
       resident('loading', 3, 3),
       resident('new', bytes, 9),
     ];
-    expect(roomFor('new', coming(7), 14, holdings).isEnough).toBe(true);
-    expect(roomFor('new', coming(10), 14, holdings)).toMatchObject({
+    expect(evictionFor('new', coming(7), 14, holdings).isEnough).toBe(true);
+    expect(evictionFor('new', coming(10), 14, holdings)).toMatchObject({
       isEnough: false,
       isComing: true,
     });
-    expect(roomFor('new', coming(11), 14, holdings).isComing).toBe(false);
+    expect(evictionFor('new', coming(11), 14, holdings).isComing).toBe(false);
   });
 
   test('counts what is loaded with what it is about to take', () => {
@@ -225,7 +225,7 @@ describe('roomFor', () => {
     expect(decided.get('b')!.isHere).toBe(true);
   });
 
-  test('leaves a copy somewhere when all members make room at once', () => {
+  test('leaves a copy somewhere when all members free memory at once', () => {
     fc.assert(
       fc.property(
         fc.array(fc.integer({ min: 8, max: 20 }), { minLength: 2, maxLength: 4 }),
@@ -258,7 +258,7 @@ describe('roomFor', () => {
             const decided = decideHoldings(id, members, deployments, own, 1e9);
             const { id: next, versions } = deployments[sizes.length + (m % coming.length)]!;
             const all = [...own, resident(next, versions[0]!.expectedBytes, 1e9)];
-            for (const victim of roomFor(next, all, budgetBytes, decided).unload) {
+            for (const victim of evictionFor(next, all, budgetBytes, decided).unload) {
               // The hand-over: of those that give it up, the last one finds no other.
               const holders = [...kept.values()].filter((held) => held.has(victim));
               if (holders.length > 1) kept.get(id)!.delete(victim);

@@ -1,17 +1,17 @@
 /**
- * Decides which deployments of its fleet a member holds, from what all members publish. Pure, and
+ * Decides which deployments of its fleet a member holds, by the records that all members publish. Pure, and
  * the same on every member that has read the same records, so nothing is agreed upon.
  *
  * A deployment is placed as one: all versions that take its traffic are on the same members. Its
- * memory is what the members have measured, and what its files let expect until one has. What is loaded
- * stays until its room is needed, and until a member that it is placed on has loaded it: requests for
- * what a member does not hold go to one that does.
+ * memory is what the members have measured, and until one has, an estimate by its files. A loaded deployment
+ * stays until its memory is needed, and until a member that it is placed on has loaded it: requests for
+ * a deployment that a member does not hold go to one that does.
  */
 import { formatBytes } from '@skein/api/units';
 import { place, type Placement, type PlacementVersion, type Unplaced } from './placement.ts';
 import { planResidency, type Resident } from './residency.ts';
 
-/** What a member publishes about its memory. */
+/** The memory of a member, as it publishes it. */
 export interface MemberHoldings {
   readonly id: string;
   /** Memory for models, in bytes. */
@@ -69,7 +69,7 @@ export function memoryOf(
   }));
 }
 
-/** Where everything goes; undefined: every member has room for all of it. */
+/** Where everything goes; undefined: every member has memory for all of it. */
 export function placeDeployments(
   members: readonly MemberHoldings[],
   needs: readonly PlacementVersion[],
@@ -115,25 +115,25 @@ export function decideHoldings(
     loaded.has(id) &&
     !isHeldWherePlaced(id) &&
     members.every(({ id: member, held }) => member >= self || !held.has(id));
-  /** It has no place, but there may be room between the others. */
+  /** It has no place, but there may be memory between the others. */
   const isHomeless = (id: string): boolean => unplaced.has(id) && others(id) === 0;
   const wanted = needs
     .filter(({ id }) => isPlacedOn(self, id) || isKept(id) || isHomeless(id))
     .map((need) => ({ ...need, urgent: isPlacedOn(self, need.id) && others(need.id) === 0 }))
-    // First what no member serves, last what has no place.
+    // First the deployments that no member serves, last those without a place.
     .sort(
       (a, b) =>
         Number(b.urgent) - Number(a.urgent) ||
         Number(unplaced.has(a.id)) - Number(unplaced.has(b.id)),
     );
-  // What is loaded counts with what it is about to take: two versions during a rollout.
+  // A resident counts with the memory that it is about to take: two versions during a rollout.
   const needed = new Map(needs.map(({ id, bytes }) => [id, bytes]));
   const growing = residents.map((resident) => ({
     ...resident,
     bytes: Math.max(resident.bytes, needed.get(resident.id) ?? 0),
   }));
   const plan = planResidency(wanted, growing, own.budgetBytes, now);
-  // What is planned in the room of another one begins once that has gone.
+  // A load that needs the memory of a resident begins once the resident has gone.
   let free = own.budgetBytes - growing.reduce((sum, { bytes }) => sum + bytes, 0);
   const unload = new Set(plan.unload);
   const here = new Set([...loaded].filter((id) => !unload.has(id)));
@@ -159,10 +159,10 @@ export function decideHoldings(
   );
 }
 
-export interface Room {
+export interface Eviction {
   /**
-   * What to unload: copies that another member holds too, those that this one is the last to give up after all
-   * others. Of these, first those that are not placed here, then the least recently used.
+   * Copies to unload: another member holds each of them too. A copy that this member is the last to give up comes
+   * after all others; among equals, first those that are not placed here, then the least recently used.
    */
   readonly unload: readonly string[];
   /** Whether that is enough; else nothing is to be unloaded. */
@@ -172,16 +172,16 @@ export interface Room {
 }
 
 /**
- * The room for something that may be loaded now, whose memory `residents` counts already. A member that
+ * The eviction that frees memory for a copy that may be loaded now; `residents` counts its memory already. A member that
  * gives up the same copy at the same time is noticed when they are handed over.
- * @param coming what is loaded, so that it is not unloaded itself.
+ * @param coming the copy that is loaded, so that it is not unloaded itself.
  */
-export function roomFor(
+export function evictionFor(
   coming: string,
   residents: readonly Resident[],
   budgetBytes: number,
   holdings: ReadonlyMap<string, Omit<Holding, 'reason'>>,
-): Room {
+): Eviction {
   const over = residents.reduce((sum, { bytes }) => sum + bytes, 0) - budgetBytes;
   const rank = ({ id }: Resident): number => {
     const { isKeeper, isHere } = holdings.get(id)!;
@@ -204,17 +204,17 @@ export function roomFor(
 }
 
 function reasonOf(unplaced: Unplaced | undefined, isPlaced: boolean): string {
-  if (unplaced !== undefined) return noRoom(unplaced);
+  if (unplaced !== undefined) return unplacedNumbers(unplaced);
   return isPlaced
-    ? 'it waits here for room that other models leave'
+    ? 'it waits here for memory that other models free'
     : 'the memory of the members is for other models here; those that hold it answer';
 }
 
 /** The numbers of a deployment that no member can hold. */
-export function noRoom({ bytes, largestBytes, reason }: Unplaced): string {
+export function unplacedNumbers({ bytes, largestBytes, reason }: Unplaced): string {
   const needs = `a copy takes ${formatBytes(bytes)} of memory`;
   const largest = `the largest member has ${formatBytes(largestBytes)} for models`;
   return reason === 'size'
     ? `${needs}, and ${largest}`
-    : `${needs}; ${largest}, and those of the fleet are full of other models`;
+    : `${needs}; ${largest}, and the members of the fleet are full of other models`;
 }

@@ -1,14 +1,19 @@
-/** Placement, residency and holdings decide what their rules give when each step looks at everything again. */
+/** Placement, residency and holdings give the results of their rules when each step checks everything again. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { MIN_RESIDENCY_MS } from '../tuning.ts';
-import { decideHoldings, type MemberHoldings, type PlacedDeployment, roomFor } from './holdings.ts';
+import {
+  decideHoldings,
+  type MemberHoldings,
+  type PlacedDeployment,
+  evictionFor,
+} from './holdings.ts';
 import { place } from './placement.ts';
 import { planResidency, type Resident } from './residency.ts';
-import { decideNaively, placeNaively, planNaively, roomNaively } from './testing/naive.ts';
+import { decideNaively, placeNaively, planNaively, evictNaively } from './testing/naive.ts';
 
 const NOW = 10 * MIN_RESIDENCY_MS;
-/** In any order, of which nothing may depend. */
+/** In any order, because no result may depend on it. */
 const shuffled = <T>(all: readonly T[]) =>
   fc.shuffledSubarray([...all], { minLength: all.length, maxLength: all.length });
 /** Few enough bytes that equal ones, and sums that fit exactly, are frequent. */
@@ -50,7 +55,7 @@ describe('as by looking at everything again', () => {
         expect(new Map(unplaced.map((each) => [each.version, each]))).toEqual(
           new Map(
             without.map(({ id, bytes: size }) => {
-              const reason = size <= largestBytes ? 'room' : 'size';
+              const reason = size <= largestBytes ? 'full' : 'size';
               return [id, { version: id, bytes: size, largestBytes, reason }];
             }),
           ),
@@ -129,7 +134,7 @@ describe('as by looking at everything again', () => {
     );
   });
 
-  test('a member makes room for what is loaded now', () => {
+  test('a member frees memory for what is loaded now', () => {
     const holding = fc.record({
       isHere: fc.boolean(),
       others: fc.nat(2),
@@ -139,10 +144,10 @@ describe('as by looking at everything again', () => {
     const holdings = fc.tuple(...IDS.map((id) => fc.tuple(fc.constant(id), holding)));
     fc.assert(
       fc.property(residentsOf([...IDS, 'removed']), holdings, fc.nat(25), (held, of, budget) => {
-        const room = roomFor('d0', held, budget, new Map(of));
-        const { unload, isComing } = roomNaively('d0', held, budget, new Map(of));
+        const eviction = evictionFor('d0', held, budget, new Map(of));
+        const { unload, isComing } = evictNaively('d0', held, budget, new Map(of));
         const isEnough = unload !== undefined;
-        expect(room).toEqual({ unload: unload ?? [], isEnough, isComing });
+        expect(eviction).toEqual({ unload: unload ?? [], isEnough, isComing });
       }),
       { numRuns: 1000 },
     );

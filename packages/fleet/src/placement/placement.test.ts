@@ -24,7 +24,7 @@ const models = fc
   .map((sizes) => sizes.map((bytes, i) => ({ id: `v${i}`, bytes })));
 
 describe('place', () => {
-  test('gives every member every version when there is room', () => {
+  test('gives every member every version when there is memory for all', () => {
     const placement = place(
       fleet(5, 100),
       versions(10, () => 10),
@@ -50,7 +50,7 @@ describe('place', () => {
     );
   });
 
-  test('leaves a version out only where no member has room for it', () => {
+  test('leaves a version out only where no member has memory for it', () => {
     fc.assert(
       fc.property(members, models, (fleetOf, of) => {
         const placement = place(fleetOf, of);
@@ -61,7 +61,7 @@ describe('place', () => {
         );
         for (const { bytes, largestBytes, reason } of placement.unplaced) {
           expect(largestBytes).toBe(largest);
-          expect(reason).toBe(bytes > largest ? 'size' : 'room');
+          expect(reason).toBe(bytes > largest ? 'size' : 'full');
           for (const member of fleetOf) {
             expect(filledOf(placement, of, member) + bytes).toBeGreaterThan(member.memoryBytes);
           }
@@ -79,8 +79,8 @@ describe('place', () => {
     );
   });
 
-  test('gives no version a second copy before each has its first, where every version finds room', () => {
-    // 12 units of room for 10 versions.
+  test('gives no version a second copy before each has its first, where every version fits', () => {
+    // 12 units of memory for 10 versions.
     const placement = place(
       fleet(4, 3),
       versions(10, () => 1),
@@ -92,7 +92,7 @@ describe('place', () => {
   });
 
   test('fills members about equally', () => {
-    // Room for three copies of every version, so that the last round is bounded by room.
+    // Memory for three copies of every version, so that memory bounds the last round.
     const [all, of] = [fleet(20, 3000), versions(200, (i) => 50 + (i % 100))];
     const placement = place(all, of);
     const filled = all.map((member) => filledOf(placement, of, member));
@@ -110,7 +110,7 @@ describe('place', () => {
       for (const member of after.members.get(id)!) if (!holds(before, member, id)) moved++;
       held += before.members.get(id)!.length;
     }
-    // It held a twentieth of the copies; the last copies, which are for spare room, move as well.
+    // It held a twentieth of the copies; the last copies, which are for spare memory, move as well.
     expect(moved / held).toBeLessThan(0.25);
   });
 

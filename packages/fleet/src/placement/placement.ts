@@ -1,14 +1,14 @@
 /**
- * Decides which members hold which versions. All of them hold all versions when there is room;
+ * Decides which members hold which versions. All of them hold all versions when there is memory for them;
  * otherwise the copies of each version are spread by rendezvous hashing with bounded loads, under
  * memory that was measured.
  *
  * Copies are given in rounds: no version gets its second copy before each has its first. In a round
- * a version goes to the member that it prefers among those with room, and past a member that is
+ * a version goes to the member that it prefers among those with enough memory, and past a member that is
  * filled further than the mean (Mirrokni, Thorup & Zadimoghaddam 2018). The same members and
  * versions give the same placement on every node, whatever their order.
  *
- * No member is filled beyond its budget: a version for which no room is left is listed with the
+ * No member is filled beyond its budget: a version for which no memory is left is listed with the
  * numbers, and gets none.
  */
 import { PLACEMENT_SLACK } from '../tuning.ts';
@@ -31,8 +31,8 @@ export interface Unplaced {
   readonly bytes: number;
   /** Memory for models of the largest member, in bytes. */
   readonly largestBytes: number;
-  /** `size`: larger than any member; `room`: the others fill the fleet. */
-  readonly reason: 'size' | 'room';
+  /** `size`: larger than any member; `full`: the others fill the fleet. */
+  readonly reason: 'size' | 'full';
 }
 
 export interface Placement {
@@ -55,19 +55,19 @@ export function place(
 
   const all = order.reduce((sum, { bytes }) => sum + bytes, 0);
   for (let round = 1; round <= members.length; round++) {
-    // What the fleet holds after this round, if everything finds room.
+    // The fill of the fleet after this round, if everything fits.
     const fill = ((1 + PLACEMENT_SLACK) * round * all) / memory;
     let added = false;
     for (const { id, bytes } of order) {
       const copies = placed.get(id)!;
-      // It found no room in the round before, and there is less now.
+      // It did not fit in the round before, and there is less memory now.
       if (copies.length !== round - 1) continue;
-      const hasRoom = ({ id: member, memoryBytes }: PlacementMember): boolean =>
+      const fitsIn = ({ id: member, memoryBytes }: PlacementMember): boolean =>
         !copies.includes(member) && filled.get(member)! + bytes <= memoryBytes;
       const within = (member: PlacementMember): boolean =>
-        hasRoom(member) && filled.get(member.id)! + bytes <= fill * member.memoryBytes;
+        fitsIn(member) && filled.get(member.id)! + bytes <= fill * member.memoryBytes;
       const choice = preferred.get(id)!;
-      const taker = choice.find(within) ?? choice.find(hasRoom);
+      const taker = choice.find(within) ?? choice.find(fitsIn);
       if (taker === undefined) continue;
       copies.push(taker.id);
       filled.set(taker.id, filled.get(taker.id)! + bytes);
@@ -79,7 +79,7 @@ export function place(
   const unplaced = order
     .filter(({ id }) => placed.get(id)!.length === 0)
     .map(({ id, bytes }): Unplaced => {
-      const reason = bytes > largestBytes ? 'size' : 'room';
+      const reason = bytes > largestBytes ? 'size' : 'full';
       return { version: id, bytes, largestBytes, reason };
     });
   return { members: placed, unplaced };

@@ -24,7 +24,7 @@ test('keys spread over members in proportion to their weights', () => {
   }
 });
 
-test('what a key prefers first says nothing of what it prefers second', () => {
+test('the first preference of a key is independent of its second', () => {
   const second = [0, 0, 0, 0];
   for (let key = 0; key < KEYS; key++) {
     const scores = second.map((_, i) => score(`${key}`, `${i}`, 1));

@@ -12,7 +12,7 @@ const resident = (id: string, bytes: number, usedAt: number, loadedAt = 0): Resi
 });
 
 describe('planResidency', () => {
-  test('loads what is wanted and has room, and unloads nothing for it', () => {
+  test('loads what is wanted and fits, and unloads nothing for it', () => {
     const plan = planResidency([{ id: 'b', bytes: 5 }], [resident('a', 5, 0)], 10, NOW);
     expect(plan).toEqual({ load: ['b'], unload: [] });
   });

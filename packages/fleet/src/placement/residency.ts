@@ -1,7 +1,7 @@
 /**
- * Decides what a member loads and unloads to hold what its placement gives it. It unloads only for
- * room or when it is beyond its budget, the least recently used version first. A version that was just
- * loaded stays, except where its room is for one that no member serves: a fleet whose members change
+ * Decides what a member loads and unloads to hold what its placement gives it. It unloads only to free
+ * memory or when it is beyond its budget, the least recently used version first. A version that was just
+ * loaded stays, except where its memory is for one that no member serves: a fleet whose members change
  * must not spend its time loading. What does not fit yet waits. The budget holds meanwhile, because a
  * version counts until it is unloaded.
  *
@@ -22,7 +22,7 @@ export interface Resident {
 export interface WantedVersion {
   readonly id: string;
   readonly bytes: number;
-  /** Whether it gets the room of what has just been loaded too: no member serves it. Default: no. */
+  /** Whether it gets the memory of versions that have just been loaded too: no member serves it. Default: no. */
   readonly urgent?: boolean;
 }
 
@@ -49,7 +49,7 @@ export function planResidency(
   let free = budgetBytes - residents.reduce((sum, { bytes }) => sum + bytes, 0);
   const load: string[] = [];
   const unload = new Set<string>();
-  // A model may turn out to be larger than its file said: the budget comes before its residency.
+  // A model may turn out to be larger than its file suggests: the budget comes before its residency.
   for (const { id, bytes } of unwanted) {
     if (free >= 0) break;
     unload.add(id);
@@ -58,20 +58,20 @@ export function planResidency(
   for (const { id, bytes, urgent = false } of wanted) {
     if (loaded.has(id)) continue;
     const victims: Resident[] = [];
-    let room = free;
+    let available = free;
     for (const resident of unwanted) {
       const isYoung = now - resident.loadedAt < MIN_RESIDENCY_MS;
       if (unload.has(resident.id) || (isYoung && !urgent)) continue;
       victims.push(resident);
-      room += resident.bytes;
+      available += resident.bytes;
     }
-    if (room < bytes) continue;
+    if (available < bytes) continue;
     // The most recently used ones that are not needed stay.
     for (const victim of victims.sort((a, b) => b.usedAt - a.usedAt)) {
-      if (room - victim.bytes >= bytes) room -= victim.bytes;
+      if (available - victim.bytes >= bytes) available -= victim.bytes;
       else unload.add(victim.id);
     }
-    free = room - bytes;
+    free = available - bytes;
     load.push(id);
   }
   return { load, unload: [...unload] };

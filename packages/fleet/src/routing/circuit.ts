@@ -19,7 +19,7 @@ export function isAsked({ openUntil }: Circuit, now: number): boolean {
 
 /** @param random in [0, 1): nodes that lost a member together must not ask it together. */
 export function afterFailure(circuit: Circuit, now: number, random: number): Circuit {
-  // What was asked before it opened fails with the same loss.
+  // A request that was sent before it opened fails with the same loss.
   if (!isAsked(circuit, now)) return circuit;
   const { failures } = circuit;
   const pauseMs = Math.min(CIRCUIT_MS.longest, CIRCUIT_MS.first * 2 ** failures);

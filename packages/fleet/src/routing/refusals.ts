@@ -1,6 +1,6 @@
 /**
- * What one member has refused for want of room, and until when it would refuse the like again by its own
- * word. To ask it before would cost both nodes the request's way there and back; where it is the only other
+ * Requests that one member has refused for lack of capacity, with the time that it named for a retry. A similar
+ * request before that time would cost both nodes the way there and back; where it is the only other
  * member, with its tensors.
  */
 import { elementCount } from '@skein/onnx';

@@ -12,7 +12,7 @@
  */
 import { routing } from '../tuning.ts';
 
-/** What a member answers to a probe. */
+/** A member's answer to a probe. */
 export interface Quote {
   readonly member: string;
   /** Predicted time until the answer, in milliseconds; absent: it would refuse. */
@@ -52,7 +52,7 @@ export function nextProbes(
   return picked;
 }
 
-/** Those that would be in time, the earliest finish first. */
+/** Quotes of the members that would be in time, the earliest finish first. */
 export function takers(quotes: readonly Quote[], leftMs: number): Quote[] {
   return quotes
     .filter(({ finishMs }) => finishMs !== undefined && finishMs <= leftMs)

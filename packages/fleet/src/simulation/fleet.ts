@@ -28,7 +28,7 @@ export interface SimulationResult {
   readonly requests: number;
   /** Answered in time, as a share of all requests. */
   readonly goodput: number;
-  /** Of the answered requests, from arrival, in milliseconds. */
+  /** Latency of the answered requests, from arrival, in milliseconds. */
   readonly p99Ms: number;
   /** Probes and forwards per request. */
   readonly messages: number;

@@ -1,7 +1,7 @@
 /**
  * A simulated node: one replica that runs requests in the order of their arrival, and an estimate of
- * what they cost. It knows the size of a request and the pace of its own recent runs, as the
- * dispatcher does, and not how long the next run really takes.
+ * their cost. The estimate uses the size of a request and the pace of the node's recent runs, as the
+ * dispatcher does, and not the time that the next run really takes.
  */
 import type { Events, Time } from './events.ts';
 
@@ -14,13 +14,13 @@ export interface SimRequest {
   answered: boolean;
 }
 
-/** What is counted of requests. The requests themselves are not kept: a simulation has millions. */
+/** Counts of requests. The requests themselves are not kept: a simulation has millions. */
 export class Tally {
   requests = 0;
   inTime = 0;
   /** Nodes that were asked or tried, beyond the one that a request reached. */
   messages = 0;
-  /** Of the answered requests, from arrival, in milliseconds. */
+  /** Latencies of the answered requests, from arrival, in milliseconds. */
   readonly latencies: number[] = [];
 
   answered({ arrivedAt, deadline }: SimRequest, now: Time): void {
@@ -31,7 +31,7 @@ export class Tally {
 
 /** Weight of the last run in the estimated pace. */
 const PACE_WEIGHT = 0.1;
-/** What the estimate is multiplied by: runs vary, and an accepted request is a promise. */
+/** Factor on the estimate: runs vary, and an accepted request is a promise. */
 const MARGIN = 1.1;
 
 export class SimNode {
@@ -66,7 +66,7 @@ export class SimNode {
     return this.#events.now + this.predict(size) <= deadline;
   }
 
-  /** Takes the request, whatever the estimate says. */
+  /** Takes the request, whatever the estimate is. */
   take(request: SimRequest): void {
     this.#queue.push(request);
     this.#queuedSize += request.size;

@@ -56,7 +56,7 @@ export const RANDOM_ONE_RETRY: RoutingPolicy = {
   },
 };
 
-/** Those that the fleet's policy is compared with. */
+/** Policies that the fleet's policy is compared with. */
 export const OTHERS: readonly RoutingPolicy[] = [
   {
     name: 'random, nothing is refused',

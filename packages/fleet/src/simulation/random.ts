@@ -15,12 +15,12 @@ export function seededRandom(seed: number): Random {
   };
 }
 
-/** Of mean 1. */
+/** A draw with mean 1. */
 export function exponential(random: Random): number {
   return -Math.log(1 - random());
 }
 
-/** Of median 1. @param sigma standard deviation of its logarithm. */
+/** A draw with median 1. @param sigma standard deviation of its logarithm. */
 export function lognormal(random: Random, sigma: number): number {
   const radius = Math.sqrt(-2 * Math.log(1 - random()));
   return Math.exp(sigma * radius * Math.cos(2 * Math.PI * random()));

@@ -1,4 +1,4 @@
-/** What happens to a simulated fleet: its nodes, its requests and its network, by seed. */
+/** Scenarios of a simulated fleet: its nodes, its requests and its network, by seed. */
 import { seededRandom } from './random.ts';
 import type { Time } from './events.ts';
 

@@ -12,7 +12,7 @@ import {
 import { routing } from '../tuning.ts';
 
 export interface Report {
-  /** What stands between the markers in the document. */
+  /** The text between the markers in the document. */
   readonly markdown: string;
   /** By file name. */
   readonly pictures: Readonly<Record<string, string>>;

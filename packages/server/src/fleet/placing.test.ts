@@ -253,19 +253,19 @@ describe('the room for what comes', () => {
 
   test('is that of what another member holds too', () => {
     const placing = placingOf(all, [member('c', ['old'])]);
-    const room = placing.roomFor('new', here, 1e9);
+    const room = placing.evictionFor('new', here, 1e9);
     expect([...room]).toEqual([
       [
         'old',
         { isHere: false, others: 1, reason: 'its memory is for "new" here; other members hold it' },
       ],
     ]);
-    expect(placing.roomFor('new', here.slice(1), 1e9).size).toBe(0);
+    expect(placing.evictionFor('new', here.slice(1), 1e9).size).toBe(0);
   });
 
   test('is not there where no other member holds anything, and is not waited for', () => {
     const placing = placingOf(all);
-    expect(() => placing.roomFor('new', here, 1e9)).toThrow(
+    expect(() => placing.evictionFor('new', here, 1e9)).toThrow(
       expect.objectContaining({
         code: 'FLEET_MEMORY',
         retryAfterMs: undefined,
@@ -277,7 +277,7 @@ describe('the room for what comes', () => {
 
   test('is waited for where another member is to load what is here', () => {
     const placing = placingOf(all, [member('c', [], memory(100))]);
-    expect(() => placing.roomFor('new', here, 1e9)).toThrow(
+    expect(() => placing.evictionFor('new', here, 1e9)).toThrow(
       expect.objectContaining({ code: 'FLEET_MEMORY', retryAfterMs: 1000 }),
     );
   });

@@ -8,10 +8,10 @@ import {
   decideHoldings,
   memoryOf,
   type MemberHoldings,
-  noRoom,
+  unplacedNumbers,
   type PlacedDeployment,
   placeDeployments,
-  roomFor,
+  evictionFor,
 } from '@skein/fleet';
 import {
   type DesiredDeployment,
@@ -85,7 +85,7 @@ export function createPlacing(options: PlacingOptions): FleetPlacing {
       const self = membership.incarnation;
       return decideHoldings(self, members, wanted.map(placedOf), residents, now);
     },
-    roomFor(name, residents, now) {
+    evictionFor(name, residents, now) {
       const members = holdings(residents);
       const self = membership.incarnation;
       // What comes takes its room in the placement too: the others make place for what is here now.
@@ -94,7 +94,7 @@ export function createPlacing(options: PlacingOptions): FleetPlacing {
       const coming = { digest: `coming of ${name}`, expectedBytes: expected };
       const deployments = [...others.map(placedOf), { id: name, versions: [coming], replicas: 1 }];
       const decided = decideHoldings(self, members, deployments, residents, now);
-      const { unload, isEnough, isComing } = roomFor(name, residents, budgetBytes, decided);
+      const { unload, isEnough, isComing } = evictionFor(name, residents, budgetBytes, decided);
       if (!isEnough) throw full(name, residents, budgetBytes, isComing);
       return new Map(
         unload.map((victim): [string, Place] => {
@@ -114,7 +114,7 @@ export function createPlacing(options: PlacingOptions): FleetPlacing {
       const placement = placeDeployments(members, memoryOf(deployments, members));
       const unplaced = placement?.unplaced.find(({ version }) => version === model);
       if (unplaced !== undefined) {
-        const message = `"${model}" fits on no member: ${noRoom(unplaced)}.`;
+        const message = `"${model}" fits on no member: ${unplacedNumbers(unplaced)}.`;
         throw new SkeinError('FLEET_MEMORY', message);
       }
       const placed = placement?.members.get(model) ?? members.map(({ id }) => id);

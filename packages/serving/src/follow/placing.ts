@@ -35,7 +35,7 @@ export interface Placing {
    * Deployments to unload so that a version can be loaded now, whose memory `residents` counts already.
    * @throws SkeinError FLEET_MEMORY when they would not be enough.
    */
-  roomFor(
+  evictionFor(
     name: string,
     residents: readonly ResidentDeployment[],
     now: Instant,

@@ -24,7 +24,7 @@ async function openPair() {
   const placing: Placing = {
     budgetBytes: 1e9,
     decide: (wanted) => new Map(wanted.map(({ row }) => [row.name, place(row.name)])),
-    roomFor(name, residents) {
+    evictionFor(name, residents) {
       rooms.push(name);
       counted.set(
         name,

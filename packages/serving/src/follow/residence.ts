@@ -75,7 +75,7 @@ export async function makeRoom(
   try {
     for (;;) {
       try {
-        const victims = placing.roomFor(
+        const victims = placing.evictionFor(
           name,
           residentsOf(context, later(waitingForRoom, live)),
           clock.now(),

@@ -12,7 +12,7 @@ import { KEY, TestNode } from './scripted-node.ts';
 export interface ScriptedFleetOptions {
   readonly model?: Partial<DeployedModel>;
   readonly clock?: Clock;
-  /** Whether no node knows the deployment that the members hold. */
+  /** Whether the nodes lack the deployment that the members hold. */
   readonly isUnknown?: boolean;
 }
 

@@ -62,7 +62,7 @@ export class TestNode {
     return this.behave(request);
   }
 
-  /** As `kill -9` does to its connections. */
+  /** Breaks its connections, like `kill -9`. */
   kill(): void {
     this.#server.close();
     for (const socket of this.sockets) socket.destroy();

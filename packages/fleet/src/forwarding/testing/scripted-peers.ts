@@ -1,4 +1,4 @@
-/** A node and the members that it forwards to, without sockets: each answers as the test says. */
+/** A node and the members that it forwards to, without sockets: the test gives the answers. */
 import { type ErrorCode, SkeinError } from '@skein/api';
 import {
   Cancellation,
@@ -72,7 +72,7 @@ export function nodeWithPeers(
   const node = {
     behave: full,
     prediction: (): Prediction => ({ refusal: refusal('QUEUE_FULL') }),
-    /** What every draw gives. */
+    /** The result of every draw. */
     random: 0.5,
     members: ['self', ...peers.keys()].map((member) => memberOf(`${member}`)),
     /** Addresses to which connections were opened. */

@@ -1,7 +1,7 @@
 import { SkeinError } from '@skein/api';
 import { SharedBudget } from '@skein/api/shared-budget';
 
-/** What the messages of a member in a test may hold together, in bytes. */
+/** Bound of the messages of a member in a test together, in bytes. */
 export function bytesBudget(max: number): SharedBudget {
   return new SharedBudget({
     name: 'bodies',

@@ -1,4 +1,4 @@
-/** A member over a real socket that serves each connection as the test says. */
+/** A member over a real socket; the test gives the way in which it serves each connection. */
 import { createServer } from 'node:http';
 import type { ServerHttp2Session } from 'node:http2';
 import type { AddressInfo, Socket } from 'node:net';
@@ -6,7 +6,7 @@ import { acceptLink } from '../accept-link.ts';
 import { encodeFrame } from '../frame.ts';
 
 export const KEY = 'a key of the fleet that is long enough';
-/** What ends the members and connections of a test. */
+/** Functions that end the members and connections of a test. */
 export const closers: (() => void)[] = [];
 
 export function closeMembers(): void {

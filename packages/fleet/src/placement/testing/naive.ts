@@ -1,6 +1,6 @@
 /**
- * The rules of placement as their headers say them, by looking at everything again for each step: what
- * `placement.ts`, `residency.ts` and `holdings.ts` decide is compared with this.
+ * The rules of placement as their headers define them, with every check repeated for each step: the decisions of
+ * `placement.ts`, `residency.ts` and `holdings.ts` are compared with this.
  */
 import { MIN_RESIDENCY_MS, PLACEMENT_SLACK } from '../../tuning.ts';
 import type { Holding, MemberHoldings, PlacedDeployment } from '../holdings.ts';
@@ -106,8 +106,8 @@ export function decideNaively(
     }
     return { id, bytes };
   });
-  const hasRoomForAll = members.every(({ budgetBytes }) => sumOf(needs) <= budgetBytes);
-  const placed = hasRoomForAll
+  const allFit = members.every(({ budgetBytes }) => sumOf(needs) <= budgetBytes);
+  const placed = allFit
     ? new Map(needs.map(({ id }) => [id, members.map((member) => member.id)]))
     : placeNaively(
         members.map(({ id, budgetBytes }) => ({ id, memoryBytes: budgetBytes })),
@@ -163,8 +163,8 @@ export function decideNaively(
   );
 }
 
-/** What `roomFor` unloads; undefined: nothing is enough. */
-export function roomNaively(
+/** The copies that `evictionFor` unloads; undefined: nothing is enough. */
+export function evictNaively(
   coming: string,
   residents: readonly Resident[],
   budgetBytes: number,
