@@ -80,7 +80,6 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/federation/src/coordinator/rounds/restored.test.ts',
   'packages/federation/src/coordinator/rounds/rounds.test.ts',
   'packages/federation/src/coordinator/rounds/scaffold.test.ts',
-  'packages/federation/src/coordinator/rounds/turns.test.ts',
   'packages/federation/src/coordinator/sessions/network.test.ts',
   'packages/federation/src/join/join.test.ts',
   'packages/federation/src/ledger/verify.test.ts',

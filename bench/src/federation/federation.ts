@@ -6,7 +6,6 @@ import { COORDINATOR_MEMORY } from './coordinator-memory.ts';
 import { HEART } from './heart.ts';
 import { PAIRWISE_SUMS } from './pairwise-sums.ts';
 import { PRIVATE_STEPS } from './private-steps.ts';
-import { TURNS } from './turns.ts';
 import { SIMULATION } from './simulation.ts';
 
 /** A row is a file beside this one, and an entry here. Quick runs take less than a minute together. */
@@ -17,7 +16,6 @@ const GROUPS: readonly RowGroup[] = [
   PRIVATE_STEPS,
   HEART,
   SIMULATION,
-  TURNS,
 ];
 
 export function benchFederation(options: RowOptions): Promise<BenchReport> {

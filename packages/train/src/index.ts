@@ -61,13 +61,6 @@ export {
 export { epsilonOf, noiseFor, type Spent } from './privacy/accountant.ts';
 export { filteredEpsilon, type PrivacyLimit } from './privacy/filter.ts';
 export {
-  correlatedNoise,
-  prefixError,
-  varianceGain,
-  type CorrelatedNoise,
-  type CorrelatedNoiseOptions,
-} from './privacy/banded.ts';
-export {
   audit,
   drawCanaries,
   judge,

@@ -219,19 +219,6 @@ describe('a helper', () => {
     expect(last.payload).toBeDefined();
   });
 
-  it('gives correlated noise for a round once, whatever the attempt', async () => {
-    const memory = openHelperMemory(':memory:');
-    const helper = await helperOn(memory, { ...CLIENT, sampling: { kind: 'bands', rounds: 3 } });
-    const again = await helper.listOf([0, 1, 2], 0, 3, 1);
-    await helper.ask('masks', await helper.listOf([0, 1, 2, 3]));
-    await expect(helper.ask('masks', again, 0, 1)).rejects.toEqual(code('FEDERATION_PROTOCOL'));
-    // Nor an earlier attempt, of which it may have heard nothing.
-    await helper.ask('masks', await helper.listOf([0, 1, 2], 1, 3, 1), 1, 1);
-    const first = helper.ask('masks', await helper.listOf([0, 1, 2], 1), 1);
-    await expect(first).rejects.toEqual(code('FEDERATION_PROTOCOL'));
-    await helper.ask('masks', await helper.listOf([0, 1, 2], 2), 2);
-  });
-
   it('sums no other sites when a round without noise is tried again, also after a restart', async () => {
     const path = await inFolder();
     const memory = openHelperMemory(path);

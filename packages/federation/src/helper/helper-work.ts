@@ -7,6 +7,7 @@
  */
 import { digestOf, fromHex, toHex } from '@skein/api/canonical';
 import { SkeinError } from '@skein/api/errors';
+import { noiseShare } from '@skein/train/federated';
 import {
   Helper,
   helperKeys,
@@ -22,7 +23,6 @@ import type { Plan, PlannedHelper } from '../plan/plan.ts';
 import type { Outcome, Task, Work } from '../site/answers.ts';
 import { unknownPhase } from '../site/work/plain-work.ts';
 import type { HelperMemory } from './helper-memory.ts';
-import { helperNoise } from './helper-noise.ts';
 import { protocolError } from '../transport/messages.ts';
 
 /** The keys of this helper, as a plan names them. */
@@ -68,8 +68,6 @@ export async function helperWork({ run, joined, memory }: HelperWorkOptions): Pr
   const secret = await memory.sealingSecret();
   const encoding = encodingOf(plan, plan.model.parameters);
 
-  const noiseOf = helperNoise({ run, ...joined, encoding, secret });
-
   /** @throws SkeinError AGGREGATION_COHORT_CHANGED. */
   async function requireCohort(round: number, keys: readonly string[]): Promise<void> {
     if (!isCohortFixed(plan)) return;
@@ -87,8 +85,12 @@ export async function helperWork({ run, joined, memory }: HelperWorkOptions): Pr
       return { fields: { bad: await helper().check(context, list) } };
     },
     async masks(context, list, round) {
-      const { head, chunks } = await helper().answer(context, list, noiseOf(round), (clients) =>
-        requireCohort(round, clients.map((client) => toHex(context.roster[client]!)).toSorted()),
+      const { head, chunks } = await helper().answer(
+        context,
+        list,
+        noiseShare(encoding),
+        (clients) =>
+          requireCohort(round, clients.map((client) => toHex(context.roster[client]!)).toSorted()),
       );
       const parts = [head, ...chunks];
       return {

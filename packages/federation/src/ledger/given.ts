@@ -5,7 +5,6 @@
  * each site came.
  */
 import { pseudonymOf } from '../identity/keys.ts';
-import { turnsOf } from '../plan/turns.ts';
 import type { LedgerExport } from './export.ts';
 
 /** Releases, as an account counts them. */
@@ -20,21 +19,16 @@ export interface Given {
  */
 export async function givenBy(
   key: string,
-  { plan, entries }: Pick<LedgerExport, 'plan' | 'entries'>,
+  { entries }: Pick<LedgerExport, 'entries'>,
 ): Promise<Given | undefined> {
   const site = await pseudonymOf(key);
-  const summed: number[] = [];
-  const asked: number[] = [];
+  let summed = 0;
+  let asked = 0;
   let takesPart = false;
   for (const { event } of entries) {
     if (event.kind === 'accepted' && event.key === key) takesPart = true;
-    else if (event.kind === 'opened' && event.roster.includes(site)) asked.push(event.round);
-    else if (event.kind === 'finished-round' && event.survivors.includes(site)) {
-      summed.push(event.round);
-    }
+    else if (event.kind === 'opened' && event.roster.includes(site)) asked += 1;
+    else if (event.kind === 'finished-round' && event.survivors.includes(site)) summed += 1;
   }
-  // Of noise that is correlated over rounds, a round spends what those before it have, given or not.
-  const count = (rounds: readonly number[]): number =>
-    turnsOf(plan) === undefined ? rounds.length : Math.max(-1, ...rounds) + 1;
-  return takesPart ? { atLeast: count(summed), atMost: count(asked) } : undefined;
+  return takesPart ? { atLeast: summed, atMost: asked } : undefined;
 }

@@ -6,7 +6,6 @@ import type { z } from 'zod';
 import { bufferOf } from './buffer.ts';
 import { helpersOf } from './helpers.ts';
 import { Plan } from './plan.ts';
-import { turnsOf } from './turns.ts';
 
 /**
  * Checks a plan that came from elsewhere.
@@ -38,7 +37,6 @@ function contradictions(plan: Plan): readonly (readonly [boolean, string])[] {
   const repeatsWithOthers =
     aggregation.kind === 'committee' && aggregation.repeatWithOthers === true;
   const helpers = helpersOf(plan);
-  const turns = turnsOf(plan);
   const buffer = bufferOf(plan)?.buffer;
   const keys = helpers.flatMap(({ identity, sealing }) => [identity, sealing]);
   return [
@@ -110,28 +108,8 @@ function contradictions(plan: Plan): readonly (readonly [boolean, string])[] {
       'strategy scaffold corrects the drift of several steps, and with privacy patient a site takes one: use fedsgd or fedavg.',
     ],
     [
-      robust !== undefined && strategy.name === 'cyclic',
-      'aggregation.robust has one update at a time to choose from with strategy cyclic.',
-    ],
-    [
       robust !== undefined && sites.threshold < fewestUpdates(robust),
       `aggregation.robust ${robust?.name} needs the updates of ${robust && fewestUpdates(robust)} sites, and sites.threshold is ${sites.threshold}.`,
-    ],
-    [
-      isSecure && strategy.name === 'cyclic',
-      'strategy cyclic has no sum to hide: its aggregation must be none.',
-    ],
-    [
-      turns !== undefined && aggregation.kind !== 'committee',
-      'privacy.sampling bands needs aggregation committee: noise that is correlated over rounds is lost with a site, and no helper may be lost.',
-    ],
-    [
-      turns !== undefined && helpers.length > 0 && collusion.helpers !== helpers.length - 1,
-      'privacy.sampling bands needs collusion.helpers of all but one: each helper adds the whole noise.',
-    ],
-    [
-      turns !== undefined && 'share' in aggregation && aggregation.share !== undefined,
-      'aggregation.share draws other numbers in each round, over which privacy.sampling bands correlates noise: leave one of them out.',
     ],
     [
       strategy.name === 'scaffold' && 'share' in aggregation && aggregation.share !== undefined,

@@ -119,7 +119,6 @@ function withPrivacy(draft: PlanDraft): PlanDraft {
 
 /** Sites whose updates are in a sum, on average. */
 function sitesOfSum(sites: number, { sampling }: Pick<Private, 'sampling'>): number {
-  if (sampling.kind === 'bands') return sites / sampling.rounds;
   return sampling.kind === 'all' ? sites : sites * sampling.rate;
 }
 
@@ -151,10 +150,6 @@ export function mechanismOf(
   { noise, sampling }: Pick<Private, 'noise' | 'sampling'>,
   releases: number,
 ): Mechanism {
-  if (sampling.kind === 'bands') {
-    // Rounded noise of one helper on whole levels: see `helper-noise.ts`.
-    return { kind: 'banded', noise, bands: sampling.rounds, steps: releases };
-  }
   return { kind: 'discrete', noise, sampling, steps: releases };
 }
 

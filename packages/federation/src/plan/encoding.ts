@@ -4,7 +4,6 @@ import { noisePlan, type SumEncoding } from '@skein/train/federated';
 import { mostUpdates } from './buffer.ts';
 import { noiseSharesOf } from './helpers.ts';
 import type { Plan } from './plan.ts';
-import { turnsOf } from './turns.ts';
 
 /** Attempts of one round; a round that fails more often fails the run. */
 export const MOST_ATTEMPTS = 1000;
@@ -21,10 +20,7 @@ export function encodingOf(plan: Plan, length: number): SumEncoding {
   if (privacy.mode === 'none') return { ...encoding, weight: { most: mostRows! } };
   const { fewest, most, colluding } = noiseSharesOf(plan);
   const { clip: norm, noise } = privacy;
-  const planned = noisePlan({ encoding, norm, noise, shares: fewest, colluding, mostShares: most });
-  const bands = turnsOf(plan);
-  if (bands === undefined) return planned.encoding;
-  return { ...planned.encoding, noise: { ...planned.encoding.noise!, bands } };
+  return noisePlan({ encoding, norm, noise, shares: fewest, colluding, mostShares: most }).encoding;
 }
 
 /** Which numbers an attempt sends, where the plan sends a part of them: no site and no coordinator chooses. */

@@ -180,17 +180,8 @@ describe('a plan', () => {
         },
       },
     ],
-    [
-      'aggregation.robust has one update at a time',
-      {
-        privacy: { mode: 'none' },
-        strategy: { name: 'cyclic' },
-        aggregation: { kind: 'none', coordinatorSeesUpdates: true, robust: { name: 'median' } },
-      },
-    ],
     ['name: must not have control characters', { name: 'heart\nprivacy  ε ≤ 0.01' }],
     ['0.name: must not have control', committee({ ...helper(1), name: '\u202Elesab' }, helper(2))],
-    ['strategy cyclic', { strategy: { name: 'cyclic' } }],
     ['"disease" of data has a category twice', { data: { ...draft().data, target: twice } }],
     ['collusion.sites leaves no honest', { collusion: { sites: 3 } }],
     ['the fill of "age" is -0.1, which is not within its range of 0 to 100', filledWith(-0.1)],
@@ -381,13 +372,8 @@ describe('a plan', () => {
   });
 });
 
-it('counts next to no noise as beyond the budget, where rows take turns', () => {
-  const privacy = {
-    mode: 'patient',
-    noise: 0.03,
-    denominator: 500,
-    sampling: { kind: 'bands', rounds: 8 },
-  } as const;
+it('counts next to no noise as beyond the budget', () => {
+  const privacy = { mode: 'patient', noise: 0.03, denominator: 500 } as const;
   const plan = completePlan(draft({ ...committee(), privacy, rounds: 64 }));
   expect(spentAfter(plan, 1).every(({ epsilon }) => epsilon > 100)).toBe(true);
   expect(isBudgetSpent(plan, 0)).toBe(true);

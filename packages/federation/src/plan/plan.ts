@@ -80,8 +80,6 @@ export const Strategy = z.discriminatedUnion('name', [
     staleness: z.int().min(0).max(1000).default(10),
     learningRate: rate.default(1),
   }),
-  /** Each round trains at one site after another. */
-  z.strictObject({ name: z.literal('cyclic') }),
   /** One gradient step of all examples together: the sum over sites divided by a public number. */
   z.strictObject({ name: z.literal('fedsgd'), learningRate: rate.default(1) }),
 ]);
@@ -113,8 +111,6 @@ export const Privacy = z.discriminatedUnion('mode', [
       .discriminatedUnion('kind', [
         z.strictObject({ kind: z.literal('all') }),
         z.strictObject({ kind: z.literal('poisson'), rate: z.number().gt(0).max(1) }),
-        /** Each row, or site, is in every so many rounds, and noise is correlated over as many (DP-FTRL). */
-        z.strictObject({ kind: z.literal('bands'), rounds: z.int().min(2).max(1000) }),
       ])
       .default({ kind: 'all' }),
     /** What the sum is divided by: public and fixed, never the number of rows that took part. */

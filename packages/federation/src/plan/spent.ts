@@ -9,7 +9,6 @@ import { canonical } from '@skein/api/canonical';
 import { MOST_ATTEMPTS } from './encoding.ts';
 import { noiseSharesOf, type NoiseShares } from './helpers.ts';
 import type { Plan } from './plan.ts';
-import { turnsOf } from './turns.ts';
 
 /** ε against a number of sites that collude with the coordinator; with a committee, of helpers. */
 export interface SpentEpsilon {
@@ -47,9 +46,7 @@ export function spentAfter(plan: Plan, releases: number): readonly SpentEpsilon[
   const found = known.get(terms);
   if (found !== undefined) return found;
   const spent = [...new Set([0, shares.colluding])].map((colluding) => {
-    // Correlated noise of each helper is enough by itself; that of several is not counted together.
-    const noise =
-      turnsOf(plan) === undefined ? noiseAgainst(shares, privacy.noise, colluding) : privacy.noise;
+    const noise = noiseAgainst(shares, privacy.noise, colluding);
     const mechanism = mechanismOf({ ...privacy, noise }, releases);
     return {
       colluding,
@@ -73,7 +70,7 @@ export function isBudgetSpent(plan: Plan, releases: number): boolean {
 
 /** The most releases that a plan allows: by its budget, and by the attempts of its rounds. */
 export function mostReleases(plan: Plan): number {
-  const most = plan.rounds * (turnsOf(plan) === undefined ? MOST_ATTEMPTS : 1);
+  const most = plan.rounds * MOST_ATTEMPTS;
   if (!isBudgetSpent(plan, most - 1)) return most;
   let [allowed, refused] = [0, most];
   while (refused - allowed > 1) {

@@ -7,7 +7,6 @@ import type { Identity } from '../identity/keys.ts';
 import { canonical, sha256, utf8 } from '@skein/api/canonical';
 import { MOST_ATTEMPTS } from '../plan/encoding.ts';
 import { GIVING, isBudgetSpent, RELEASING } from '../plan/spent.ts';
-import { turnsOf } from '../plan/turns.ts';
 import {
   type MessageOf,
   type Place,
@@ -99,13 +98,7 @@ export function answerOnce(
       );
     }
     if (phase !== releasing) return;
-    const takeTurns = turnsOf(plan) !== undefined;
-    if (takeTurns && (await isGiven({ round, attempt, phase }))) {
-      throw protocolError(
-        `Attempt ${attempt} of round ${round} is asked for, whose noise was given in another attempt: it is correlated over rounds, and given once.`,
-      );
-    }
-    if (!isBudgetSpent(plan, takeTurns ? round : await memory.attemptsOf(run, phase))) return;
+    if (!isBudgetSpent(plan, await memory.attemptsOf(run, phase))) return;
     throw new SkeinError(
       'PRIVACY_BUDGET_SPENT',
       `Round ${round} is asked for, but this site has answered as often as the privacy budget of the plan allows.`,
@@ -113,19 +106,9 @@ export function answerOnce(
   }
 
   /** An answer that was charged and not stored was not sent: the next one is charged as the same. */
-  async function charged({ round, phase }: Place): Promise<void> {
+  async function charged({ phase }: Place): Promise<void> {
     if (charge === undefined || phase !== GIVING[kind]) return;
-    const before = turnsOf(plan) === undefined ? await memory.attemptsOf(run, phase) : round;
-    await charge(before + 1);
-  }
-
-  /** Whether another attempt of the round was answered. */
-  async function isGiven({ round, attempt, phase }: Place): Promise<boolean> {
-    for (let other = 0; other < MOST_ATTEMPTS; other += 1) {
-      if (other === attempt) continue;
-      if ((await memory.answerOf({ run, round, attempt: other, phase })) !== undefined) return true;
-    }
-    return false;
+    await charge((await memory.attemptsOf(run, phase)) + 1);
   }
 
   async function stored(task: Omit<Task, 'state'>): Promise<Answer> {

@@ -23,9 +23,7 @@ function chosenWords({ privacy }: Plan): readonly string[] {
   const each = privacy.mode === 'client' ? 'This site is' : 'Each row is';
   const { sampling } = privacy;
   return [
-    sampling.kind === 'bands'
-      ? `${each} in one of ${sampling.rounds} rounds, by turns, and the noise of rounds is correlated.`
-      : `${each} in the sum of a round with a probability of ${+(100 * sampling.rate).toPrecision(3)} %, drawn here and never sent.`,
+    `${each} in the sum of a round with a probability of ${+(100 * sampling.rate).toPrecision(3)} %, drawn here and never sent.`,
   ];
 }
 

@@ -1,10 +1,6 @@
 /**
  * Strategies against the accuracies that FLamby published for Fed-Heart-Disease, the mean of five
  * seeds each, from PyTorch's first weights; the order of the rows is our own.
- *
- * FLamby's cyclic strategy (`flamby/strategies/cyclic.py`) gives each hospital a copy of the model and
- * hands none of them on; its benchmark then scores the copy of the first hospital. So its figure is held
- * against such a copy here, and cyclic training itself against a plain loop in `heart.test.ts`.
  */
 import { readFileSync } from 'node:fs';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -113,15 +109,4 @@ describe.skipIf(!isFull)('published accuracies of Fed-Heart-Disease', () => {
     },
     120_000,
   );
-
-  /** How often 15 turns, shuffled by NumPy from each seed, come to the first hospital. */
-  const turns: Readonly<Record<number, number>> = { 42: 4, 43: 4, 44: 4, 45: 4, 46: 3 };
-
-  it('cyclic, as published: the model of the first hospital alone', async () => {
-    const strategy = strategyOf('cyclic');
-    const sites = await sitesOf(strategy, 0.01);
-    const alone = (seed: number) => Array.from({ length: turns[seed]! }, () => [0]);
-    const accuracy = await accuracyOf(strategy, sites, alone);
-    expect(Math.abs(accuracy - 0.785)).toBeLessThan(0.01);
-  }, 120_000);
 });

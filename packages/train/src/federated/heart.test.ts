@@ -107,40 +107,6 @@ describe.skipIf(noHeartData !== undefined)('four hospitals', () => {
     expect(heartAccuracy(state.parameters, pooled)).toBe(fixture.fedavg_acc[4]);
   });
 
-  it('cyclic training goes on at each hospital with the model of the one before', async () => {
-    const rate = 0.01;
-    const { strategy, sites } = await sitesOf('cyclic', {}, rate);
-    const visits = sites.map(() => 0);
-    let state = strategy.initial(initial);
-    const plain = [...initial];
-    for (let round = 0; round < 15; round++) {
-      const [k, ...others] = strategy.participants(round, sites.length, 42) as [
-        number,
-        ...number[],
-      ];
-      expect(others).toEqual([]);
-      const from = STEPS * visits[k]!++;
-      const batches = fixture.fedavg_batches[k]!.slice(from, from + STEPS);
-      const broadcast = strategy.broadcast(state);
-      const { update, weight } = await sites[k]!.localUpdate(broadcast, { number: round }, batches);
-      state = strategy.apply(
-        state,
-        update.map((value) => weight * value),
-        weight,
-      );
-      const { x, y } = hospitals[k]!.train;
-      for (const batch of batches) {
-        const rows = { x: batch.map((row) => x[row]!), y: batch.map((row) => y[row]!) };
-        const errors = probabilities(plain, rows).map((p, i) => (p - rows.y[i]!) / batch.length);
-        rows.x.forEach((row, i) =>
-          [...row, 1].forEach((value, j) => (plain[j] = plain[j]! - rate * errors[i]! * value)),
-        );
-      }
-    }
-    expect(visits.toSorted((a, b) => a - b)).toEqual([3, 4, 4, 4]);
-    plain.forEach((value, i) => expect(state.parameters[i]).toBeCloseTo(value, 5));
-  });
-
   it.each([
     [0, 0.4866929173],
     [0.01, 0.494444431],

@@ -256,7 +256,6 @@ it('bounds by the formula of fixed-size samples a Poisson sample in which one up
 
 it('says that next to no noise spends much, with every sampling', () => {
   const mechanismsOf = (noise: number): Mechanism[] => [
-    { kind: 'banded', noise, bands: 8, steps: 64 },
     { kind: 'tree', noise, steps: 64 },
     all(noise, 8),
     poisson(0.5, noise, 8),

@@ -5,7 +5,6 @@
  * "connect the dots" of Doroshenko, Ghazi, Kamath, Kumar and Manurangsi 2022. The hockey-stick curve
  * is exact on the grid and above the true one between its points.
  */
-import { mostParticipations } from './banded.ts';
 import { type Mechanism, treeHeight } from './mechanism.ts';
 import { logMixture } from './rdp.ts';
 import { massBetween, type Tails, tailsAt, upperTail } from './normal.ts';
@@ -34,13 +33,6 @@ export function lossStepOf(mechanism: Mechanism): LossStep | undefined {
   const { noise, steps } = mechanism;
   if (mechanism.kind === 'tree') {
     return { noise: noise / Math.sqrt(treeHeight(steps)), rate: 1, times: 1 };
-  }
-  if (mechanism.kind === 'banded') {
-    return {
-      noise: noise / Math.sqrt(mostParticipations(mechanism.bands, steps)),
-      rate: 1,
-      times: 1,
-    };
   }
   if (mechanism.kind === 'discrete' || mechanism.sampling.kind === 'fixed') return undefined;
   const rate = mechanism.sampling.kind === 'all' ? 1 : mechanism.sampling.rate;

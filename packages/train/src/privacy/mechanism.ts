@@ -48,24 +48,12 @@ export interface DiscreteSteps {
 }
 
 /**
- * Sums with noise that is correlated over rounds (`banded.ts`). Each example is in one of any `bands` consecutive steps,
- * which needs no sampling. Neighbouring data sets differ by one example whose rows are all zero in one of them.
- */
-export interface BandedSteps {
-  readonly kind: 'banded';
-  /** Standard deviation of the noise z over the clipping norm. */
-  readonly noise: number;
-  readonly bands: number;
-  readonly steps: number;
-}
-
-/**
  * With less noise a sampled step counts as one of all examples, of which the accountants have a formula: its ε is above
  * 100 anyway, unless samples are rarer than δ, and its losses leave the range of a double.
  */
 export const LEAST_SAMPLED_NOISE = 0.045;
 
-export type Mechanism = GaussianSteps | DiscreteSteps | TreeSteps | BandedSteps;
+export type Mechanism = GaussianSteps | DiscreteSteps | TreeSteps;
 
 /** Nodes of the tree that one leaf adds to. */
 export function treeHeight(leaves: number): number {
@@ -77,11 +65,6 @@ export function assertMechanism(mechanism: Mechanism): void {
   const { noise, steps } = mechanism;
   if (!(noise > 0 && noise < Infinity)) invalid(`the noise ${noise} is not above 0`);
   if (!(Number.isSafeInteger(steps) && steps >= 0)) invalid(`${steps} is not a number of steps`);
-  if (mechanism.kind === 'banded') {
-    const { bands } = mechanism;
-    if (!(Number.isSafeInteger(bands) && bands > 0)) invalid(`${bands} bands are none`);
-    return;
-  }
   if (mechanism.kind === 'tree' || mechanism.sampling.kind === 'all') return;
   const { rate } = mechanism.sampling;
   if (!(rate > 0 && rate <= 1)) invalid(`the sampling rate ${rate} is not above 0 and at most 1`);

@@ -4,7 +4,6 @@
  * Poisson sampling of a Gaussian: Mironov, Talwar and Zhang 2019, for any α > 1, by quadrature. Fixed-size
  * sampling: `fixed-size.ts`, for whole α. Conversion to (ε, δ): Canonne, Kamath and Steinke 2020, proposition 12.
  */
-import { mostParticipations } from './banded.ts';
 import { fixedStep } from './fixed-size.ts';
 import {
   type DiscreteSteps,
@@ -34,9 +33,6 @@ export const ORDERS: readonly number[] = [
 export function rdpOf(mechanism: Mechanism, order: number): number {
   const { noise, steps } = mechanism;
   if (mechanism.kind === 'tree') return (treeHeight(steps) * order) / (2 * noise ** 2);
-  if (mechanism.kind === 'banded') {
-    return (mostParticipations(mechanism.bands, steps) * order) / (2 * noise ** 2);
-  }
   return steps * rdpOfStep(mechanism, order);
 }
 

@@ -167,7 +167,7 @@ export const federateSimulate = defineCommand({
       const read = await readCsv(createReadStream(path));
       const centres = by === undefined ? [] : centresOf(read, by);
       const count = by === undefined ? (wanted ?? 10) : centres.length;
-      requireSites({ count, sampled, hostile, rule, name, isPersonal: lambda !== undefined });
+      requireSites({ count, sampled, hostile, rule, isPersonal: lambda !== undefined });
       const columns = read.columns.filter((column) => column.name !== by);
       const table = { count: read.count, columns };
       const given = { from: 'table', table, label } as const;
@@ -311,12 +311,11 @@ function requireSites(of: {
   readonly count: number;
   readonly sampled: number | undefined;
   readonly rule: RobustRule | undefined;
-  readonly name: string;
   readonly hostile: number;
   readonly isPersonal: boolean;
 }): void {
-  const { count, sampled, hostile, rule, name, isPersonal } = of;
-  requireRobust(rule, name, sampled ?? count);
+  const { count, sampled, hostile, rule, isPersonal } = of;
+  requireRobust(rule, sampled ?? count);
   if (isPersonal && count > MOST_PERSONAL) {
     throw usageError(`--personal is for at most ${MOST_PERSONAL} sites, not ${count}.`);
   }
@@ -327,9 +326,8 @@ function requireSites(of: {
 }
 
 /** @throws SkeinError USAGE for a rule that has too few updates. */
-function requireRobust(rule: RobustRule | undefined, strategy: string, sites: number): void {
+function requireRobust(rule: RobustRule | undefined, sites: number): void {
   if (rule === undefined) return;
-  if (strategy === 'cyclic') throw usageError('--robust has one update at a time with cyclic.');
   const fewest = fewestUpdates(rule);
   if (sites >= fewest) return;
   throw usageError(`--robust ${rule.name} needs ${fewest} sites of a round, not ${sites}.`);

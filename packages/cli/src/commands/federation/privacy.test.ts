@@ -44,17 +44,6 @@ it.each([
   expect(stderr).toContain(message);
 });
 
-it('counts in how many steps a row is, where rows take turns', async () => {
-  const rows = ['--rows', '1000', '--noise', '4', '--json'];
-  const [turns, all] = await Promise.all([
-    skein(...rows, '--batch', '100', '--steps', '40', '--sampling', 'bands'),
-    skein(...rows, '--steps', '4', '--sampling', 'all'),
-  ]);
-  const spent = ({ stdout }: { stdout: string }) =>
-    (JSON.parse(stdout) as { choices: { epsilon: number }[] }).choices[0]!.epsilon;
-  expect(spent(turns)).toBeCloseTo(spent(all), 9);
-});
-
 it('warns of a delta that promises nothing', async () => {
   const { stdout } = await skein(...epochs, '--noise', '1', '--delta', '1e-3');
   expect(stdout).toContain('delta 0.001 is not below 1 / rows');

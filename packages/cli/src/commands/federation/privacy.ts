@@ -23,7 +23,7 @@ import { type Column, renderTable } from '../../output/table.ts';
 import { usageError } from '../../command-line/usage.ts';
 import { writeGivenFile } from '../../file.ts';
 
-const SAMPLINGS = ['poisson', 'fixed', 'all', 'tree', 'bands'] as const;
+const SAMPLINGS = ['poisson', 'fixed', 'all', 'tree'] as const;
 const POINTS_OF_CURVE = 8;
 const MOST_NOISES = 4;
 
@@ -48,7 +48,7 @@ export const privacy = defineCommand({
   details:
     'Counts DP-SGD: examples are clipped to a norm, summed, and Gaussian noise of NOISE times that norm is added. ' +
     'Two accountants answer: privacy loss distributions (PLD), which are close to exact, and Rényi differential privacy (RDP), which is a bound; the smaller one counts.\n' +
-    'Sampling says how a batch is drawn. Batches cut from a shuffled order are not Poisson samples: for one epoch of those take `tree`, with noise that is added along a tree; where each row is in one of every rows / batch steps, take `bands`, with noise that is correlated over as many steps (DP-FTRL).',
+    'Sampling says how a batch is drawn. Batches cut from a shuffled order are not Poisson samples: for one epoch of those take `tree`, with noise that is added along a tree.',
   examples: {
     'skein privacy --rows 60000 --batch 256 --epochs 15 --noise 1.1': 'What a training spends',
     'skein privacy --rows 60000 --batch 256 --epochs 15 --epsilon 3':
@@ -133,7 +133,7 @@ function planOf(given: {
   const pass = Math.ceil(rows / size);
   if (sampling === 'tree' && taken > pass) {
     throw usageError(
-      `--sampling tree counts one pass over the rows, of ${pass} steps, not ${taken}: for more passes take \`bands\` or \`poisson\`.`,
+      `--sampling tree counts one pass over the rows, of ${pass} steps, not ${taken}: for more passes take \`poisson\`.`,
     );
   }
   return { steps: taken, rate, sampling, delta };
@@ -158,9 +158,6 @@ function noisesOf(
 
 function mechanism({ sampling, rate }: Plan, noise: number, steps: number): Mechanism {
   if (sampling === 'tree') return { kind: 'tree', noise, steps };
-  if (sampling === 'bands') {
-    return { kind: 'banded', noise, steps, bands: Math.max(1, Math.floor(1 / rate + 1e-9)) };
-  }
   const drawn: Sampling = sampling === 'all' ? { kind: 'all' } : { kind: sampling, rate };
   return { kind: 'gaussian', noise, steps, sampling: drawn };
 }

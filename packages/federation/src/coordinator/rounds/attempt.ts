@@ -5,8 +5,6 @@ import type { ArtifactStore, Sweeper } from '@skein/state';
 import { type Identity, pseudonymOf, signerOf } from '../../identity/keys.ts';
 import type { LedgerEvent } from '../../ledger/entry.ts';
 import { helpersOf } from '../../plan/helpers.ts';
-import { RELEASING } from '../../plan/spent.ts';
-import { turnsOf } from '../../plan/turns.ts';
 import type { FederationStore, RunRecord } from '../../store/federation-store.ts';
 import { type Aggregator, aggregationOf } from '../aggregation/aggregator.ts';
 import type { Payload } from '../../transport/chunks.ts';
@@ -71,15 +69,6 @@ export async function restoreAttempt(
 export function requireLiving({ id, state }: RunRecord): void {
   if (!isOver(state)) return;
   throw new SkeinError('FEDERATION_ENDED', `The federation ${id} is ${state.status}.`);
-}
-
-/** The attempt that follows one without a sum. Noise that is correlated over rounds is given once: its round is over then. */
-export function afterAbort({
-  plan,
-  state: { round, attempt, phase },
-}: Pick<RunRecord, 'plan' | 'state'>): Pick<RunRecord['state'], 'round' | 'attempt'> {
-  const isGiven = turnsOf(plan) !== undefined && phase === RELEASING[plan.aggregation.kind];
-  return isGiven ? { round: round + 1, attempt: 0 } : { round, attempt: attempt + 1 };
 }
 
 /**

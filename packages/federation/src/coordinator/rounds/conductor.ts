@@ -21,7 +21,6 @@ import type { Place } from '../../transport/messages.ts';
 import { type Aggregator, aggregationOf } from '../aggregation/aggregator.ts';
 import {
   accusations,
-  afterAbort,
   closed,
   type ConductorOptions,
   forgetAnswers,
@@ -263,7 +262,7 @@ export class Conductor {
   async #open(): Promise<number> {
     const { plan, state } = this.record;
     const { round, attempt, suspects } = state;
-    const chosen = rosterOf(plan, this.#sessions.byKey, this.#strategy, round, suspects);
+    const chosen = rosterOf(plan, this.#sessions.byKey, suspects);
     if (chosen === undefined) return Infinity;
     const pseudonyms = await Promise.all(chosen.map(pseudonymOf));
     await this.#enter(this.#aggregation.phases[0]!, { roster: chosen }, [
@@ -336,7 +335,7 @@ export class Conductor {
     const accused = await accusations(this.record, this.#aggregator?.liars() ?? []);
     this.#aggregator = undefined;
     const aborted: LedgerEvent = { kind: 'aborted', round, attempt, phase, code, reason };
-    const change = { ...afterAbort(this.record), phase: 'gather', roster: [], suspects };
+    const change = { attempt: attempt + 1, phase: 'gather', roster: [], suspects };
     await this.#advance(change, [...this.#unsaid, ...accused, aborted]);
     this.#unsaid = [];
     this.#clock.pause(retryAfterMs(attempt));

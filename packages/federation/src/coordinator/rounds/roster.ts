@@ -1,5 +1,4 @@
 /** Which sites take part in an attempt: among those that are connected, by the plan. */
-import type { Strategy } from '@skein/train/federated';
 import { helpersOf } from '../../plan/helpers.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { Session } from '../sessions/session.ts';
@@ -12,8 +11,6 @@ import type { Session } from '../sessions/session.ts';
 export function rosterOf(
   plan: Plan,
   sessions: ReadonlyMap<string, Pick<Session, 'key' | 'role'>>,
-  strategy: Pick<Strategy, 'secureSum' | 'participants'>,
-  round: number,
   suspects: readonly string[] = [],
 ): string[] | undefined {
   const all = [...sessions.values()].filter(({ role }) => role === 'site');
@@ -21,8 +18,8 @@ export function rosterOf(
   const ready = others.length < plan.sites.minimum ? all : others;
   const areHelpersHere = helpersOf(plan).every(({ identity }) => sessions.has(identity));
   if (ready.length < plan.sites.minimum || !areHelpersHere) return undefined;
-  const keys = ready.slice(0, plan.sites.maximum).map(({ key }) => key);
-  keys.sort();
-  if (strategy.secureSum) return keys;
-  return strategy.participants(round, keys.length, 0).map((at) => keys[at]!);
+  return ready
+    .slice(0, plan.sites.maximum)
+    .map(({ key }) => key)
+    .toSorted();
 }

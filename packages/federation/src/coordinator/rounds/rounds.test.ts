@@ -8,7 +8,6 @@ import { readArtifact } from '../storage/uploads.ts';
 import {
   adds,
   floats,
-  gainedBy,
   joinScripted,
   type Script,
   type ScriptedAnswer,
@@ -122,32 +121,6 @@ it('takes the median of the updates where the plan says so, whatever their weigh
   const { parameters } = await until(at, id, 'finished');
   const after = new Float32Array((await readArtifact(at.artifacts, parameters!)).buffer);
   expect(after[0]! - before[0]!).toBeCloseTo(1, 5);
-});
-
-it('sends the model from site to site with the strategy cyclic, each once in a pass', async () => {
-  const at = await startFederation({
-    rounds: 6,
-    strategy: { name: 'cyclic' },
-    sites: { minimum: 3, maximum: 3 },
-  });
-  const { id } = await at.coordinator.start(at.draft);
-  const turns: { name: string; from: number }[] = [];
-  for (const [step, name] of ['a', 'b', 'c'].entries()) {
-    await joinScripted(at, await at.coordinator.invite(id, { name }), (task) => {
-      turns.push({ name, from: new Float32Array(task.payload!.slice().buffer)[0]! });
-      // The weight of a site moves nothing: there is no mean to take.
-      return adds(10 ** step, step + 1)(task);
-    });
-  }
-  await until(at, id, 'finished');
-  const names = turns.map(({ name }) => name);
-  expect(names.slice(0, 3).toSorted()).toEqual(['a', 'b', 'c']);
-  expect(names.slice(3).toSorted()).toEqual(['a', 'b', 'c']);
-  const gains = turns.map(({ from }, i) => (turns[i + 1]?.from ?? NaN) - from).slice(0, -1);
-  const steps = names.map((name) => 10 ** ['a', 'b', 'c'].indexOf(name));
-  gains.forEach((gain, i) => expect(gain).toBeCloseTo(steps[i]!, 3));
-  expect((await gainedBy(at, id))[0]).toBeCloseTo(222, 3);
-  expect(await kinds(at, id)).not.toContain('aborted');
 });
 
 it('aborts a round below the threshold, writes it down and tries it again', async () => {

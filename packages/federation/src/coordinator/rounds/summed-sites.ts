@@ -3,7 +3,6 @@
  * the control variate of the server is the mean over all sites that have been in one.
  */
 import type { FederationWeight, Strategy } from '@skein/train/federated';
-import { isTurn, numberOf } from '../../plan/turns.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { RunRecord, SummedSites } from '../../store/federation-store.ts';
 import { aggregationOf, type RoundSum, type Task } from '../aggregation/aggregator.ts';
@@ -34,22 +33,15 @@ export function afterSum(
   const now = Object.fromEntries(survivors.map((site) => [site, round]));
   return {
     summed: { rounds: { ...summed?.rounds, ...now }, weight: after },
-    of: { part: partOf(plan, round, sum), before: summed?.weight ?? after, after },
+    of: { part: partOf(plan, weight), before: summed?.weight ?? after, after },
   };
 }
 
 /** Σ weight of the sites of a sum that have added to it. Which of them tossed a coin for it is not known: their expected number. */
-function partOf({ privacy }: Plan, round: number, { weight, survivors }: Sum): number {
+function partOf({ privacy }: Plan, weight: number): number {
   if (privacy.mode !== 'client') return weight;
   const { sampling } = privacy;
-  switch (sampling.kind) {
-    case 'all':
-      return weight;
-    case 'poisson':
-      return weight * sampling.rate;
-    case 'bands':
-      return survivors.filter((site) => isTurn(sampling.rounds, round, numberOf(site))).length;
-  }
+  return sampling.kind === 'all' ? weight : weight * sampling.rate;
 }
 
 /** The task with the last round whose sum holds an update of the site, where it trains and keeps a memory; −1: none. */

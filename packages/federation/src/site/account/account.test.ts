@@ -66,9 +66,6 @@ describe('what federations spend together', () => {
     expect(site.spent).toBeCloseTo(alone(client, 30), 9);
     const twice = { ...client, noise: client.noise / 2 };
     expect(row.spent).toBeCloseTo(alone(twice, 30), 9);
-    const turns = { ...client, sampling: { kind: 'bands', rounds: 8 } } as const;
-    const { row: rowOfTurns } = of(part(turns, 30));
-    expect(rowOfTurns.spent).toBeCloseTo(alone({ ...turns, noise: 10 }, 30), 9);
   });
 
   it('keeps what a coin of each site saves for its rows, too', () => {

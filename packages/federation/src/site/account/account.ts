@@ -79,7 +79,6 @@ function mechanismFor(
     return unit === 'row' ? mechanismOf(privacy, releases) : undefined;
   if (unit === 'site') return mechanismOf(privacy, releases);
   const { noise, sampling } = privacy;
-  if (sampling.kind === 'bands') return mechanismOf({ noise: noise / 2, sampling }, releases);
   // Two updates, each within the norm. The bound for fixed-size samples asks only with which probability the site is in one.
   const rate = sampling.kind === 'all' ? 1 : sampling.rate;
   return { kind: 'discrete', noise, sampling: { kind: 'fixed', rate }, steps: releases };

@@ -1,8 +1,6 @@
 /** The work of a site by an accepted plan: its training, and the phases of the plan's aggregation. */
 import type { Joined } from '../../identity/handshake.ts';
-import { identityOf } from '../../identity/keys.ts';
 import type { Plan } from '../../plan/plan.ts';
-import { numberOf } from '../../plan/turns.ts';
 import type { SiteMemory } from '../memory/site-memory.ts';
 import type { Work } from '../answers.ts';
 import type { SiteOptions } from '../run-site.ts';
@@ -47,7 +45,6 @@ export async function openWork({
   const { plan, planDigest, coordinator } = joined;
   const { run } = options;
   const keys = await memory.identity();
-  const { key } = await identityOf(keys);
   const carried: Carried = {
     load: () => memory.carriedOf(run),
     save: (bytes) => memory.carry(run, bytes),
@@ -56,7 +53,7 @@ export async function openWork({
     const message = fault instanceof Error ? fault.message : String(fault);
     onEvent({ type: 'fault', round, message });
   };
-  const opened = await openTraining({ ...options, plan, carried, turn: numberOf(key), onFault });
+  const opened = await openTraining({ ...options, plan, carried, onFault });
   const training: SiteTraining = {
     async update(round, broadcast, summed) {
       const update = opened.update(round, broadcast, summed);

@@ -1,4 +1,4 @@
-import type { Backend } from '@skein/train';
+import { type Backend, secureRandom, type SecureRandom } from '@skein/train';
 import { nativeBackend } from '@skein/train/native';
 import { expect, it } from 'vitest';
 import { readSiteRows } from '../site-rows.ts';
@@ -27,7 +27,7 @@ function kept(): Carried {
 /** The training of a site over `ROWS`, by a plan with these terms. */
 async function trainingOf(
   terms: Parameters<typeof trainedPlan>[0],
-  more: Partial<Pick<TrainingOptions, 'turn' | 'carried' | 'backend' | 'onFault'>> = {},
+  more: Partial<Pick<TrainingOptions, 'carried' | 'random' | 'backend' | 'onFault'>> = {},
 ) {
   const { plan, model } = await trainedPlan(terms);
   const rows = await readSiteRows(plan.data, ROWS);
@@ -93,7 +93,7 @@ it.each(['1', 0.5, -2, 3, null])('refuses %j as the last round before 3', async 
 it('goes on from what a private sum has of it: clipped, or nothing', async () => {
   const clip = 0.01;
   const broadcast = Float32Array.from({ length: 8 }, (_, i) => i / 10);
-  const privateOf = async (sampling: object) => {
+  const privateOf = async (sampling: object, random?: SecureRandom) => {
     const carried = kept();
     const training = await trainingOf(
       {
@@ -103,7 +103,7 @@ it('goes on from what a private sum has of it: clipped, or nothing', async () =>
         aggregation: { kind: 'committee', helpers: HELPERS },
         sites: { minimum: 6 },
       },
-      { turn: 1, carried },
+      { carried, ...(random === undefined ? {} : { random }) },
     );
     return { training, last: async () => readLast((await carried.load())!) };
   };
@@ -116,14 +116,16 @@ it('goes on from what a private sum has of it: clipped, or nothing', async () =>
   expect(before).toBeUndefined();
   // Its own gradient, whatever was corrected on the way.
   after.forEach((each, i) => expect(each).toBeCloseTo(-numbers[i]! / 0.2, 5));
-  const turns = await privateOf({ sampling: { kind: 'bands', rounds: 2 } });
-  await turns.training.update(0, broadcast);
-  expect((await turns.last()).after).toEqual(new Float32Array(4));
-  await turns.training.update(1, broadcast);
-  const first = await turns.last();
+  const coins = [0.9, 0.1, 0.9];
+  const random: SecureRandom = { ...secureRandom(), unit: () => coins.shift()! };
+  const sampled = await privateOf({ sampling: { kind: 'poisson', rate: 0.5 } }, random);
+  await sampled.training.update(0, broadcast);
+  expect((await sampled.last()).after).toEqual(new Float32Array(4));
+  await sampled.training.update(1, broadcast);
+  const first = await sampled.last();
   expect(first.after).not.toEqual(new Float32Array(4));
-  await turns.training.update(2, broadcast, 1);
-  expect((await turns.last()).after).toEqual(first.after);
+  await sampled.training.update(2, broadcast, 1);
+  expect((await sampled.last()).after).toEqual(first.after);
 });
 
 it('clips the update of a site as a whole with privacy client, and does not weigh it by its rows', async () => {
@@ -180,50 +182,6 @@ it('draws the rows of a private step anew in each round, some rounds of them non
   // All 16 samples of four rows, but for a probability below 1e-2 that one of them is missing.
   expect(seen.size).toBeGreaterThan(10);
   expect(seen.size).toBeLessThanOrEqual(16);
-});
-
-it('takes rows in turns: those of all rounds of a turn are all rows, each once', async () => {
-  const updates = async (sampling: object, rounds: readonly number[]) => {
-    const training = await trainingOf({
-      strategy: { name: 'fedsgd' },
-      privacy: { mode: 'patient', noise: 20, denominator: 10, ...sampling },
-      aggregation: { kind: 'committee', helpers: HELPERS },
-      local: {},
-      sites: { minimum: 4 },
-    });
-    const sum = new Float64Array(4);
-    for (const round of rounds) {
-      const { numbers } = await training.update(round, PARAMETERS);
-      for (let i = 0; i < 4; i += 1) sum[i] = sum[i]! + numbers[i]!;
-    }
-    return sum;
-  };
-  const turns = { sampling: { kind: 'bands', rounds: 3 } };
-  const [all, some, later] = [
-    await updates({}, [0]),
-    await updates(turns, [0, 1, 2]),
-    await updates(turns, [7, 3, 5]),
-  ];
-  all.forEach((each, i) => expect(some[i]).toBeCloseTo(each, 5));
-  all.forEach((each, i) => expect(later[i]).toBeCloseTo(each, 5));
-  expect(await updates(turns, [0])).not.toEqual(all);
-});
-
-it('is in the sums of its turns only, where sites take them', async () => {
-  const training = await trainingOf(
-    {
-      privacy: { mode: 'client', noise: 20, sampling: { kind: 'bands', rounds: 3 } },
-      aggregation: { kind: 'committee', helpers: HELPERS },
-      sites: { minimum: 6 },
-    },
-    { turn: 4 },
-  );
-  const isIn: boolean[] = [];
-  for (let round = 0; round < 7; round += 1) {
-    const { numbers } = await training.update(round, PARAMETERS);
-    isIn.push(Array.from(numbers).some((each) => each !== 0));
-  }
-  expect(isIn).toEqual([false, true, false, false, true, false, false]);
 });
 
 it('adds zeros where its steps diverge, and says so to its operator alone', async () => {

@@ -26,7 +26,6 @@ import type { CommitteeTerms } from '../../plan/committee-terms.ts';
 import type { Plan } from '../../plan/plan.ts';
 import { encodingOf } from '../../plan/encoding.ts';
 import { distanceOf, strategyOfPlan } from '../../plan/strategy.ts';
-import { isTurn } from '../../plan/turns.ts';
 import type { SiteRows } from '../site-rows.ts';
 import { estimateFor, readLast, writeLast, type Carried } from './carried.ts';
 import { type OnFault, orZeros, withoutFaults } from './hidden-faults.ts';
@@ -40,8 +39,6 @@ export interface TrainingOptions {
   readonly carried: Carried;
   /** Chooses rows, or whether the site is in a sum; default: the platform's cryptographic generator. */
   readonly random?: SecureRandom;
-  /** The number of the site where sites take turns. */
-  readonly turn?: number;
   /** Told why an update, or a part of it, is zeros. */
   readonly onFault?: OnFault | undefined;
 }
@@ -77,7 +74,7 @@ export interface SiteUpdate {
 const MOST_BATCH = 256;
 
 /** What a site sends of its update; without `isIn` nothing, which a sum does not tell from the others. */
-type Release = (round: number, update: SiteUpdate) => SiteUpdate & { readonly isIn: boolean };
+type Release = (update: SiteUpdate) => SiteUpdate & { readonly isIn: boolean };
 
 type Mode = Plan['privacy']['mode'];
 const TRAININGS: { readonly [M in Mode]: (options: TrainingOptions) => Promise<SiteTraining> } = {
@@ -85,37 +82,22 @@ const TRAININGS: { readonly [M in Mode]: (options: TrainingOptions) => Promise<S
     const { aggregation } = options.plan;
     // The sum has no room for more, and a refusal would tell how many rows there are.
     const { mostRows = Infinity } = aggregation.kind === 'none' ? {} : aggregation;
-    return localTraining(options, (_, { numbers, weight }) => {
+    return localTraining(options, ({ numbers, weight }) => {
       return { numbers, weight: Math.min(weight, mostRows), isIn: true };
     });
   },
   async client(options) {
     const { clip, sampling } = privacyOf(options.plan);
-    const { random = secureRandom(), turn = 0 } = options;
+    const { random = secureRandom() } = options;
     // It trains whether it is chosen or not: the time of its answer must not tell.
-    return localTraining(options, (round, { numbers }) => {
-      const isChosen = isIn(sampling, { round, number: turn, random });
+    return localTraining(options, ({ numbers }) => {
+      const isChosen = sampling.kind === 'all' || random.unit() < sampling.rate;
       // Sites count alike: a weight by rows would tell how many there are, and the sum is divided by a public number.
       return { numbers: clipped(numbers, isChosen ? clip : 0), weight: 1, isIn: isChosen };
     });
   },
   patient: privateTraining,
 };
-
-/** Whether this site is in the sum of a round. */
-function isIn(
-  sampling: Exclude<Plan['privacy'], { mode: 'none' }>['sampling'],
-  of: { readonly round: number; readonly number: number; readonly random: SecureRandom },
-): boolean {
-  switch (sampling.kind) {
-    case 'all':
-      return true;
-    case 'poisson':
-      return of.random.unit() < sampling.rate;
-    case 'bands':
-      return isTurn(sampling.rounds, of.round, of.number);
-  }
-}
 
 /** @throws SkeinError PLAN_CHANGED when the model encodes rows in another way than the plan says. */
 export async function openTraining(options: TrainingOptions): Promise<SiteTraining> {
@@ -150,14 +132,7 @@ async function localTraining(options: TrainingOptions, release: Release): Promis
       const computed = isHidden
         ? await orZeros(compute, zeros, (fault) => onFault(fault, number))
         : await compute();
-      const {
-        isIn: isSent,
-        weight,
-        ...given
-      } = release(number, {
-        numbers: computed,
-        weight: rows.count,
-      });
+      const { isIn: isSent, weight, ...given } = release({ numbers: computed, weight: rows.count });
       const { remembered } = strategy.site;
       if (remembered === undefined) return { numbers: given.numbers, weight };
       const numbers = asSummed(plan, { numbers: given.numbers, weight });
@@ -197,22 +172,16 @@ async function privateTraining({
     backend: withoutFaults(backend, (fault) => (inGraph ??= fault)),
     rows: rows.rows,
     mask: MASK,
-    // Which rows take their turn is said in each round.
-    sampling: sampling.kind === 'bands' ? { kind: 'all' } : sampling,
+    sampling,
     norm: clip,
     random,
   });
   requireLength(plan, training);
-  const numbers = Uint32Array.from({ length: rows.count }, (_, row) => row);
   return {
     async update(round, broadcast) {
-      const turn =
-        sampling.kind === 'bands'
-          ? numbers.filter((number) => isTurn(sampling.rounds, round, number))
-          : undefined;
       inGraph = undefined;
       const update = await orZeros(
-        async () => (await training.localUpdate(broadcast, turn)).update,
+        async () => (await training.localUpdate(broadcast)).update,
         () => new Float64Array(plan.model.parameters),
         (fault) => (inGraph ??= fault),
       );

@@ -12,7 +12,6 @@
  */
 import { secureRandom, type SecureRandom } from '../../privacy/secure-random.ts';
 import { discreteGaussian, MOST_VARIANCE } from '../../privacy/discrete-gaussian.ts';
-import { varianceGain } from '../../privacy/banded.ts';
 import { dataError } from '../../train-error.ts';
 import { chosenEntries } from './chosen-entries.ts';
 
@@ -31,11 +30,8 @@ export interface SumEncoding {
    * scaled by weight ÷ `most`, and no site may weigh more.
    */
   readonly weight?: { readonly most: number };
-  /**
-   * Noise of the sum in levels: shares of this variance each, and at most so many of them in a sum. With `bands` it is
-   * correlated over rounds (`banded.ts`), and the variance that of z.
-   */
-  readonly noise?: { readonly variance: number; readonly shares: number; readonly bands?: number };
+  /** Noise of the sum in levels: shares of this variance each, and at most so many of them in a sum. */
+  readonly noise?: { readonly variance: number; readonly shares: number };
   /** Sends only a random part of the numbers, chosen by a public seed (rand-k); `share` in (0, 1]. */
   readonly sample?: { readonly share: number };
   /** Leaves half of all residues above every sum, so that each number of a garbled sum tells with probability ½. */
@@ -192,7 +188,6 @@ export function noiseShare(
   const { noise } = encoding;
   const residues = new Uint32Array(residueCount(encoding));
   if (noise === undefined) return residues;
-  if (noise.bands !== undefined) invalid('noise that is correlated over rounds is of helpers');
   const gaussian = discreteGaussian(noise.variance, random);
   const modulus = 2 ** residueBits(encoding);
   for (let i = 0; i < residues.length; i++) {
@@ -320,16 +315,7 @@ function unitOfWeight({ bits, weight }: SumEncoding): number {
 
 function tailOf({ noise }: SumEncoding): number {
   if (noise === undefined) return 0;
-  const { variance, shares, bands } = noise;
-  return Math.ceil(TAIL * Math.sqrt(variance * shares * (bands === undefined ? 1 : gainOf(bands))));
-}
-
-/** By bands: an encoding is asked for its bits again and again. */
-const gains = new Map<number, number>();
-function gainOf(bands: number): number {
-  const known = gains.get(bands) ?? varianceGain(bands);
-  gains.set(bands, known);
-  return known;
+  return Math.ceil(TAIL * Math.sqrt(noise.variance * noise.shares));
 }
 
 /** Numbers that are sent. */

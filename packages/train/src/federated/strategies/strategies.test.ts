@@ -105,16 +105,6 @@ describe('server rules', () => {
   });
 });
 
-it('cyclic training visits each site once per pass, in an order of its own for each pass', () => {
-  const strategy = strategyOf('cyclic');
-  const passes = Array.from({ length: 8 }, (_, pass) =>
-    Array.from({ length: 4 }, (_, i) => strategy.participants(pass * 4 + i, 4, 9)[0]!),
-  );
-  for (const pass of passes) expect(pass.toSorted((a, b) => a - b)).toEqual([0, 1, 2, 3]);
-  expect(new Set(passes.map(String)).size).toBeGreaterThan(1);
-  expect(strategy.secureSum).toBe(false);
-});
-
 it('an old update counts less', () => {
   expect([0, 3, 8].map(stalenessWeight)).toEqual([1, 1 / 2, 1 / 3]);
 });

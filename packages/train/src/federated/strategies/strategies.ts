@@ -6,7 +6,6 @@
  * Optimization" (ICLR 2021), Algorithm 2. FedBuff: Nguyen et al. 2022. SCAFFOLD and FedProx: see
  * `site-rules.ts`.
  */
-import { shuffled } from '../../data/dataset.ts';
 import { requireRange } from '../../optimisers/optimiser.ts';
 import { dataError } from '../../train-error.ts';
 import { controlledRule, plainRule, proximalRule } from './site-rules.ts';
@@ -35,9 +34,6 @@ interface RoundSums {
 interface Parts {
   readonly site: SiteRule;
   readonly server: ServerRule;
-  readonly secureSum?: false;
-  /** One site at a time, each once per pass. */
-  readonly inTurn?: true;
   readonly denominator?: number | undefined;
 }
 
@@ -66,12 +62,6 @@ const PARTS: Readonly<Record<StrategyName, (options: StrategyOptions) => Parts>>
     }
     return { site: plainRule, server: follow(options), denominator: buffer };
   },
-  cyclic: (options) => ({
-    site: plainRule,
-    server: follow(options),
-    secureSum: false,
-    inTurn: true,
-  }),
 };
 
 /** @throws RangeError when an option is out of its range. */
@@ -80,7 +70,7 @@ export function strategyOf(name: StrategyName, options: StrategyOptions = {}): S
     throw dataError(`There is no strategy '${name}': ${STRATEGY_NAMES.join(', ')}.`);
   }
   const parts = PARTS[name](options);
-  const { site, server, secureSum = true, inTurn = false } = parts;
+  const { site, server } = parts;
   const denominator = parts.denominator ?? options.denominator;
   if (denominator !== undefined) {
     requireRange('denominator', denominator, Number.MIN_VALUE, Infinity);
@@ -88,7 +78,6 @@ export function strategyOf(name: StrategyName, options: StrategyOptions = {}): S
   return {
     name,
     site,
-    secureSum,
     initial: (parameters) => ({
       round: 0,
       parameters: parameters.slice(),
@@ -116,11 +105,6 @@ export function strategyOf(name: StrategyName, options: StrategyOptions = {}): S
       assertFinite('parameters', next.parameters);
       for (const [slot, numbers] of Object.entries(next.slots)) assertFinite(slot, numbers);
       return { ...next, round: state.round + 1 };
-    },
-    participants(round, sites, seed) {
-      if (!inTurn) return Array.from({ length: sites }, (_, i) => i);
-      const pass = Math.floor(round / sites);
-      return [shuffled(sites, seed + pass)[round % sites]!];
     },
   };
 }

@@ -1,7 +1,7 @@
 /**
  * The contract of a federated algorithm: what a site does in a round, and what the server makes of
- * the sum of the sites' updates. The server needs nothing but that sum, so every strategy except
- * those marked `secureSum: false` runs under secure aggregation.
+ * the sum of the sites' updates. The server needs nothing but that sum, so every strategy runs under
+ * secure aggregation.
  *
  * An update is what a site changed: its vector after the round minus the one that it received.
  */
@@ -20,8 +20,6 @@ export interface ServerState {
 export interface Strategy {
   readonly name: StrategyName;
   readonly site: SiteRule;
-  /** Whether the server needs only the sum over sites; a strategy that needs single updates cannot be masked. */
-  readonly secureSum: boolean;
   initial(parameters: Float32Array): ServerState;
   /** What every site of the round receives, [vectors × length]. */
   broadcast(state: ServerState): Float32Array;
@@ -38,8 +36,6 @@ export interface Strategy {
     weight: number,
     of?: FederationWeight,
   ): ServerState;
-  /** Positions of the sites that train in a round; `cyclic` takes one at a time. */
-  participants(round: number, sites: number, seed: number): readonly number[];
 }
 
 /** Σ weight of sites of a federation, in one unit: rows, or sites where they count alike. */
@@ -88,7 +84,6 @@ export const STRATEGY_NAMES = [
   'fedadagrad',
   'scaffold',
   'fedbuff',
-  'cyclic',
 ] as const;
 
 export type StrategyName = (typeof STRATEGY_NAMES)[number];

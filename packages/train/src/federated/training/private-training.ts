@@ -42,8 +42,7 @@ export interface PrivateUpdate {
 export interface PrivateTraining {
   readonly layout: Layout;
   readonly initial: Float32Array;
-  /** @param chosen positions of the rows of this step, in place of a sample: where rows take turns. */
-  localUpdate(parameters: Float32Array, chosen?: Uint32Array): Promise<PrivateUpdate>;
+  localUpdate(parameters: Float32Array): Promise<PrivateUpdate>;
   close(): Promise<void>;
 }
 
@@ -68,15 +67,14 @@ export async function openPrivateTraining(
   return {
     layout,
     initial: flatten(layout, step.initial),
-    async localUpdate(parameters, given) {
+    async localUpdate(parameters) {
       const chosen =
-        given ??
-        (sampling.kind === 'all'
+        sampling.kind === 'all'
           ? Uint32Array.from({ length: rows.count }, (_, i) => i)
-          : poissonSample(rows.count, sampling.rate, random));
+          : poissonSample(rows.count, sampling.rate, random);
       const update = new Float64Array(layout.length);
       let loss = 0;
-      const most = given === undefined ? Math.max(usual, chosen.length) : given.length;
+      const most = Math.max(usual, chosen.length);
       for (let index = 0; index * size < most; index++) {
         const tensors: ReadonlyMap<string, NumericTensor> = batches.fill(chosen, index).tensors;
         const part = await session.run(tensors, parameters, norm);

@@ -84,7 +84,7 @@ export async function simulate(
       /** Only where a rule looks at single ones. */
       const updates: Float32Array[] = [];
       let [weight, loss] = [0, 0];
-      for (const site of drawn(strategy, { round, sites: sites.length, sampled, seed })) {
+      for (const site of drawn({ round, sites: sites.length, sampled, seed })) {
         const memory = memories.get(site);
         const age = late === 0 ? 0 : Math.floor(ages.next() * broadcasts.length);
         const found = await training.localUpdate(
@@ -129,20 +129,16 @@ export async function simulate(
   }
 }
 
-/** The sites of a round: those of the strategy, or as many as are sampled of them. */
-function drawn(
-  strategy: Strategy,
-  of: {
-    readonly round: number;
-    readonly sites: number;
-    readonly sampled: number;
-    readonly seed: number;
-  },
-): readonly number[] {
-  const all = strategy.participants(of.round, of.sites, of.seed);
-  if (of.sampled >= all.length) return all;
-  const order = shuffled(all.length, (Math.imul(of.round + 1, 0x9e3779b1) ^ of.seed) >>> 0);
-  return [...order.subarray(0, of.sampled)].map((i) => all[i]!);
+/** Positions of the sites of a round: all, or a sample of them. */
+function drawn(of: {
+  readonly round: number;
+  readonly sites: number;
+  readonly sampled: number;
+  readonly seed: number;
+}): readonly number[] {
+  if (of.sampled >= of.sites) return Array.from({ length: of.sites }, (_, i) => i);
+  const order = shuffled(of.sites, (Math.imul(of.round + 1, 0x9e3779b1) ^ of.seed) >>> 0);
+  return [...order.subarray(0, of.sampled)];
 }
 
 /** Rows cut into sites of equal size after a seeded shuffle: independent, identically distributed. */
