@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { escapeMarkup, safeColouredText, safeLine, safeText } from './safe-text.ts';
+import { escapeMarkup, safeLine, safeText } from './safe-text.ts';
 
 it('escapes control sequences of a terminal, and nothing else', () => {
   expect(safeText('\u001B]52;c;x\u0007')).toBe('\\u001b]52;c;x\\u0007');
@@ -13,16 +13,6 @@ it('escapes control sequences of a terminal, and nothing else', () => {
 it('does not change the value of a JSON document', () => {
   const value = { name: '\u009B31m\u202E', other: '\u001B' };
   expect(JSON.parse(safeText(JSON.stringify(value)))).toEqual(value);
-});
-
-it('lets Skein’s colours through, but no other sequence', () => {
-  const green = '\u001B[32mready\u001B[39m';
-  expect(safeColouredText(green)).toBe(green);
-  // Concealed text, a cursor movement, a colour with parameters.
-  for (const tail of ['[8m', '[2A', '[38;5;1m', '[31', 'c', 'P']) {
-    const shown = safeColouredText(`${green}\u001B${tail}`);
-    expect(shown).toBe(`${green}\\u001b${tail}`);
-  }
 });
 
 it('leaves characters of XML alone in markup, and each of those that it has none for', () => {

@@ -12,8 +12,6 @@ const OBEYED =
   // eslint-disable-next-line no-control-regex
   /[\u0000-\u0008\u000B-\u001F\u007F-\u009F\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/g;
 const BREAKS = /[\t\n]/g;
-// eslint-disable-next-line no-control-regex
-const COLOUR = /\u001B\[(?:[12]|22|3[1-69])m/;
 
 /**
  * Keeps line feeds and tabs. A carriage return, which would overwrite its line, becomes a line end.
@@ -25,16 +23,6 @@ export function safeText(text: string): string {
 /** Keeps to one line: for a name, a cell of a table or a log message. */
 export function safeLine(text: string): string {
   return text.replace(OBEYED, written).replace(BREAKS, written);
-}
-
-/** Like `safeText`, but keeps the colours that Skein itself adds to text. */
-export function safeColouredText(text: string): string {
-  if (!COLOUR.test(text)) return safeText(text);
-  // With the group, every second part is a colour.
-  return text
-    .split(new RegExp(`(${COLOUR.source})`))
-    .map((part, index) => (index % 2 === 1 ? part : safeText(part)))
-    .join('');
 }
 
 function written(character: string): string {

@@ -12,8 +12,9 @@ const PYTHON = '/usr/bin/python3';
 const ON_A_TERMINAL =
   'import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))';
 
-/** Clipboard, title, clear, one-byte CSI, and a change of direction. */
-const HOSTILE = '\u001B]52;c;aGk=\u0007\u001B]0;owned\u0007\u001B[2J\u009B31mred\u202Egnp.exe';
+/** Clipboard, title, clear, one-byte CSI, a change of direction, and colours as Skein has them. */
+const HOSTILE =
+  '\u001B[1m\u001B[31m\u001B]52;c;aGk=\u0007\u001B]0;owned\u0007\u001B[2J\u009B31mred\u202Egnp.exe';
 /** As `printf` writes it. */
 const PRINTF = [...Buffer.from(HOSTILE)]
   .map((byte) => `\\${byte.toString(8).padStart(3, '0')}`)
@@ -24,19 +25,20 @@ beforeEach(() => {
   folder = testFolder();
 });
 
+/** Without colours of Skein, so that each one is the guest's. */
 const onTerminal = (...args: string[]): Promise<CliOutcome> =>
   runCli(args, {
     cwd: folder,
-    env: { TERM: 'xterm' },
+    env: { TERM: 'xterm', NO_COLOR: '1' },
     program: [PYTHON, '-c', ON_A_TERMINAL, process.execPath, MAIN],
   });
 const piped = (...args: string[]): Promise<CliOutcome> => runCli(args, { cwd: folder });
 const trusted = ['--trusted', '--sandbox', 'process', '--network', 'host'];
 
-/** The bytes on a terminal without Skein's own colours and the line that it rewrites. */
+/** The control bytes on a terminal, without the line that Skein rewrites. */
 function obeyed(text: string): string[] {
   // eslint-disable-next-line no-control-regex
-  const rest = text.replaceAll(/\u001B\[(?:[12]|22|3[1-69])m|\r\u001B\[K|\r\n/g, '');
+  const rest = text.replaceAll(/\r\u001B\[K|\r\n/g, '');
   // eslint-disable-next-line no-control-regex
   return rest.match(/[\u0000-\u0009\u000B-\u001F\u007F-\u009F\u202A-\u202E\u2066-\u2069]/g) ?? [];
 }

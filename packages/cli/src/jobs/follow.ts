@@ -7,6 +7,7 @@ import { formatShare } from '@skein/api/units';
 import type { Context } from '../command-line/command.ts';
 import { flag } from '../command-line/option.ts';
 import { bar } from '../output/notes.ts';
+import type { TextKind } from '../output/terminal.ts';
 
 export const rawOption = flag(
   'Let what the job prints reach the terminal as it is, escape sequences too.',
@@ -25,7 +26,7 @@ export async function followJob(
   context: Context,
   client: Client,
   id: string,
-  output: 'guest' | 'raw' = 'guest',
+  output: TextKind = 'own',
 ): Promise<JobView> {
   const leave = new AbortController();
   const signal = AbortSignal.any([context.signal, leave.signal]);
@@ -69,7 +70,7 @@ function drawProgress({ notes }: Context, job: JobView): void {
   }
 }
 
-function createLogReader(context: Context, client: Client, id: string, output: 'guest' | 'raw') {
+function createLogReader(context: Context, client: Client, id: string, output: TextKind) {
   let attempt = 1;
   let offset = 0;
   return {

@@ -1,4 +1,23 @@
-/** Colours and width of one output stream. A plain style leaves text as it is, so renderers need no branch. */
+/**
+ * Colours and width of one output stream. A plain style leaves text as it is, so renderers need no branch.
+ *
+ * A colour of Skein carries a random number until it is written. Text of jobs, models and nodes cannot
+ * contain it, so colours in such text are told apart wherever renderers have put it.
+ */
+import { randomInt } from 'node:crypto';
+
+const OWN = randomInt(2 ** 40, 2 ** 41);
+const mark = (code: number): string => `\u001B[${OWN};${code}m`;
+const OWN_COLOUR = new RegExp(`\\u001B\\[${OWN};(\\d+)m`);
+
+/** A text as a terminal takes it. @param safe applied to all that is not a colour of Skein. */
+export function painted(text: string, safe = (foreign: string): string => foreign): string {
+  // With the group, every second part is the code of a colour.
+  return text
+    .split(OWN_COLOUR)
+    .map((part, index) => (index % 2 === 1 ? `\u001B[${part}m` : safe(part)))
+    .join('');
+}
 
 export interface Style {
   readonly coloured: boolean;
@@ -37,7 +56,7 @@ function wantsColour(
 
 function makeStyle(coloured: boolean, width: number, byNpx = false): Style {
   const paint = (open: number, close: number) =>
-    coloured ? (text: string) => `\u001B[${open}m${text}\u001B[${close}m` : (text: string) => text;
+    coloured ? (text: string) => mark(open) + text + mark(close) : (text: string) => text;
   return {
     coloured,
     width,

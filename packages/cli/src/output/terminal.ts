@@ -2,21 +2,22 @@
  * The user's terminal, which interprets control sequences. All output of a command passes here;
  * text from jobs, models and nodes is made harmless. Files and pipes get every byte unchanged.
  */
-import { safeColouredText, safeLine, safeText } from '@skein/api/safe-text';
+import { safeLine, safeText } from '@skein/api/safe-text';
 import type { NotesStream } from './notes.ts';
+import { painted } from './style.ts';
 
-/** `own`: Skein's, in its colours. `guest`: all of it from a job. `raw`: as it is. */
-export type TextKind = 'own' | 'guest' | 'raw';
+/** `own`: may have colours of Skein. `raw`: as it is. */
+export type TextKind = 'own' | 'raw';
 
 /** A text as it may be written to a stream. */
 export function shownOn(stream: NotesStream, text: string, kind: TextKind = 'own'): string {
-  if (stream.isTTY !== true || kind === 'raw') return text;
-  return kind === 'guest' ? safeText(text) : safeColouredText(text);
+  if (kind === 'raw') return text;
+  return stream.isTTY === true ? painted(text, safeText) : painted(text);
 }
 
 /** For the line that is rewritten in place: it must not grow to two. */
 export function oneLine(text: string): string {
-  return safeColouredText(text).replaceAll('\n', ' ');
+  return painted(text, safeText).replaceAll('\n', ' ');
 }
 
 /** What a job or a file calls itself, inside a line of Skein's. */

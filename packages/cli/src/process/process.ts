@@ -9,6 +9,7 @@ import { interrupt, interruption } from './interruption.ts';
 import { EXIT, runCommandLine } from '../command-line/run.ts';
 import { describeError, renderError } from '../output/error.ts';
 import { styleOf } from '../output/style.ts';
+import { shownOn } from '../output/terminal.ts';
 
 export async function runProcess(): Promise<void> {
   let isClosed = false;
@@ -48,7 +49,8 @@ function workingFolder(): string {
 
 function fail(error: SkeinError): never {
   const body = describeError(error, process.env);
-  process.stderr.write(`${renderError(body, styleOf(process.stderr, process.env))}\n`);
+  const text = renderError(body, styleOf(process.stderr, process.env));
+  process.stderr.write(`${shownOn(process.stderr, text)}\n`);
   process.exit(EXIT.failure);
 }
 

@@ -89,7 +89,7 @@ export const jobsLogs = defineCommand({
     ...connectionOptions,
   },
   async run(context, { id, follow, attempt, raw, ...choice }) {
-    const output = raw ? 'raw' : 'guest';
+    const output = raw ? 'raw' : 'own';
     if (follow) {
       // Following a job runs it: without a node, this process does, which has to work on its queue.
       const followOn = (queue: string) =>

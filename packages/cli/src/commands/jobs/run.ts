@@ -56,7 +56,7 @@ export const run = defineCommand({
           noteNext(context.notes, `Follow it: skein jobs logs -f ${accepted.id}`);
           return { job: accepted, detached: true, fetched: [] };
         }
-        const output = options.raw ? 'raw' : 'guest';
+        const output = options.raw ? 'raw' : 'own';
         const ended = await followJob(context, client, accepted.id, output);
         const outputs = ended.result?.outputs ?? [];
         const fetched = await downloadOutputs(context, client, outputs, context.cwd);
