@@ -217,6 +217,9 @@ export type GenerateEvent =
     };
 
 /** Bounds of one call to a provider. */
+/** Takes bytes of memory for a request until it ends. @throws SkeinError where they do not fit. */
+export type Hold = (bytes: number) => void;
+
 export interface ProviderCall {
   /** Ends the call: a local model frees its row, a connection is closed. */
   readonly signal: AbortSignal;
@@ -224,6 +227,7 @@ export interface ProviderCall {
   readonly deadline: Instant;
   /** Longest wait between two events after it, in milliseconds. */
   readonly gapMs: number;
+  readonly hold?: Hold | undefined;
 }
 
 export interface EmbedRequest {
@@ -278,6 +282,8 @@ export interface Caller {
   readonly trace?: TraceContext | undefined;
   /** Absent: the caller. `operator`: the node asks of its own accord, to measure. */
   readonly payer?: 'operator' | undefined;
+  /** For answers that are read whole. Absent: the program that calls bounds them. */
+  readonly hold?: Hold | undefined;
   readonly signal: AbortSignal;
 }
 

@@ -35,7 +35,7 @@ export async function executeOnce<Result extends { readonly usage: Usage }>(
       const isSent = !signal.aborted;
       try {
         signal.throwIfAborted();
-        const bounds = { signal, deadline, gapMs: model.settings.gapMs };
+        const bounds = { signal, deadline, gapMs: model.settings.gapMs, hold: caller.hold };
         const answer = run(route.provider, route.settings.model, bounds);
         // A provider that ignores its signal is not awaited.
         const result = await unlessAborted(answer, signal);

@@ -75,6 +75,7 @@ export function startCall(question: Question, start: Start): Running<Won> {
         signal,
         firstMs: firstMs - (sentAt - since),
         gapMs: settings.gapMs,
+        hold: execution.caller.hold,
         promptTokens: expected,
         clock,
       },

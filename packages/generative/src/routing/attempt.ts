@@ -4,7 +4,7 @@
  * is late all the same: what it does after that is not awaited.
  */
 import { SkeinError } from '@skein/api/errors';
-import type { GenerateEvent, GenerateRequest, Provider, Usage } from '../contract.ts';
+import type { GenerateEvent, GenerateRequest, Hold, Provider, Usage } from '../contract.ts';
 import { BYTES_PER_TOKEN } from '../money/price.ts';
 import { upstreamError } from '../wire/upstream-error.ts';
 
@@ -14,6 +14,7 @@ export interface AttemptBounds {
   /** Longest wait for the first content, in milliseconds. */
   readonly firstMs: number;
   readonly gapMs: number;
+  readonly hold?: Hold | undefined;
   /** Of the request, as they are expected to be. */
   readonly promptTokens: number;
   readonly clock: { now(): number };
@@ -40,10 +41,10 @@ export function startAttempt(
   request: GenerateRequest,
   bounds: AttemptBounds,
 ): Attempt {
-  const { signal, firstMs, gapMs, promptTokens, clock } = bounds;
+  const { signal, firstMs, gapMs, hold, promptTokens, clock } = bounds;
   const { choices = 1 } = request;
   const controller = new AbortController();
-  const call = { signal: controller.signal, deadline: clock.now() + firstMs, gapMs };
+  const call = { signal: controller.signal, deadline: clock.now() + firstMs, gapMs, hold };
   const source = provider.generate(request, call)[Symbol.asyncIterator]();
   let failure: Error | undefined;
   let rejectAwaited: (error: Error) => void = () => {};
@@ -191,8 +192,10 @@ export function startAttempt(
     const bounded = untilGap();
     try {
       for (;;) {
+        const before = characters;
         const event = await bounded.next();
         if (event === undefined) return events;
+        hold?.(EVENT_BYTES + 2 * (characters - before));
         events.push(event);
       }
     } catch (error) {
@@ -237,6 +240,9 @@ export function startAttempt(
     },
   };
 }
+
+/** Memory of an event besides its text, with Node 24. */
+const EVENT_BYTES = 200;
 
 const tokensOf = (characters: number): number => Math.ceil(characters / BYTES_PER_TOKEN);
 

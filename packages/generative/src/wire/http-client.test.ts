@@ -1,6 +1,7 @@
 import * as http from 'node:http';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
+import { SkeinError } from '@skein/api/errors';
 import { afterAll, beforeEach, expect, it, onTestFinished } from 'vitest';
 import { openAiProvider } from '../providers/openai/provider.ts';
 import { openUpstream } from './http-client.ts';
@@ -180,6 +181,32 @@ it('reads the head behind one that informs, and a body that is compressed', asyn
   expect(answer).toMatchObject({ status: 200, contentType: 'text/plain' });
   expect(answer.header('content-encoding')).toBe('gzip');
   expect(await answer.text()).toBe('hello');
+});
+
+it('takes memory for an answer that is read whole, and ends with the refusal of the budget', async () => {
+  const piece = 'x'.repeat(1000);
+  const address = await listening((socket) =>
+    socket.on('data', () => {
+      socket.write(`${OK}content-length: 5000\r\n\r\n`);
+      for (let count = 0; count < 5; count++) socket.write(piece);
+    }),
+  );
+  let held = 0;
+  const refused = new SkeinError('BODIES_TOO_LARGE', 'full');
+  const upstream = openUpstream({ name: 'up', baseUrl: `http://${address}`, connectMs: 5000 });
+  onTestFinished(() => upstream.close());
+  const read = async (most: number): Promise<string> => {
+    held = 0;
+    const { signal } = new AbortController();
+    const hold = (bytes: number): void => {
+      if (held + bytes > most) throw refused;
+      held += bytes;
+    };
+    return (await upstream.send({ path: '/', headers: {}, signal, hold })).text();
+  };
+  expect(await read(15_000)).toBe(piece.repeat(5));
+  expect(held).toBe(15_000);
+  await expect(read(14_999)).rejects.toBe(refused);
 });
 
 it('says of an answer without its end that it was cut', async () => {

@@ -16,6 +16,7 @@ import { SkeinError } from '@skein/api/errors';
 import { timerMs } from '@skein/api/waits';
 import buildConnector from 'undici/lib/core/connect.js';
 import Client from 'undici/lib/dispatcher/client.js';
+import type { Hold } from '../contract.ts';
 import { createIncoming, type Incoming, type UpstreamAnswer } from './incoming.ts';
 import { networkError, upstreamError } from './upstream-error.ts';
 
@@ -32,6 +33,8 @@ export interface UpstreamRequest {
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
   readonly signal: AbortSignal;
+  /** Takes memory for an answer that is read whole. */
+  readonly hold?: Hold | undefined;
 }
 
 type OutgoingRequest = Omit<UpstreamRequest, 'body'> & { readonly body?: string | Buffer };
@@ -116,7 +119,7 @@ export function openUpstream({ name, baseUrl, connectMs }: UpstreamOptions): Ups
     return connection;
   }
 
-  function once({ path, headers, body, signal }: OutgoingRequest): Promise<UpstreamAnswer> {
+  function once({ path, headers, body, signal, hold }: OutgoingRequest): Promise<UpstreamAnswer> {
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(reasonOf(signal));
       if (isClosed) return reject(closedError());
@@ -141,7 +144,7 @@ export function openUpstream({ name, baseUrl, connectMs }: UpstreamOptions): Ups
           onHeaders(status, fields, resume) {
             // Another head follows one that only informs.
             if (status < 200) return true;
-            incoming = createIncoming(name, { status, fields, resume, end: connection.end });
+            incoming = createIncoming(name, { status, fields, resume, end: connection.end, hold });
             resolve(incoming.answer);
             return true;
           },

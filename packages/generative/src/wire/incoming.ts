@@ -5,6 +5,7 @@
  */
 import { pipeline, Readable } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
+import type { Hold } from '../contract.ts';
 import { networkError, upstreamError } from './upstream-error.ts';
 
 export interface UpstreamAnswer {
@@ -15,7 +16,7 @@ export interface UpstreamAnswer {
   header(name: string): string | undefined;
   /** Decompressed. Throws UPSTREAM_CUT when the connection ends before the answer. */
   readonly body: AsyncIterable<Buffer>;
-  /** @throws SkeinError UPSTREAM_FAILED past the limit. */
+  /** @throws SkeinError UPSTREAM_FAILED past the limit, and what the budget of memory throws. */
   text(): Promise<string>;
   /** Ends the connection of an answer that is not read to its end. */
   discard(): void;
@@ -41,10 +42,13 @@ export interface IncomingOptions {
   readonly resume: () => void;
   /** Ends the connection. */
   readonly end: (reason: Error) => void;
+  readonly hold?: Hold | undefined;
 }
 
 /** Of an answer that is read as a whole, decompressed: an answer with several images fits. */
 const LARGEST_ANSWER = 64 * 2 ** 20;
+/** A whole answer is there as bytes, as their text and as the values of it. */
+const COPIES = 3;
 /** Bytes that may wait for the reader. */
 const MOST_WAITING = 64 * 1024;
 /** How long the end of an answer may take behind its last event. */
@@ -58,7 +62,7 @@ const DECOMPRESS: Readonly<Record<string, () => NodeJS.ReadWriteStream>> = {
 };
 
 export function createIncoming(name: string, options: IncomingOptions): Incoming {
-  const { status, fields, resume } = options;
+  const { status, fields, resume, hold } = options;
   const pieces: Buffer[] = [];
   let waiting = 0;
   let isPaused = false;
@@ -119,7 +123,7 @@ export function createIncoming(name: string, options: IncomingOptions): Incoming
       contentType: (header('content-type') ?? '').split(';', 1)[0]!.trim().toLowerCase(),
       header,
       body,
-      text: () => textOf(name, body),
+      text: () => textOf(name, body, hold),
       discard: leave,
       finish() {
         isWhole = true;
@@ -152,7 +156,11 @@ export function createIncoming(name: string, options: IncomingOptions): Incoming
   };
 }
 
-async function textOf(provider: string, body: AsyncIterable<Buffer>): Promise<string> {
+async function textOf(
+  provider: string,
+  body: AsyncIterable<Buffer>,
+  hold: Hold = () => {},
+): Promise<string> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of body) {
@@ -161,6 +169,7 @@ async function textOf(provider: string, body: AsyncIterable<Buffer>): Promise<st
       const message = `its answer is larger than ${LARGEST_ANSWER} bytes.`;
       throw upstreamError('UPSTREAM_FAILED', { provider, message });
     }
+    hold(chunk.length * COPIES);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString();

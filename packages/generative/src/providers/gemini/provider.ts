@@ -45,7 +45,7 @@ export function geminiProvider(options: GeminiOptions): Provider {
   async function send(
     path: string,
     model: string,
-    signal: AbortSignal,
+    { signal, hold }: Pick<ProviderCall, 'signal' | 'hold'>,
     body?: Json,
   ): Promise<Posted> {
     const headers = { ...options.headers, ...(await credentials()) };
@@ -55,6 +55,7 @@ export function geminiProvider(options: GeminiOptions): Provider {
       headers,
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       signal,
+      hold,
     });
     if (answer.status === 200) return { answer, hide };
     const text = await answer.text();
@@ -91,12 +92,12 @@ export function geminiProvider(options: GeminiOptions): Provider {
       refuseUnkept(name, request, SUPPORT);
       const { model } = request;
       const body = encodeRequest(request);
-      const posted = await send(':streamGenerateContent?alt=sse', model, call.signal, body);
+      const posted = await send(':streamGenerateContent?alt=sse', model, call, body);
       yield* callsOf(events(posted, model), request);
     },
     embed: (request, call) =>
       embed(name, request, onVertex, async (method, body) => {
-        const { answer } = await send(`:${method}`, request.model, call.signal, body);
+        const { answer } = await send(`:${method}`, request.model, call, body);
         return asObject(parseJson(name, await answer.text())) ?? {};
       }),
     async countTokens(request, call) {
@@ -106,7 +107,7 @@ export function geminiProvider(options: GeminiOptions): Provider {
       const body = onVertex
         ? asked
         : { generateContentRequest: { ...asked, model: `models/${model}` } };
-      const { answer } = await send(':countTokens', model, call.signal, body);
+      const { answer } = await send(':countTokens', model, call, body);
       const tokens = asCount(asObject(parseJson(name, await answer.text()))?.['totalTokens']);
       if (tokens !== undefined) return tokens;
       throw upstreamError('UPSTREAM_FAILED', {
@@ -116,7 +117,7 @@ export function geminiProvider(options: GeminiOptions): Provider {
     },
     async check(model, signal) {
       // Vertex AI shows its models at another path.
-      if (!onVertex) await (await send('', model, signal)).answer.text();
+      if (!onVertex) await (await send('', model, { signal })).answer.text();
     },
     close: async () => upstream.close(),
   };

@@ -103,12 +103,13 @@ export function openAiProvider(options: OpenAiOptions): Provider {
   const hide = hidingOf(headers);
 
   async function post(path: string, body: Json, call: ProviderCall): Promise<UpstreamAnswer> {
-    const { signal } = call;
+    const { signal, hold } = call;
     const answer = await upstream.send({
       path,
       headers: headersOf === undefined ? headers : { ...headers, ...headersOf(call) },
       body: JSON.stringify(body),
       signal,
+      hold,
     });
     if (answer.status === 200) return answer;
     const text = await answer.text();

@@ -74,6 +74,7 @@ export async function serveCall(
   });
   access.enter(owner);
   const hold = bodies.hold(owner.tenant);
+  let hasEnded = false;
   const unwatch = access.watch(owner, (error) => ended.abort(error));
   try {
     const maxBodyBytes = Math.min(limits.maxBodyBytes, MAX_BODY_BYTES);
@@ -106,12 +107,15 @@ export async function serveCall(
         stickyKey,
         continues: continuesOf(headerOf(exchange, 'skein-continue')),
         trace: traceFrom(headerOf(exchange, 'traceparent'), headerOf(exchange, 'tracestate')),
+        // A call that others have joined may last longer.
+        hold: (more) => (hasEnded ? undefined : hold.take(more)),
         signal,
       }),
     });
   } catch (error) {
     throw signal.aborted ? signal.reason : error;
   } finally {
+    hasEnded = true;
     unwatch();
     hold.release();
     access.leave(owner);
