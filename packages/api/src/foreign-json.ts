@@ -17,6 +17,8 @@ export interface JsonBounds {
   readonly values: number;
   /** Members of one object. Validation creates an error for each unknown member before it reports one. */
   readonly members: number;
+  /** A caller sent the text: an excess is the caller's error, and not a fault of another part. */
+  readonly isRequest?: true;
 }
 
 const MIB = 2 ** 20;
@@ -27,7 +29,7 @@ export const JSON_BOUNDS = {
    * The body of a call. No body of the API reaches ten levels; a batch of a thousand jobs, or a run of
    * two thousand epochs, has 30,000 values. Faces bound the bytes of their bodies further.
    */
-  request: { bytes: 64 * MIB, depth: 64, values: 50_000, members: 4096 },
+  request: { bytes: 64 * MIB, depth: 64, values: 50_000, members: 4096, isRequest: true },
   /** The header of a frame between two machines: names, shapes, a roster of sites. */
   frame: { bytes: MIB, depth: 16, values: 50_000, members: 4096 },
   /** A record of a store that other processes write, or of a file in a folder of data. */
@@ -50,14 +52,14 @@ const CLOSE_OBJECT = 0x7d;
 /**
  * Parses a text within bounds.
  * @param what names the text in errors, such as `body`.
- * @throws SkeinError BODY_NOT_JSON; REQUEST_INVALID if it exceeds a bound.
+ * @throws SkeinError of a request: BODY_NOT_JSON; REQUEST_INVALID if it exceeds a bound. Error of another text.
  */
 export function readJson(
   source: Uint8Array | string,
   bounds: JsonBounds = JSON_BOUNDS.request,
   what = 'body',
 ): unknown {
-  if (source.length > bounds.bytes) throw tooLong(bounds.bytes);
+  if (source.length > bounds.bytes) throw tooLong(bounds);
   const isText = typeof source === 'string';
   const bytes = isText ? ENCODER.encode(source) : source;
   boundJson(bytes, 0, bytes.length, bounds);
@@ -65,7 +67,7 @@ export function readJson(
     return JSON.parse(isText ? source : UTF8.decode(bytes));
   } catch (error) {
     const reason = error instanceof SyntaxError ? error.message : 'it is not UTF-8';
-    throw new SkeinError('BODY_NOT_JSON', `The ${what} is not valid JSON: ${reason}.`);
+    throw refusal(bounds, 'BODY_NOT_JSON', `The ${what} is not valid JSON: ${reason}.`);
   }
 }
 
@@ -84,10 +86,10 @@ export function readJsonOr(
 
 /**
  * Checks the bounds of a JSON text without parsing it. Text that is not JSON passes.
- * @throws SkeinError REQUEST_INVALID.
+ * @throws SkeinError REQUEST_INVALID of a request; Error of another text.
  */
 export function boundJson(bytes: Uint8Array, start: number, end: number, bounds: JsonBounds): void {
-  if (end - start > bounds.bytes) throw tooLong(bounds.bytes);
+  if (end - start > bounds.bytes) throw tooLong(bounds);
   let depth = 0;
   let values = 1;
   /** Members so far by depth; minus infinity for an array. */
@@ -135,15 +137,23 @@ function endOfString(bytes: Uint8Array, at: number, end: number): number {
   }
 }
 
-const exceeds = (message: string): SkeinError => new SkeinError('REQUEST_INVALID', message);
+const refusal = (
+  { isRequest }: JsonBounds,
+  code: 'BODY_NOT_JSON' | 'REQUEST_INVALID',
+  message: string,
+): Error => (isRequest === true ? new SkeinError(code, message) : new Error(message));
 
-const tooLong = (bytes: number): SkeinError => exceeds(`The JSON has more than ${bytes} bytes.`);
+const exceeds = (bounds: JsonBounds, message: string): Error =>
+  refusal(bounds, 'REQUEST_INVALID', message);
 
-export const tooDeep = ({ depth }: JsonBounds): SkeinError =>
-  exceeds(`The JSON is nested deeper than ${depth}.`);
+const tooLong = (bounds: JsonBounds): Error =>
+  exceeds(bounds, `The JSON has more than ${bounds.bytes} bytes.`);
 
-const tooManyMembers = ({ members }: JsonBounds): SkeinError =>
-  exceeds(`An object of the JSON has more than ${members} members.`);
+export const tooDeep = (bounds: JsonBounds): Error =>
+  exceeds(bounds, `The JSON is nested deeper than ${bounds.depth}.`);
 
-export const tooManyValues = ({ values }: JsonBounds): SkeinError =>
-  exceeds(`The JSON has more than ${values} values.`);
+const tooManyMembers = (bounds: JsonBounds): Error =>
+  exceeds(bounds, `An object of the JSON has more than ${bounds.members} members.`);
+
+export const tooManyValues = (bounds: JsonBounds): Error =>
+  exceeds(bounds, `The JSON has more than ${bounds.values} values.`);

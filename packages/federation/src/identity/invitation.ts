@@ -4,6 +4,7 @@
  * `skein-join_` and JSON in base64url: the run, the coordinator's public key, and a secret. The
  * coordinator stores only the secret's hash, and takes it once.
  */
+import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
 import { SkeinError } from '@skein/api/errors';
 import { z } from 'zod';
 import { fromHex, sha256 } from '@skein/api/canonical';
@@ -29,7 +30,7 @@ export function invitationOf(text: string): Invitation {
   try {
     if (!text.startsWith(PREFIX) || text.length > 1000) throw new Error('not an invitation');
     const base64 = text.slice(PREFIX.length).replaceAll('-', '+').replaceAll('_', '/');
-    return Invitation.parse(JSON.parse(atob(base64)));
+    return Invitation.parse(readJson(atob(base64), JSON_BOUNDS.frame));
   } catch (error) {
     throw new SkeinError(
       'INVITATION_INVALID',

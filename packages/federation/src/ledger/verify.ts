@@ -5,6 +5,7 @@
  * of a chain of hashes, and hashes are signed. What a coordinator could rewrite with its own key, it
  * cannot where a site has signed.
  */
+import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
 import { SkeinError } from '@skein/api/errors';
 import { isSignedBy, pseudonymOf } from '../identity/keys.ts';
 import { canonical, digestOf } from '@skein/api/canonical';
@@ -205,7 +206,7 @@ async function flawOf(
 function parsed(text: string): LedgerExport {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = readJson(text, JSON_BOUNDS.stored);
   } catch {
     refuse('The file is not JSON.');
   }

@@ -5,6 +5,7 @@
  * An answer survives `kill -9` but is not synced: after a power cut its phase is still open, and the
  * site sends the same answer again. Everything else is on the disk before it resolves.
  */
+import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
 import { SkeinError } from '@skein/api/errors';
 import { isOver } from '@skein/api/federations';
 import { canonical } from '@skein/api/canonical';
@@ -114,7 +115,7 @@ export function storeOverRows(rows: Rows, clock: () => number = Date.now): Feder
         const record = recordOf(known);
         if (record?.revision !== revision)
           throw moved(`The federation ${id} was changed meanwhile.`);
-        let before = JSON.parse(tail!) as LedgerEntry;
+        let before = readJson(tail!, JSON_BOUNDS.stored) as LedgerEntry;
         for (const entry of entries) {
           if (entry.sequence !== before.sequence + 1 || entry.previous !== before.hash) {
             throw moved(`The ledger of ${id} has an entry ${entry.sequence} already.`);
@@ -169,7 +170,9 @@ export function storeOverRows(rows: Rows, clock: () => number = Date.now): Feder
       });
     },
     async members(run) {
-      return (await all(run, 'member/')).map(([, value]) => JSON.parse(value) as MemberRecord);
+      return (await all(run, 'member/')).map(
+        ([, value]) => readJson(value, JSON_BOUNDS.stored) as MemberRecord,
+      );
     },
     async member(run, key) {
       return parsed<MemberRecord>((await rows.get(run, [memberKey(key)])).values[0]);
@@ -194,7 +197,7 @@ export function storeOverRows(rows: Rows, clock: () => number = Date.now): Feder
       const key = answerKey(place, site);
       return transition(run, [RUN, memberKey(site), key], ([known, member, stored]) => {
         if (stored !== undefined) {
-          const first = JSON.parse(stored) as AnswerRecord;
+          const first = readJson(stored, JSON_BOUNDS.stored) as AnswerRecord;
           if (canonical(first) === canonical(answer)) return [undefined, false];
           throw new SkeinError(
             'ANSWER_CONFLICT',
@@ -224,7 +227,7 @@ export function storeOverRows(rows: Rows, clock: () => number = Date.now): Feder
     },
     async answers(run, round, attempt) {
       const found = await all(run, attemptKey(round, attempt));
-      return found.map(([, value]) => JSON.parse(value) as AnswerRecord);
+      return found.map(([, value]) => readJson(value, JSON_BOUNDS.stored) as AnswerRecord);
     },
     async dropAnswers(run, round, attempt) {
       const before = attemptKey(round, attempt);
@@ -232,12 +235,14 @@ export function storeOverRows(rows: Rows, clock: () => number = Date.now): Feder
       if (old.length === 0) return [];
       const remove = old.map(([key]) => key);
       await transition(run, [], () => [{ put: new Map(), remove, survives: 'crash' }, undefined]);
-      return old.flatMap(([, value]) => (JSON.parse(value) as AnswerRecord).payload ?? []);
+      return old.flatMap(
+        ([, value]) => (readJson(value, JSON_BOUNDS.stored) as AnswerRecord).payload ?? [],
+      );
     },
 
     async ledger(run, from, limit) {
       const found = await rows.scan(run, 'ledger/', entryKey(from), limit);
-      return found.map(([, value]) => JSON.parse(value) as LedgerEntry);
+      return found.map(([, value]) => readJson(value, JSON_BOUNDS.stored) as LedgerEntry);
     },
     async ledgerTail(run) {
       const tail = parsed<LedgerEntry>((await rows.get(run, [TAIL])).values[0]);
@@ -251,7 +256,7 @@ export function storeOverRows(rows: Rows, clock: () => number = Date.now): Feder
 /** The caller says what it wrote under the key. */
 // eslint-disable-next-line typescript/no-unnecessary-type-parameters
 function parsed<T>(value: string | undefined): T | undefined {
-  return value === undefined ? undefined : (JSON.parse(value) as T);
+  return value === undefined ? undefined : (readJson(value, JSON_BOUNDS.stored) as T);
 }
 
 const recordOf = (value: string | undefined): RunRecord | undefined => parsed<RunRecord>(value);

@@ -9,6 +9,7 @@
  * tensor are neither encoded nor copied by the sender; the receiver reads them into one buffer, of
  * which its tensors are views.
  */
+import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
 import type { BudgetHold } from '@skein/api/shared-budget';
 import type { Tensor, TensorMap, ElementType } from '@skein/onnx';
 import { elementCount, elementSize } from '@skein/onnx';
@@ -187,7 +188,9 @@ function decodeFrame<Meta>(bytes: Uint8Array, memory: Pick<BudgetHold, 'check'>)
   const headLength = bufferOf(bytes).readUInt32LE(0);
   let at = LENGTHS + headLength;
   const head = bufferOf(bytes).toString('utf8', LENGTHS, at);
-  const { tensors: entries, ...meta } = JSON.parse(head) as { tensors: readonly TensorEntry[] };
+  const { tensors: entries, ...meta } = readJson(head, JSON_BOUNDS.frame) as {
+    tensors: readonly TensorEntry[];
+  };
   const next = (length: number): Uint8Array => {
     if (!(length >= 0) || at + length > bytes.byteLength) {
       throw new Error('A tensor is longer than its message.');

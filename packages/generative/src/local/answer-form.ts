@@ -8,6 +8,7 @@
  * of strict tools to their schemas; beside a schema the model may call or answer, and it holds it to one of both.
  */
 import { randomUUID } from 'node:crypto';
+import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
 import type { GenerateEvent, GenerateRequest } from '../contract.ts';
 import { about } from '../field-error.ts';
 import { grammarOfSchema } from './grammar/json-schema.ts';
@@ -120,7 +121,10 @@ function readMarkedCalls(choice: number): Reader {
 
 function callOf(text: string): { id: string; name: string; arguments: string } | undefined {
   try {
-    const { name, arguments: given } = JSON.parse(text) as { name?: unknown; arguments?: unknown };
+    const { name, arguments: given } = readJson(text, JSON_BOUNDS.request) as {
+      name?: unknown;
+      arguments?: unknown;
+    };
     if (typeof name !== 'string' || typeof given !== 'object' || given === null) return undefined;
     return {
       id: `call_${randomUUID().replaceAll('-', '')}`,

@@ -7,6 +7,7 @@ import { createReadStream } from 'node:fs';
 import { copyFile, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
+import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
 import { SkeinError } from '@skein/api/errors';
 import { WorkerLost } from '@skein/calls';
 import type { Outcome } from '../contract.ts';
@@ -80,7 +81,7 @@ export async function attemptTask(
     const wallMs = performance.now() - startedAt;
     const usage = cpuMs === undefined ? { wallMs } : { wallMs, cpuMs };
     if ('kind' in ending && ending.kind === 'done') {
-      const value: unknown = JSON.parse(ending.json);
+      const value: unknown = readJson(ending.json, JSON_BOUNDS.stored);
       return { kind: 'succeeded', result: { value, outputs }, usage };
     }
     return { ...failureOf(work, ending, overrun, lease.preempted.aborted, heapMib), usage };

@@ -7,6 +7,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
+import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
 import type { Slot } from '../launcher/slot.ts';
 import { firstSaid } from './holder.ts';
 import { hostPrograms } from './root.ts';
@@ -48,7 +49,9 @@ export async function holdNetwork(slot: Slot): Promise<HeldNetwork> {
     await slot.remove();
     throw new Error(`no network can be made for a session: ${(await complaint).trim()}`);
   }
-  const status = JSON.parse((await slot.status.next()) ?? '{}') as { 'child-pid'?: number };
+  const status = readJson((await slot.status.next()) ?? '{}', JSON_BOUNDS.frame) as {
+    'child-pid'?: number;
+  };
   const { hostPid } = slot;
   const [child] = readFileSync(`/proc/${hostPid}/task/${hostPid}/children`, 'latin1').split(' ');
   return {

@@ -5,6 +5,7 @@
 import { Buffer } from 'node:buffer';
 import { readFileSync } from 'node:fs';
 import type { Readable } from 'node:stream';
+import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
 import type { Command, NetworkPolicy, RunningCommand, SandboxSession } from '../contract.ts';
 import type { Launcher } from '../launcher/launcher.ts';
 import type { Release, Slot } from '../launcher/slot.ts';
@@ -202,7 +203,7 @@ async function statusOf(slot: Slot): Promise<number> {
   const complaint = firstOf(slot.stderr);
   let status: number | undefined;
   for (let line = await slot.status.next(); line !== undefined; line = await slot.status.next()) {
-    const said = JSON.parse(line) as { 'exit-code'?: number };
+    const said = readJson(line, JSON_BOUNDS.frame) as { 'exit-code'?: number };
     status ??= said['exit-code'];
   }
   if (status !== undefined) return status;

@@ -1,6 +1,7 @@
 /** A session is one container; a command is one child of its supervisor. */
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
 import { SkeinError } from '@skein/api';
 import type {
   CollectedFile,
@@ -152,7 +153,7 @@ export class DockerSession implements SandboxSession {
       yield* decodeFiles(guest.stdout, maxBytes);
       const { exitCode } = await ended;
       if (exitCode !== 0) throw new Error(`the workspace cannot be read: ${await complaint}`);
-      const missing = JSON.parse(await complaint) as string[];
+      const missing = readJson(await complaint, JSON_BOUNDS.stored) as string[];
       if (missing.length > 0) throw outputMissing(missing);
     } finally {
       guest.kill();

@@ -13,6 +13,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { isBuiltin } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import type { Message, Plugin } from 'esbuild';
+import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
 import { SkeinError } from '@skein/api';
 
 export interface BundledComposition {
@@ -114,7 +115,7 @@ async function hasNativeCode(file: string, name: string): Promise<boolean> {
     join(file.slice(0, at), 'node_modules', name, 'package.json'),
     'utf8',
   );
-  const manifest = JSON.parse(text) as {
+  const manifest = readJson(text, JSON_BOUNDS.stored) as {
     gypfile?: boolean;
     binary?: object;
     scripts?: Record<string, string>;

@@ -2,6 +2,7 @@
  * Names of the classes that a model distinguishes. They come from the metadata of the file, or from
  * the upload, and are kept with the version as a JSON list under `labels`.
  */
+import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
 import type { Model } from '@skein/onnx';
 
 const KEY = 'labels';
@@ -38,7 +39,7 @@ function listIn(text: string): readonly string[] | undefined {
 /** JSON, or a dictionary of Python from 0 on, as Ultralytics writes it: `{0: 'person', 1: 'car'}`. */
 function parsed(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return readJson(text, JSON_BOUNDS.stored);
   } catch {
     // A bounded number of digits: from each of many, the search would go to their end.
     const entries = [...text.matchAll(/(\d{1,9}): (?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)")/g)];

@@ -6,6 +6,7 @@
 import { createHash, hash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
 import { SkeinError } from '@skein/api';
 import type { VersionRecord } from '@skein/state';
 
@@ -17,7 +18,7 @@ export async function pathOfModule(
   { model, version, digest, metadata }: VersionRecord,
   path: string,
 ): Promise<string> {
-  const imports = JSON.parse(metadata['imports'] ?? '[]') as string[];
+  const imports = readJson(metadata['imports'] ?? '[]', JSON_BOUNDS.stored) as string[];
   if ((await digestOfModules(path, imports)) === digest) return path;
   throw new SkeinError(
     'COMPOSITION_INVALID',

@@ -7,6 +7,7 @@
  * one: every request may be retried.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
 import { exchange, SilenceError } from './bounded-request.ts';
 import { googleHeaders, type GoogleHeaders } from './google-credentials.ts';
 import { within } from '@skein/api/waits';
@@ -110,7 +111,7 @@ async function errorOf(response: Response): Promise<GcsError> {
   // A proxy may answer with a page, which adds nothing to the status.
   let message = text.startsWith('<') ? '' : text.slice(0, 300).trim();
   try {
-    const { error } = JSON.parse(text) as {
+    const { error } = readJson(text, JSON_BOUNDS.answer) as {
       error: { message: string; errors?: readonly { reason?: string }[] };
     };
     message = error.message;

@@ -10,6 +10,7 @@
  */
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
 import { makeFolders } from '@skein/api/folders';
 import { SkeinError } from '@skein/api/errors';
 import { openDiskReserve, type DiskReserve } from './disk-reserve.ts';
@@ -94,14 +95,20 @@ export async function openDataFolder(path: string): Promise<DataFolder> {
 /** The live node that holds the folder, as node.json describes it. */
 export async function nodeOn(path: string): Promise<NodeNote | undefined> {
   try {
-    const note = JSON.parse(await readFile(join(path, 'node.json'), 'utf8')) as NodeNote;
+    const note = readJson(
+      await readFile(join(path, 'node.json'), 'utf8'),
+      JSON_BOUNDS.stored,
+    ) as NodeNote;
     process.kill(note.pid, 0);
     return note;
   } catch (error) {
     // EPERM: the process exists and belongs to another user. Otherwise node.json is missing,
     // incomplete or stale.
     if ((error as NodeJS.ErrnoException).code !== 'EPERM') return undefined;
-    return JSON.parse(await readFile(join(path, 'node.json'), 'utf8')) as NodeNote;
+    return readJson(
+      await readFile(join(path, 'node.json'), 'utf8'),
+      JSON_BOUNDS.stored,
+    ) as NodeNote;
   }
 }
 

@@ -1,3 +1,4 @@
+import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
 import type { DeclarationRecord, Records } from '../contract.ts';
 import type { Calls } from './calls.ts';
 
@@ -13,7 +14,7 @@ export function declarationCalls({
     async declarations() {
       const rows = (await run('declarations')) as string[];
       return rows
-        .map((row) => JSON.parse(row) as DeclarationRecord)
+        .map((row) => readJson(row, JSON_BOUNDS.stored) as DeclarationRecord)
         .sort((a, b) => (placeOf(a) < placeOf(b) ? -1 : 1));
     },
     async removeDeclaration(kind, name) {

@@ -1,3 +1,4 @@
+import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
 import type { DeploymentRecord, Records } from '../contract.ts';
 import { fieldsOf, pairsOf, timestampOf, type Calls } from './calls.ts';
 
@@ -54,7 +55,7 @@ export function deploymentCalls({
 function record(row: string): DeploymentRecord {
   const [revision, ms, json = ''] = fieldsOf(row, 3);
   return {
-    ...(JSON.parse(json) as Stored),
+    ...(readJson(json, JSON_BOUNDS.stored) as Stored),
     revision: Number(revision),
     updatedAt: timestampOf(ms),
   };

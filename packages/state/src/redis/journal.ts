@@ -1,4 +1,5 @@
 /** History and the audit trail: rows `id ms entry`. */
+import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
 import type { AuditEntry, HistoryEntry, Records } from '../contract.ts';
 import { fieldsOf, timestampOf, type Calls } from './calls.ts';
 
@@ -29,5 +30,5 @@ export function journalCalls({
 
 function record(row: string): { readonly id: number; readonly at: string } {
   const [id, ms, json = ''] = fieldsOf(row, 3);
-  return { id: Number(id), at: timestampOf(ms), ...(JSON.parse(json) as object) };
+  return { id: Number(id), at: timestampOf(ms), ...(readJson(json, JSON_BOUNDS.stored) as object) };
 }

@@ -1,3 +1,4 @@
+import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
 import type { KeyRecord, Records } from '../contract.ts';
 import { pairsOf, type Calls } from './calls.ts';
 
@@ -13,7 +14,7 @@ export function keyCalls({
     },
     async keys() {
       return pairsOf<string, string>((await run('keys')) as string[]).map(([json, revokedAt]) => ({
-        ...(JSON.parse(json) as KeyRecord),
+        ...(readJson(json, JSON_BOUNDS.stored) as KeyRecord),
         ...(revokedAt === '' ? {} : { revokedAt }),
       }));
     },

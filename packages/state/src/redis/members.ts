@@ -1,3 +1,4 @@
+import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
 import type { Member, MemberInfo, MemberStore } from '../members/members.ts';
 import { fieldsOf, timestampOf, type Calls } from './calls.ts';
 
@@ -21,7 +22,7 @@ export function memberCalls({ run, durable }: Calls): MemberStore {
         .map(([incarnation, row]) => ({ incarnation, fields: fieldsOf(row, 5) }))
         .sort((a, b) => Number(a.fields[0]) - Number(b.fields[0]))
         .map(({ incarnation, fields: [, joined, renewed, , info = ''] }): Member => ({
-          ...(JSON.parse(info) as MemberInfo),
+          ...(readJson(info, JSON_BOUNDS.stored) as MemberInfo),
           incarnation,
           joinedAt: timestampOf(joined),
           renewedAt: timestampOf(renewed),

@@ -1,3 +1,4 @@
+import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
 import { summaryOf, type RunEpoch, type RunSummary } from '@skein/api';
 import type { Records } from '../contract.ts';
 import type { Calls } from './calls.ts';
@@ -19,18 +20,18 @@ export function runCalls({
         JSON.stringify(run.epochs),
       )) as string | null;
       // A run older than all kept ones is trimmed at once.
-      return kept === null ? summary : (JSON.parse(kept) as RunSummary);
+      return kept === null ? summary : (readJson(kept, JSON_BOUNDS.stored) as RunSummary);
     },
     async runs({ status, limit, after }) {
       const place = after === undefined ? '' : `${after.startedAt} ${after.id}`;
       const summaries = (await call('runs', status ?? '', limit, place)) as string[];
-      return summaries.map((each) => JSON.parse(each) as RunSummary);
+      return summaries.map((each) => readJson(each, JSON_BOUNDS.stored) as RunSummary);
     },
     async run(id) {
       const [summary, epochs] = (await call('run', id)) as [string | null, string];
       if (summary === null) return undefined;
-      const { last: _, ...rest } = JSON.parse(summary) as RunSummary;
-      return { ...rest, epochs: JSON.parse(epochs) as RunEpoch[] };
+      const { last: _, ...rest } = readJson(summary, JSON_BOUNDS.stored) as RunSummary;
+      return { ...rest, epochs: readJson(epochs, JSON_BOUNDS.stored) as RunEpoch[] };
     },
     async removeRun(id) {
       return (await durable('remove-run', id)) === '1';

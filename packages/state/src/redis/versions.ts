@@ -1,3 +1,4 @@
+import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
 import type { Records, VersionRecord } from '../contract.ts';
 import { versionNumber } from '../version-number.ts';
 import { fieldsOf, pairsOf, timestampOf, type Calls } from './calls.ts';
@@ -52,5 +53,5 @@ export function contentOf({ digest, modulePath }: Stored): string {
 
 function record(version: string, row: string): VersionRecord {
   const [ms, json = ''] = fieldsOf(row, 2);
-  return { ...(JSON.parse(json) as Stored), version, createdAt: timestampOf(ms) };
+  return { ...(readJson(json, JSON_BOUNDS.stored) as Stored), version, createdAt: timestampOf(ms) };
 }

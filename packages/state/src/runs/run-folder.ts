@@ -15,6 +15,7 @@
 import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
 import { makeFolders } from '@skein/api/folders';
 import { isAlive } from '@skein/api/machine';
 import { Run } from '@skein/api';
@@ -81,7 +82,9 @@ export async function openRunFolder(dataFolder: string, id: string): Promise<Run
 /** The current record of a run; `undefined` if there is none that can be read. */
 export async function readRun(path: string): Promise<Run | undefined> {
   try {
-    const run = Run.parse(JSON.parse(await readFile(join(path, 'run.json'), 'utf8')));
+    const run = Run.parse(
+      readJson(await readFile(join(path, 'run.json'), 'utf8'), JSON_BOUNDS.stored),
+    );
     return standing(run, isAlive);
   } catch {
     return undefined;

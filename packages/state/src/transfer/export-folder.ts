@@ -12,6 +12,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { open, readdir, rename, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
+import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
 import { makeFolders } from '@skein/api/folders';
 import { SkeinError } from '@skein/api/errors';
 import { z } from 'zod';
@@ -178,7 +179,7 @@ async function readManifest(folder: string): Promise<Manifest> {
 
 function parsed(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return readJson(text, JSON_BOUNDS.stored);
   } catch {
     return undefined;
   }

@@ -2,6 +2,7 @@
  * The records of a state as rows that another state can take over, with their numbers, revisions
  * and times. An export is a list of them; the schemas refuse whatever no state would hold.
  */
+import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
 import { DeploymentSettings, Name, Run } from '@skein/api';
 import { z } from 'zod';
 import type {
@@ -159,7 +160,7 @@ const Row = z.discriminatedUnion('kind', [
 export function readRow(line: string): StoredRow {
   let row: unknown;
   try {
-    row = JSON.parse(line);
+    row = readJson(line, JSON_BOUNDS.stored);
   } catch {
     throw new Error('is not JSON');
   }

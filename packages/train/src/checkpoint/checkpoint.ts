@@ -2,6 +2,7 @@
  * State of a run between two steps. A run that is resumed from it continues as if it had never
  * stopped.
  */
+import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
 import type { Tensors } from '../run/backend.ts';
 import { TrainError } from '../train-error.ts';
 import { readTensors, writeTensors } from './safetensors.ts';
@@ -51,7 +52,7 @@ export async function loadCheckpoint<Progress>(
 
 function parsed(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return readJson(text, JSON_BOUNDS.stored);
   } catch (error) {
     throw new TrainError('checkpoint', 'The checkpoint is damaged.', { cause: error });
   }

@@ -8,6 +8,7 @@
  *
  * Follows the format as documented by Hugging Face, safetensors 0.5.
  */
+import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
 import { elementCount, elementSize, type NumericTensor, type NumericType } from '@skein/onnx';
 import type { Tensors } from '../run/backend.ts';
 import { TrainError } from '../train-error.ts';
@@ -71,7 +72,7 @@ export async function readTensors(bytes: Uint8Array): Promise<TensorFile> {
   const data = bytes.subarray(8 + length);
   let header: unknown;
   try {
-    header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + length)));
+    header = readJson(bytes.subarray(8, 8 + length), JSON_BOUNDS.stored);
   } catch (error) {
     throw damaged(error);
   }

@@ -5,6 +5,7 @@
 import { copyFile, mkdtemp, readFile, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, extname, join, resolve } from 'node:path';
+import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
 import { SkeinError } from '@skein/api/errors';
 import { unreadable } from '@skein/api/file-errors';
 import { importUserModule } from '@skein/api/user-modules';
@@ -58,7 +59,8 @@ export async function saveOrigin(folder: RunFolder, origin: Origin): Promise<voi
  * @throws SkeinError USAGE when a part of the settings is known to the program alone.
  */
 export function keptOrigin(id: string, plan: string): Origin {
-  const { values = [], ...origin } = JSON.parse(plan) as Partial<StoredOrigin> & Origin;
+  const { values = [], ...origin } = readJson(plan, JSON_BOUNDS.stored) as Partial<StoredOrigin> &
+    Origin;
   const lost = values.filter((each) => each !== 'model');
   if (lost.length === 0) return origin;
   throw invalidSetting(

@@ -3,6 +3,7 @@
  * and the value that was compared with labels. They stand in the model's own metadata, so that a
  * trained model can be trained further, and a server can interpret its outputs.
  */
+import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
 import { withGraph, type Model } from '@skein/onnx';
 import { modelError } from '../train-error.ts';
 import type { ArrayEncoding } from '../data/encoding/array-encoding.ts';
@@ -31,7 +32,7 @@ export function blueprintOf(model: Model): Blueprint | undefined {
   const text = model.metadataProps.find(({ key }) => key === KEY)?.value;
   if (text === undefined) return undefined;
   try {
-    return JSON.parse(text) as Blueprint;
+    return readJson(text, JSON_BOUNDS.stored) as Blueprint;
   } catch (error) {
     throw modelError(`The model's metadata '${KEY}' are not JSON.`, { cause: error });
   }

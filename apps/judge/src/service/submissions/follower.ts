@@ -9,6 +9,7 @@
  * be done twice: enqueueing by its idempotency key, closing by the database.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
 import type { Job, JobStore, WorkerLog } from '@skein/jobs';
 import { readArtifact } from '../worker/bytes.ts';
 import { judgeSubmission } from '../worker/judge-tasks.ts';
@@ -143,7 +144,7 @@ export function startFollower(options: FollowerOptions): Follower {
   async function conclude(row: SubmissionRow, job: Job): Promise<void> {
     const { judgement } = judgeSubmission.output.parse(job.result?.value);
     const bytes = await readArtifact(artifacts, judgement, MAX_JUDGEMENT);
-    close(row, job, JudgementRecord.parse(JSON.parse(bytes.toString())));
+    close(row, job, JudgementRecord.parse(readJson(bytes.toString(), JSON_BOUNDS.stored)));
   }
 
   function close(row: SubmissionRow, job: Job, record: JudgementRecord): void {

@@ -1,4 +1,5 @@
 /** The files of a submission as one artifact: JSON with base64, so that any bytes pass unchanged. */
+import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
 import { z } from 'zod';
 import type { ProgramFile } from '../../package/problem.ts';
 
@@ -21,7 +22,7 @@ export function encodeSource(files: readonly ProgramFile[]): Buffer {
 }
 
 export function decodeSource(bytes: Uint8Array): ProgramFile[] {
-  const { files } = SourceFiles.parse(JSON.parse(new TextDecoder().decode(bytes)));
+  const { files } = SourceFiles.parse(readJson(bytes, JSON_BOUNDS.stored));
   return files.map(({ path, content }) => ({
     path,
     content: new Uint8Array(Buffer.from(content, 'base64')),

@@ -5,6 +5,7 @@
  * The log is best effort. Its lines are small, it is cut off at a bound, and a line that does not
  * parse is skipped; the verdict depends only on the artifact.
  */
+import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
 import { z } from 'zod';
 import {
   GroupRecord,
@@ -71,7 +72,7 @@ function liveOf(event: JudgeEvent): LiveEvent | undefined {
 export function parseLive(line: string): LiveEvent | undefined {
   if (!line.startsWith(MARK)) return undefined;
   try {
-    return LiveEvent.safeParse(JSON.parse(line.slice(MARK.length))).data;
+    return LiveEvent.safeParse(readJson(line.slice(MARK.length), JSON_BOUNDS.frame)).data;
   } catch {
     return undefined;
   }

@@ -8,6 +8,7 @@
  */
 import { mkdir, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
 import { readModel } from '@skein/onnx';
 import { problemOf } from '@skein/train';
 import {
@@ -71,7 +72,7 @@ export async function openState(payload: Payload): Promise<StoredState> {
   await payload.readInto(size, 0);
   const text = new Uint8Array(new DataView(size.buffer).getUint32(0, true));
   await payload.readInto(text, 4);
-  const header = JSON.parse(new TextDecoder().decode(text)) as Header;
+  const header = readJson(text, JSON_BOUNDS.stored) as Header;
   return { ...header, numbersAt: 4 + text.length, payload };
 }
 

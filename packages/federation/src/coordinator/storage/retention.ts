@@ -5,6 +5,7 @@
  */
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
 import { z } from 'zod';
 
 const DAY_MS = 86_400_000;
@@ -46,7 +47,7 @@ export const overFor = ({ age, over }: Watched, id: string): number => age - (ov
 /** A file that is lost or damaged begins anew: everything is kept for longer. */
 export async function readWatched(path: string): Promise<Watched | undefined> {
   try {
-    return Watched.parse(JSON.parse(await readFile(path, 'utf8')));
+    return Watched.parse(readJson(await readFile(path, 'utf8'), JSON_BOUNDS.stored));
   } catch {
     return undefined;
   }

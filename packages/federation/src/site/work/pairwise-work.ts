@@ -5,6 +5,7 @@
  * The site derives the encoding and the number of a sum from the accepted plan. From the coordinator
  * it takes who takes part, and what to train from.
  */
+import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
 import { encodeUpdate, residueBits, residueCount } from '@skein/train/federated';
 import {
   EXCHANGES,
@@ -141,6 +142,6 @@ function rosterOf({ fields }: Task, { sites }: Plan): readonly string[] {
 
 /** @throws SkeinError FEDERATION_PROTOCOL when the earlier phases of the attempt were not answered here. */
 function keptOf({ state, place }: Task): Kept {
-  if (state !== undefined) return JSON.parse(new TextDecoder().decode(state)) as Kept;
+  if (state !== undefined) return readJson(state, JSON_BOUNDS.stored) as Kept;
   throw protocolError(`This site is not part of attempt ${place.attempt} of round ${place.round}.`);
 }

@@ -1,4 +1,5 @@
 /** Events from the stream, read on from a sequence; one blocking read wakes all listeners. */
+import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
 import type { Connection } from '@skein/state/redis';
 import type { JobEvent, JobStore } from '../../contract.ts';
 import { isWanted, listenersOf } from '../listeners.ts';
@@ -25,7 +26,7 @@ interface Run {
 }
 
 function* eventsOf([id, [, at, , json = '[]']]: Entry): Generator<JobEvent> {
-  const runs = JSON.parse(json) as Run[];
+  const runs = readJson(json, JSON_BOUNDS.stored) as Run[];
   const count = runs.reduce((sum, { jobs }) => sum + jobs.length, 0);
   let sequence = sequenceOf(id) - count;
   for (const { jobs, progress, ...what } of runs) {
@@ -38,7 +39,9 @@ function* eventsOf([id, [, at, , json = '[]']]: Entry): Generator<JobEvent> {
         ...what,
         ...(progress === undefined
           ? {}
-          : { progress: JSON.parse(progress) as NonNullable<JobEvent['progress']> }),
+          : {
+              progress: readJson(progress, JSON_BOUNDS.stored) as NonNullable<JobEvent['progress']>,
+            }),
       };
     }
   }

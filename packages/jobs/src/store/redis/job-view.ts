@@ -1,4 +1,5 @@
 /** A job as a script returns it (`view` in `scripts/shared/job.lua`), made a `Job`. */
+import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
 import type { Attempt, Cause, Job, JobSpec, JobState } from '../../contract.ts';
 
 /** The fields of the job and its spec, each an object as JSON. */
@@ -43,7 +44,8 @@ function attemptOf(fields: Fields, index: number): Attempt {
     endedAt: number(endedAt),
     outcome: outcome as Attempt['outcome'],
     message: text('m'),
-    usage: usage === undefined ? undefined : (JSON.parse(usage) as Attempt['usage']),
+    usage:
+      usage === undefined ? undefined : (readJson(usage, JSON_BOUNDS.stored) as Attempt['usage']),
   };
 }
 
@@ -53,11 +55,11 @@ type Named = Readonly<
 >;
 
 export function jobOf([json, specJson]: JobView): Job {
-  const fields = JSON.parse(json) as Fields;
+  const fields = readJson(json, JSON_BOUNDS.stored) as Fields;
   const { id, st, par, prog, res, cause, msg, from, cp } = fields as Named;
   return {
-    ...(JSON.parse(specJson) as JobSpec),
-    ...(par === undefined ? {} : { parents: JSON.parse(par) as string[] }),
+    ...(readJson(specJson, JSON_BOUNDS.stored) as JobSpec),
+    ...(par === undefined ? {} : { parents: readJson(par, JSON_BOUNDS.stored) as string[] }),
     id: id ?? '',
     state: st as JobState,
     enqueuedAt: Number(fields['enq']),
@@ -69,8 +71,9 @@ export function jobOf([json, specJson]: JobView): Job {
     ),
     cause: cause as Cause | undefined,
     message: msg,
-    progress: prog === undefined ? undefined : (JSON.parse(prog) as Job['progress']),
-    result: res === undefined ? undefined : (JSON.parse(res) as Job['result']),
+    progress:
+      prog === undefined ? undefined : (readJson(prog, JSON_BOUNDS.stored) as Job['progress']),
+    result: res === undefined ? undefined : (readJson(res, JSON_BOUNDS.stored) as Job['result']),
     cachedFrom: from,
     checkpoint: cp,
   };

@@ -1,7 +1,15 @@
 /** What the Redis store shows and does not change: jobs by filter, queues, tenants, workers, schedules. */
+import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
 import { SkeinError } from '@skein/api/errors';
 import { JOB_STATES, noJobs } from '@skein/api/job-states';
-import type { HeldBytes, JobState, JobStore, QueueView } from '../../contract.ts';
+import type {
+  HeldBytes,
+  JobState,
+  JobStore,
+  QueueView,
+  Schedule,
+  WorkerView,
+} from '../../contract.ts';
 import { jobOf, type ListedView } from './job-view.ts';
 import type { ScriptName } from './scripts.ts';
 
@@ -107,7 +115,7 @@ export function listings(run: Run): Listings {
       const found = (await run('workers')) as [worker: string, seenAt: string, running: number][];
       return found
         .map(([json, seenAt, running]) => ({
-          ...JSON.parse(json),
+          ...(readJson(json, JSON_BOUNDS.stored) as Omit<WorkerView, 'seenAt' | 'running'>),
           seenAt: Number(seenAt),
           running,
         }))
@@ -117,7 +125,10 @@ export function listings(run: Run): Listings {
     async schedules() {
       const found = (await run('schedules')) as [schedule: string, nextAt: string][];
       return found
-        .map(([json, nextAt]) => ({ ...JSON.parse(json), nextAt: Number(nextAt) }))
+        .map(([json, nextAt]) => ({
+          ...(readJson(json, JSON_BOUNDS.stored) as Schedule),
+          nextAt: Number(nextAt),
+        }))
         .sort((a, b) => (a.id < b.id ? -1 : 1));
     },
 

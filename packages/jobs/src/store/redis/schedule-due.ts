@@ -1,4 +1,5 @@
 /** Fires the schedules that are due: of all nodes that try, one succeeds. */
+import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
 import type { Schedule } from '../../contract.ts';
 import { jobAt, timeAfter, timeAfterSetBack } from '../cron.ts';
 import type { JobCalls } from './calls.ts';
@@ -19,7 +20,7 @@ export async function fireDue(run: JobCalls['run'], last: LastLook): Promise<voi
   if (Number(now) < last.at) await mendClock(run, Number(now));
   last.at = Number(now);
   for (const [id, at, json] of due) {
-    const schedule = JSON.parse(json) as Schedule;
+    const schedule = readJson(json, JSON_BOUNDS.stored) as Schedule;
     const next = timeAfter(schedule, Number(now));
     const job = specArguments(jobAt(schedule.spec, Number(now)), Number(now));
     await run('fire-schedule', id, at, next, ...job);
@@ -30,7 +31,7 @@ export async function fireDue(run: JobCalls['run'], last: LastLook): Promise<voi
 async function mendClock(run: JobCalls['run'], now: number): Promise<void> {
   const all = (await run('schedules')) as [schedule: string, at: string][];
   for (const [json, at] of all) {
-    const schedule = JSON.parse(json) as Schedule;
+    const schedule = readJson(json, JSON_BOUNDS.stored) as Schedule;
     if (schedule.paused || Number(at) <= now) continue;
     const next = timeAfterSetBack({ ...schedule, nextAt: Number(at) }, now);
     if (next === Number(at)) continue;

@@ -3,6 +3,7 @@
  * Each file is an artifact of its own, so that a file that did not change since the last checkpoint
  * takes no space again.
  */
+import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
 import { z } from 'zod';
 import type { SandboxSession } from '@skein/sandbox';
 import type { AttemptTools } from './attempt-tools.ts';
@@ -42,7 +43,9 @@ export async function restoreCheckpoint(
   digest: string,
   { artifacts }: Pick<AttemptTools, 'artifacts'>,
 ): Promise<void> {
-  const listing = Listing.parse(JSON.parse((await whole(artifacts.read(digest))).toString()));
+  const listing = Listing.parse(
+    readJson((await whole(artifacts.read(digest))).toString(), JSON_BOUNDS.stored),
+  );
   for (const { path, digest: file } of listing.files) {
     await session.put([{ path, content: await whole(artifacts.read(file)) }]);
   }

@@ -5,6 +5,7 @@
  * The output stream was written by a program of the driver, but with the rights of a guest and
  * about files of a guest, so it is parsed as if the guest had written it.
  */
+import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
 import { SkeinError } from '@skein/api';
 import type { CollectedFile } from '../../contract.ts';
 
@@ -77,7 +78,7 @@ function tooLarge(maxBytes: number, path: string, size: number): SkeinError {
 }
 
 function readHeader(text: Buffer): { path: string; size: number } {
-  const header: unknown = JSON.parse(text.toString());
+  const header: unknown = readJson(text.toString(), JSON_BOUNDS.frame);
   if (typeof header === 'object' && header !== null && 'path' in header && 'size' in header) {
     const { path, size } = header;
     if (

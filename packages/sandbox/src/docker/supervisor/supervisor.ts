@@ -7,6 +7,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { Readable, Writable, type Duplex } from 'node:stream';
+import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
 import { orderFrame, ReportReader, type Order, type ReportFrame } from './frames.ts';
 import type { EndedBy } from '../../contract.ts';
 
@@ -225,7 +226,7 @@ export class Guest {
       this.#blocked?.();
     } else if (kind === 'done') {
       this.#end();
-      this.#done.resolve(JSON.parse(payload.toString()) as Ended);
+      this.#done.resolve(readJson(payload.toString(), JSON_BOUNDS.frame) as Ended);
     }
   }
 

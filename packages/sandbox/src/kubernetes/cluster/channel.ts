@@ -6,6 +6,7 @@ import { Buffer } from 'node:buffer';
 import { Readable, Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type WebSocket from 'ws';
+import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
 import { ClusterError, retryMs, type Cluster } from './cluster.ts';
 
 const [STDIN, STDOUT, STDERR, STATUS, CLOSE] = [0, 1, 2, 3, 255] as const;
@@ -113,7 +114,7 @@ export async function openChannel(
 /** What a proxy says in its place is a message. */
 function statusIn(text: string): ChannelStatus {
   try {
-    return JSON.parse(text) as ChannelStatus;
+    return readJson(text, JSON_BOUNDS.answer) as ChannelStatus;
   } catch {
     return { message: text };
   }

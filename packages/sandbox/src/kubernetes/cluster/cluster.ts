@@ -11,6 +11,7 @@ import { PassThrough } from 'node:stream';
 import { json, text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type * as Client from '@kubernetes/client-node';
+import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
 import { SkeinError } from '@skein/api';
 
 /** How long an answer may take, in milliseconds. */
@@ -158,7 +159,7 @@ function headersOf(method: Method, content: string): Record<string, string | num
 /** The API server answers with a Status object. */
 function messageOf(body: string, status: number): string {
   try {
-    const { message } = JSON.parse(body) as { message?: unknown };
+    const { message } = readJson(body, JSON_BOUNDS.answer) as { message?: unknown };
     if (typeof message === 'string' && message !== '') return `${message} (${status})`;
   } catch {
     // A proxy before the API server answers with a page.

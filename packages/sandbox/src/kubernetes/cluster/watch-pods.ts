@@ -12,6 +12,7 @@
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { V1Pod } from '@kubernetes/client-node';
+import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
 import { ClusterError, retryMs, type Cluster } from './cluster.ts';
 
 const WATCH_SECONDS = 60;
@@ -93,7 +94,7 @@ export function watchPods(cluster: Cluster, namespace: string, selector: string)
     const body = await cluster.stream(path, query, signal);
     // The interface does not report a failure of its stream; the version decides what follows.
     for await (const line of createInterface({ input: body })) {
-      const { type, object } = JSON.parse(line) as WatchEvent;
+      const { type, object } = readJson(line, JSON_BOUNDS.answer) as WatchEvent;
       if (type === 'ERROR') throw new ClusterError(object.message ?? 'watch failed', object.code);
       const name = object.metadata?.name ?? '';
       if (type === 'DELETED') pods.delete(name);

@@ -3,6 +3,7 @@
  * it, without which the next turn would be refused. What Gemini itself has said without a word of
  * ours, such as an image or its sources, is where it was.
  */
+import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
 import { SkeinError } from '@skein/api';
 import {
   type FinishReason,
@@ -129,7 +130,7 @@ function callPart({ id, name, arguments: text, extra }: CollectedCall): Fields {
 function argumentsOf(text: string): unknown {
   if (text.trim() === '') return {};
   try {
-    return JSON.parse(text);
+    return readJson(text, JSON_BOUNDS.request);
   } catch {
     return { arguments: text };
   }

@@ -8,6 +8,7 @@ import {
   resourceFromAttributes,
 } from '@opentelemetry/resources';
 import { BasicTracerProvider, BatchSpanProcessor } from '@opentelemetry/sdk-trace-node';
+import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
 import type { TracingOptions } from './tracing.ts';
 
 export function startExport({ endpoint, version, warn }: TracingOptions): {
@@ -49,7 +50,7 @@ function unsent({ message, code = '' }: Unsent): string {
 /** The SDK gives an error as JSON with its stack, and everything else, such as a variable that it ignores, as text. */
 function described(text: string): string {
   try {
-    return unsent(JSON.parse(text) as Unsent);
+    return unsent(readJson(text, JSON_BOUNDS.frame) as Unsent);
   } catch {
     return `OpenTelemetry: ${text}`;
   }

@@ -1,4 +1,5 @@
 /** Objects of a JSON Lines text, one at a time. Empty lines are skipped. */
+import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
 import { dataError } from '../../train-error.ts';
 import { chunksOf, utf8Decoder, type ByteSource } from '../bytes.ts';
 
@@ -16,7 +17,7 @@ export async function* jsonRecords(source: ByteSource): AsyncGenerator<JsonRecor
     if (text.trim() === '') continue;
     let record: unknown;
     try {
-      record = JSON.parse(text);
+      record = readJson(text, JSON_BOUNDS.stored);
     } catch (error) {
       throw dataError(`Line ${line} is not JSON.`, { cause: error });
     }

@@ -7,6 +7,7 @@
  * RANK, WORLD_SIZE.
  */
 import { createServer, type AddressInfo, type Server } from 'node:net';
+import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
 import { alone, RankLost, type Collective } from '../collective.ts';
 import { PlanDiffers, type Credentials } from './handshake.ts';
 import { answerRank, callRank, type Link } from './link.ts';
@@ -137,7 +138,7 @@ async function ask(ring: RingOptions, until: number): Promise<Assignment> {
   try {
     link.send(RENDEZVOUS, new Uint8Array(Uint32Array.of(callers.port).buffer));
     const data = await link.receive(RENDEZVOUS, Math.max(1, until - performance.now() + AFTER_MS));
-    const place = JSON.parse(new TextDecoder().decode(data)) as Place;
+    const place = readJson(data, JSON_BOUNDS.frame) as Place;
     // Only this rank knows by which address it reaches the leader.
     return { callers, place: { ...place, next: place.next.host === '' ? ring : place.next } };
   } catch (error) {

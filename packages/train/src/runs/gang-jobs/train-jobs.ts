@@ -9,6 +9,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
 import { Run, type JobView } from '@skein/api';
 import type { Client } from '@skein/api/client';
 import { SkeinError } from '@skein/api/errors';
@@ -158,7 +159,9 @@ async function storeRun(
       if (of === id) await downloadArtifact(client, digest, folder.file(name), signal);
     }
     await saveOrigin(folder, origin);
-    const made = Run.parse(JSON.parse(await readFile(folder.file('run.json'), 'utf8')));
+    const made = Run.parse(
+      readJson(await readFile(folder.file('run.json'), 'utf8'), JSON_BOUNDS.stored),
+    );
     const run: Run = {
       ...made,
       plan: { ...checked.plan, gang: ranks },

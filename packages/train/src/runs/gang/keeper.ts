@@ -9,6 +9,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
 import { makeFolders } from '@skein/api/folders';
 import type { NumericTensor } from '@skein/onnx';
 import { readRuns, runPath } from '@skein/state/runs';
@@ -119,7 +120,9 @@ async function unpackRun(dataFolder: string, bytes: Uint8Array): Promise<void> {
 async function stepsOf(checkpoint: Uint8Array): Promise<number | undefined> {
   try {
     const { metadata } = await readTensors(checkpoint);
-    const { step } = JSON.parse(metadata['progress'] ?? '') as { readonly step?: unknown };
+    const { step } = readJson(metadata['progress'] ?? '', JSON_BOUNDS.stored) as {
+      readonly step?: unknown;
+    };
     return typeof step === 'number' ? step : undefined;
   } catch {
     return undefined;

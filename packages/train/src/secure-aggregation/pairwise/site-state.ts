@@ -1,5 +1,6 @@
 /** What a site must remember of a round, as one JSON text: it is stored before each message is sent. */
 import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js';
+import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
 import { SkeinError } from '@skein/api/errors';
 import type { Bytes } from '../crypto/suite.ts';
 import { EXCHANGES, type Exchange } from '../wire/envelope.ts';
@@ -53,7 +54,7 @@ export function writeSiteState(state: SiteState): string {
 /** @throws SkeinError AGGREGATION_INVALID. */
 export function readSiteState(text: string): SiteState {
   try {
-    const stored = JSON.parse(text) as Record<keyof SiteState, unknown>;
+    const stored = readJson(text, JSON_BOUNDS.stored) as Record<keyof SiteState, unknown>;
     const bytes = (field: keyof SiteState) => hexToBytes(stored[field] as string) as Bytes;
     const map = (field: keyof SiteState) =>
       new Map(

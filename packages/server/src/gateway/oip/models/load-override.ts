@@ -4,6 +4,7 @@
  * describes the model must agree with it, hints about how to run it are ignored and reported, and
  * every other field is refused by name. Files cannot be sent with a load.
  */
+import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
 import type { DeploymentSettings, DeploymentSettingsPatch } from '@skein/api';
 import type { Signature } from '@skein/onnx';
 import { brief, invalidRequest } from '../../brief.ts';
@@ -215,7 +216,7 @@ class ConfigReader {
   parse(text: unknown): Fields {
     let value: unknown;
     try {
-      value = JSON.parse(String(text));
+      value = readJson(String(text), JSON_BOUNDS.request);
     } catch {
       this.fail(`the parameter config is not JSON: ${brief(text)}`);
     }
