@@ -3,7 +3,7 @@
  * credentials of the machine. Its streams are read as server-sent events; where a proxy drops
  * `alt=sse`, as the JSON array that Gemini sends without it.
  */
-import type { GenerateEvent, Provider } from '../../contract.ts';
+import type { ProviderCall, GenerateEvent, Provider } from '../../contract.ts';
 import { type Hide, hidingOf } from '../../wire/credentials.ts';
 import { eventsIn } from '../../wire/event-stream.ts';
 import { openUpstream, type UpstreamOptions } from '../../wire/http-client.ts';
