@@ -12,6 +12,8 @@ import { renderTable, type BenchReport } from './harness/report.ts';
 interface BenchOptions {
   /** Shorter runs: about a minute in all, noisier figures. */
   readonly quick: boolean;
+  /** Of the part that looks for the worst case at random. Default: its own. */
+  readonly seconds?: number | undefined;
   readonly progress: (line: string) => void;
 }
 
@@ -30,6 +32,7 @@ const { values, positionals } = parseArgs({
   options: {
     json: { type: 'boolean', default: false },
     quick: { type: 'boolean', default: false },
+    seconds: { type: 'string' },
   },
 });
 const [name = ''] = positionals;
@@ -48,6 +51,7 @@ const begun = performance.now();
 const bench = await load();
 const report = await bench({
   quick: values.quick,
+  seconds: values.seconds === undefined ? undefined : Number(values.seconds),
   progress: (line) =>
     process.stderr.write(
       `${((performance.now() - begun) / 1000).toFixed(1).padStart(6)} s  ${line}\n`,

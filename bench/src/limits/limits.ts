@@ -8,16 +8,21 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { BenchReport, Measure } from '../harness/report.ts';
 import { ATTACKS, measureAttack } from './attacks.ts';
+import { measureGenerated } from './generated.ts';
 import { measureGrpcRequests } from './grpc-requests.ts';
 import { startNodeUnderAttack, type NodeUnderAttack } from './node-under-attack.ts';
 
 interface Options {
   readonly quick: boolean;
+  /** How long the generator of bodies runs; absent: an hour, and 20 s in quick runs. */
+  readonly seconds?: number | undefined;
   readonly progress: (line: string) => void;
 }
 
 const ATTACK_MS = 60_000;
 const QUICK_MS = 3000;
+const GENERATOR_S = 3600;
+const QUICK_GENERATOR_S = 20;
 const SUMMARY: readonly Measure[] = [
   {
     key: 'memory_over_idle_mib',
@@ -32,6 +37,18 @@ const SUMMARY: readonly Measure[] = [
     target: { atMost: 100 },
   },
   {
+    key: 'longest_turn_ms',
+    what: 'longest turn by one generated body, any face',
+    unit: ' ms',
+    target: { atMost: 80 },
+  },
+  {
+    key: 'tenant_share',
+    what: 'memory of 60 generated requests of one tenant, as a part of its share',
+    unit: '',
+    target: { atMost: 1 },
+  },
+  {
     key: 'canary_ms',
     what: 'longest answer of a health check during an attack',
     unit: ' ms',
@@ -39,7 +56,7 @@ const SUMMARY: readonly Measure[] = [
   },
 ];
 
-export async function benchLimits({ quick, progress }: Options): Promise<BenchReport> {
+export async function benchLimits({ quick, seconds, progress }: Options): Promise<BenchReport> {
   const folder = await mkdtemp(join(tmpdir(), 'skein-limits-'));
   const measures: Measure[] = [];
   const results: Record<string, number> = {};
@@ -71,6 +88,16 @@ export async function benchLimits({ quick, progress }: Options): Promise<BenchRe
       record(`blocked_${measures.length}`, name, ' ms', blockedMs);
       results['blocked_ms'] = Math.max(results['blocked_ms'] ?? 0, blockedMs);
     }
+    progress('generated bodies');
+    const seed = Math.floor(Math.random() * 2 ** 31);
+    progress(`  seed ${seed}`);
+    const lasts = seconds ?? (quick ? QUICK_GENERATOR_S : GENERATOR_S);
+    const { turns, tenantShare } = await measureGenerated(lasts, seed, progress);
+    for (const [face, ms] of Object.entries(turns)) {
+      record(`turn_${face}`, `longest turn by a generated body: ${face}`, ' ms', ms);
+      results['longest_turn_ms'] = Math.max(results['longest_turn_ms'] ?? 0, ms);
+    }
+    results['tenant_share'] = tenantShare;
   } finally {
     await node?.stop();
     await rm(folder, { recursive: true, force: true });
