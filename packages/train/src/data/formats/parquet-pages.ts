@@ -1,16 +1,22 @@
 /**
- * Checks of the pages of a Parquet column that hyparquet does not make, and a mend of what it reads wrongly. It believes every size in a
- * page: one without a size keeps it at the same byte for ever, and a run of a billion values takes it
- * seconds and gigabytes, whatever the page has room for.
+ * Checks the pages of a Parquet column before hyparquet reads them, and corrects one number that it reads wrongly.
+ * hyparquet trusts every size in a page: a page without a size keeps it at the same byte for ever, and a run of
+ * a billion values takes seconds and gigabytes, however few bytes the page has.
  *
  * Source: https://parquet.apache.org/docs/file-format/data-pages/encodings/
  */
-import type { AsyncBuffer, Compressors, PageHeader } from 'hyparquet';
-import { parquetHeader } from 'hyparquet/src/column.js';
-import { deltaBinaryUnpack } from 'hyparquet/src/delta.js';
-import { readRleBitPackedHybrid } from 'hyparquet/src/encoding.js';
-import { readVarInt } from 'hyparquet/src/thrift.js';
+import type { AsyncBuffer, Compressors } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
+import {
+  countOnes,
+  ENCODING,
+  numberIn,
+  PAGE,
+  type ParquetPage,
+  readDeltas,
+  readPage,
+  readVarint,
+} from './parquet-bytes.ts';
 
 const DAMAGED = 'a page is damaged';
 /** DuckDB makes each packed run as long as 256 values. */
@@ -18,10 +24,10 @@ const PADDING = 256;
 /** One run can stand for any number of rows. More rows than these need bytes: 64 of them one byte. */
 const ROWS_WITHOUT_BYTES = 2 ** 20;
 const ROWS_PER_BYTE = 64;
-/** What the prefixes of texts may make of one page, in bytes. */
+/** Most bytes of one page after its prefixes are expanded. */
 const MAX_UNPACKED_BYTES = 256 * 2 ** 20;
 
-/** That of the library for pages does not end on some damaged data. */
+/** Node's decoder where it exists: the library's does not end on some damaged data. */
 const zstd = globalThis.process?.getBuiltinModule?.('node:zlib').zstdDecompressSync;
 const ofNode: Compressors =
   zstd === undefined
@@ -34,21 +40,18 @@ interface ColumnChunk {
   readonly count: number;
   readonly optional: boolean;
   readonly compressed: boolean;
-  /** Of numbers of 32 bits. */
+  /** Whether its numbers have 32 bits. */
   readonly narrow: boolean;
 }
 
-/**
- * What the library reads a column with: its bytes and its decompression, which throw an Error where
- * a page does not fit.
- */
+/** The bytes and the decompression of a column for the library. Both throw an Error where a page does not fit. */
 export function checkedPages(
   file: AsyncBuffer,
   column: ColumnChunk,
 ): { file: AsyncBuffer; compressors: Compressors } {
   const { count, optional, compressed } = column;
   /** The headers of the pages that are still compressed, by the place of their values. */
-  const headers = new Map<number, PageHeader>();
+  const headers = new Map<number, ParquetPage>();
   return {
     file: {
       byteLength: file.byteLength,
@@ -56,23 +59,22 @@ export function checkedPages(
         const bytes = await file.slice(start, end);
         if (count > ROWS_WITHOUT_BYTES + ROWS_PER_BYTE * bytes.byteLength) throw new Error(DAMAGED);
         let checked = 0;
-        for (const { header, at, size } of pagesOf(bytes, count)) {
+        for (const { page, at } of pagesOf(bytes, count)) {
+          const { second, size } = page;
           checked = at + size;
-          const second = header.data_page_header_v2;
-          const levels =
-            second !== undefined && optional ? second.definition_levels_byte_length : 0;
+          const levels = second !== undefined && optional ? numberIn(second, 5) : 0;
           // Without that length the library reads at no place, for ever.
-          const isFlat = second === undefined || second.repetition_levels_byte_length === 0;
+          const isFlat = second === undefined || numberIn(second, 6) === 0;
           if (!(levels >= 0 && levels <= size && isFlat)) throw new Error(DAMAGED);
           if (second !== undefined && optional) {
-            const read = checkRuns(new DataView(bytes, at, levels), 0, 1, valueCount(header));
-            // Else the library reads on in the values.
-            if (read < valueCount(header)) throw new Error(DAMAGED);
+            const read = checkRuns(new DataView(bytes, at, levels), 0, 1, valueCount(page));
+            // Else the library continues in the values.
+            if (read < valueCount(page)) throw new Error(DAMAGED);
           }
-          if (compressed && second?.is_compressed !== false) headers.set(at + levels, header);
-          else checkValues(new DataView(bytes, at + levels, size - levels), header, column);
+          if (compressed && second?.get(7) !== false) headers.set(at + levels, page);
+          else checkValues(new DataView(bytes, at + levels, size - levels), page, column);
         }
-        // The library reads on where a page gave fewer rows than it states.
+        // The library continues where a page gave fewer rows than it states.
         return bytes.slice(0, checked);
       },
     },
@@ -81,10 +83,10 @@ export function checkedPages(
         codec,
         (bytes: Uint8Array, length: number) => {
           const values = decompress(bytes, length);
-          const header = headers.get(bytes.byteOffset);
+          const page = headers.get(bytes.byteOffset);
           const { buffer, byteOffset, byteLength } = values;
-          if (header !== undefined) {
-            checkValues(new DataView(buffer, byteOffset, byteLength), header, column);
+          if (page !== undefined) {
+            checkValues(new DataView(buffer, byteOffset, byteLength), page, column);
           }
           return values;
         },
@@ -96,76 +98,75 @@ export function checkedPages(
 function* pagesOf(bytes: ArrayBuffer, count: number) {
   const reader = { view: new DataView(bytes), offset: 0 };
   for (let rows = 0; rows < count && reader.offset < bytes.byteLength - 1;) {
-    const header = parquetHeader(reader);
-    const { compressed_page_size: size, uncompressed_page_size: unpacked } = header;
+    const page = readPage(reader);
     const at = reader.offset;
-    rows += valueCount(header);
-    reader.offset += size;
-    const fits = size >= 0 && unpacked >= 0 && reader.offset <= bytes.byteLength;
-    if (!(fits && rows <= count && isConsistent(header))) throw new Error(DAMAGED);
-    yield { header, at, size };
+    rows += valueCount(page);
+    reader.offset += page.size;
+    const fits = page.size >= 0 && page.unpackedSize >= 0 && reader.offset <= bytes.byteLength;
+    if (!(fits && rows <= count && isConsistent(page))) throw new Error(DAMAGED);
+    yield { page, at };
   }
 }
 
-/** Has the header of its type and no other, with counts that the page has room for. */
-function isConsistent(header: PageHeader): boolean {
-  const { data_page_header, data_page_header_v2, dictionary_page_header } = header;
-  const present = [
-    ['DATA_PAGE', data_page_header],
-    ['DATA_PAGE_V2', data_page_header_v2],
-    ['DICTIONARY_PAGE', dictionary_page_header],
-  ].flatMap(([type, part]) => (part === undefined ? [] : [type]));
-  const page = data_page_header ?? data_page_header_v2 ?? dictionary_page_header;
-  const values = page?.num_values ?? NaN;
-  const missing = data_page_header_v2 === undefined ? 0 : data_page_header_v2.num_nulls;
-  const terms = dictionary_page_header === undefined ? 0 : values;
+/** Whether it has the header of its kind and no other, with counts that its bytes can hold. */
+function isConsistent({ type, first, second, dictionary, unpackedSize }: ParquetPage): boolean {
+  const kinds = [
+    [PAGE.data, first],
+    [PAGE.dataV2, second],
+    [PAGE.dictionary, dictionary],
+  ].flatMap(([kind, header]) => (header === undefined ? [] : [kind]));
+  const values = numberIn(first ?? second ?? dictionary, 1);
+  const missing = second === undefined ? 0 : numberIn(second, 2);
+  const terms = dictionary === undefined ? 0 : values;
   return (
-    present.length === 1 &&
-    present[0] === header.type &&
+    kinds.length === 1 &&
+    kinds[0] === type &&
     Number.isInteger(values) &&
     missing >= 0 &&
     missing <= values &&
-    terms <= 8 * header.uncompressed_page_size
+    terms <= 8 * unpackedSize
   );
 }
 
-/** Of a page of data, with the missing ones. */
-function valueCount({ data_page_header, data_page_header_v2 }: PageHeader): number {
-  return (data_page_header ?? data_page_header_v2)?.num_values ?? 0;
+/** Values of a page of data, missing ones included. */
+function valueCount({ first, second }: ParquetPage): number {
+  return first === undefined && second === undefined ? 0 : numberIn(first ?? second, 1);
 }
 
 /** @param view the page, without the levels that are not compressed. */
-function checkValues(view: DataView, header: PageHeader, { optional, narrow }: ColumnChunk): void {
-  const first = header.data_page_header;
-  const encoding = (first ?? header.data_page_header_v2)?.encoding;
-  const count = valueCount(header);
+function checkValues(view: DataView, page: ParquetPage, { optional, narrow }: ColumnChunk): void {
+  const { first, second } = page;
+  const encoding = first === undefined ? numberIn(second, 4) : numberIn(first, 2);
+  const count = valueCount(page);
   let at = 0;
   if (first !== undefined && optional) {
     checkRuns(view, 4, 1, count);
     at = 4 + view.getUint32(0, true);
   }
-  if (encoding === 'RLE') checkRuns(view, at + 4, 1, count);
-  if (encoding === 'RLE_DICTIONARY' || encoding === 'PLAIN_DICTIONARY') {
+  if (encoding === ENCODING.rle) checkRuns(view, at + 4, 1, count);
+  if (encoding === ENCODING.rleDictionary || encoding === ENCODING.plainDictionary) {
     const bitWidth = view.getUint8(at);
     // With one value only, no indexes follow.
     if (bitWidth > 0) checkRuns(view, at + 1, bitWidth, count);
   }
-  if (encoding === 'DELTA_BYTE_ARRAY') {
+  if (encoding === ENCODING.deltaByteArray) {
     const missing =
-      header.data_page_header_v2?.num_nulls ?? (optional ? missingOf(view, count) : 0);
+      second === undefined ? (optional ? missingOf(view, count) : 0) : numberIn(second, 2);
     checkPrefixes(view, at, count - missing);
   }
-  if (encoding === 'DELTA_BINARY_PACKED' || encoding === 'DELTA_LENGTH_BYTE_ARRAY') {
+  if (encoding === ENCODING.deltaBinaryPacked || encoding === ENCODING.deltaLengthByteArray) {
     checkBlocks(view, at);
   }
-  if (encoding === 'DELTA_BINARY_PACKED' && narrow) narrowFirst(view, at);
+  if (encoding === ENCODING.deltaBinaryPacked && narrow) narrowFirst(view, at);
 }
 
-/** Checks the sizes of the blocks of packed differences at `at`: by those that are not above 0 the library never ends. */
+/** Checks the sizes of the blocks of packed differences at `at`: with sizes of 0 the library never ends. */
 function checkBlocks(view: DataView, at: number): void {
   const reader = { view, offset: at };
-  const [values, parts] = [readVarInt(reader), readVarInt(reader)];
-  if (!(values > 0 && parts > 0)) throw new Error(DAMAGED);
+  const [values, parts] = [readVarint(reader), readVarint(reader)];
+  // The library reads both as signed numbers of 32 bits.
+  const isPacked = values > 0 && values < 2 ** 31 && parts > 0 && parts <= view.byteLength;
+  if (!isPacked) throw new Error(DAMAGED);
 }
 
 const VARINT_OF_32_BITS = 5;
@@ -177,9 +178,9 @@ const VARINT_OF_32_BITS = 5;
 function narrowFirst(view: DataView, at: number): void {
   const reader = { view, offset: at };
   // Values of a block, its parts, values of the page.
-  for (let i = 0; i < 3; i++) readVarInt(reader);
+  for (let i = 0; i < 3; i++) readVarint(reader);
   const start = reader.offset;
-  readVarInt(reader);
+  readVarint(reader);
   if (reader.offset - start !== VARINT_OF_32_BITS) return;
   let zigzag = 0;
   for (let i = 0; i < VARINT_OF_32_BITS; i++) {
@@ -194,12 +195,9 @@ function narrowFirst(view: DataView, at: number): void {
   }
 }
 
-/** Values that are missing, by the levels with which a page of the first version begins; their runs are checked. */
-function missingOf(view: DataView, count: number): number {
-  const levels = new Uint8Array(count);
-  readRleBitPackedHybrid({ view, offset: 0 }, 1, levels);
-  return levels.reduce((missing, level) => missing + (level === 1 ? 0 : 1), 0);
-}
+/** Values that are missing, by the levels at the start of a page of the first version, whose runs are checked. */
+const missingOf = (view: DataView, count: number): number =>
+  count - countOnes({ view, offset: 4 }, count);
 
 /**
  * Checks the hybrid of run lengths and packed bits that starts at `at`. A packed run takes bits for each
@@ -210,26 +208,26 @@ function checkRuns(view: DataView, at: number, bitWidth: number, count: number):
   const reader = { view, offset: at };
   let seen = 0;
   while (seen < count && reader.offset < view.byteLength) {
-    const header = readVarInt(reader);
-    const packed = header & 1;
-    const length = packed ? (header >>> 1) * 8 : header >>> 1;
-    const room = packed ? 8 * view.byteLength : count;
-    // Of an empty packed run the library reads a byte, and loses its place.
-    if (length > room + PADDING || (packed && length === 0)) throw new Error(DAMAGED);
-    reader.offset += packed ? (header >>> 1) * bitWidth : (bitWidth + 7) >> 3;
+    const header = readVarint(reader);
+    const packed = header % 2 === 1;
+    const length = packed ? 8 * ((header - 1) / 2) : header / 2;
+    const most = packed ? 8 * view.byteLength : count;
+    // The library reads a byte of an empty packed run, and loses its place; it keeps 32 bits of a header.
+    const isReadable = header < 2 ** 32 && length <= most + PADDING && !(packed && length === 0);
+    if (!isReadable) throw new Error(DAMAGED);
+    reader.offset += packed ? (length / 8) * bitWidth : (bitWidth + 7) >> 3;
     seen += length;
   }
   return seen;
 }
 
-/** Checks texts of which each starts with a part of the one before. @param count without the missing ones. */
+/** Checks texts that each start with a part of the text before. @param count without the missing ones. */
 function checkPrefixes(view: DataView, at: number, count: number): void {
   const reader = { view, offset: at };
-  const [prefixes, suffixes] = [new Int32Array(count), new Int32Array(count)];
-  for (const lengths of [prefixes, suffixes]) {
+  const [prefixes, suffixes] = [0, 0].map(() => {
     checkBlocks(view, reader.offset);
-    deltaBinaryUnpack(reader, count, lengths);
-  }
+    return readDeltas(reader, count);
+  }) as [Int32Array, Int32Array];
   let before = 0;
   let total = 0;
   prefixes.forEach((prefix, i) => {
