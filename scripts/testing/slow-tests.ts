@@ -164,7 +164,7 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/server/src/language/rollout/rollouts.test.ts',
   'packages/server/src/language/spent-quotas.test.ts',
   'packages/server/src/language/stored-responses.test.ts',
-  'packages/server/src/rooms/jobs.test.ts',
+  'packages/server/src/components/jobs.test.ts',
   'packages/server/src/telemetry/metrics/job-page.test.ts',
   'packages/server/src/telemetry/traces/composition-trace.test.ts',
   'packages/server/src/telemetry/traces/tracing.test.ts',

@@ -1,5 +1,5 @@
 /**
- * A Skein node: the list of its rooms, opened in the order of their dependencies and stopped in the
+ * A Skein node: the list of its components, opened in the order of their dependencies and stopped in the
  * reverse order. It makes no decisions of its own.
  *
  *   data folder → shared state → storage, jobs → callers → inference → fleet → faces
@@ -14,18 +14,18 @@ import type { AccessMode } from './access/access.ts';
 import { tuneCollector } from './collector.ts';
 import { countLanguageUse } from './language/use.ts';
 import { startWithin } from './lifecycle.ts';
-import { openCallers } from './rooms/callers.ts';
-import { openFaces } from './rooms/faces.ts';
-import { openFederations } from './rooms/federations.ts';
-import { openFleet } from './rooms/fleet.ts';
-import { advertisedUrl } from './rooms/forwarding.ts';
-import { type InferenceRoom, openInference } from './rooms/inference.ts';
-import { openJobs } from './rooms/jobs.ts';
-import { openLanguageModels } from './rooms/language-models.ts';
-import { NODE_DEFAULTS, type NodeOptions } from './rooms/options.ts';
-import type { Opening } from './rooms/room.ts';
-import { openSharedState } from './rooms/shared-state.ts';
-import { openStorage, requireBlobs } from './rooms/storage.ts';
+import { openCallers } from './components/callers.ts';
+import { openFaces } from './components/faces.ts';
+import { openFederations } from './components/federations.ts';
+import { openFleet } from './components/fleet.ts';
+import { advertisedUrl } from './components/forwarding.ts';
+import { type InferenceComponent, openInference } from './components/inference.ts';
+import { openJobs } from './components/jobs.ts';
+import { openLanguageModels } from './components/language-models.ts';
+import { NODE_DEFAULTS, type NodeOptions } from './components/options.ts';
+import type { Opening } from './components/component.ts';
+import { openSharedState } from './components/shared-state.ts';
+import { openStorage, requireBlobs } from './components/storage.ts';
 import { createLogger } from './telemetry/log.ts';
 
 export interface RunningNode {
@@ -57,11 +57,11 @@ export async function startNode(given: NodeOptions): Promise<RunningNode> {
     else logger.warn({ component, err: error }, 'A component failed to stop.');
   };
   return startWithin({ signal, graceMs, late }, (lifecycle) =>
-    openRooms({ options, logger, lifecycle, clock: { now: () => performance.now() } }),
+    openComponents({ options, logger, lifecycle, clock: { now: () => performance.now() } }),
   );
 }
 
-async function openRooms(opening: Opening): Promise<RunningNode> {
+async function openComponents(opening: Opening): Promise<RunningNode> {
   const { options, logger, lifecycle } = opening;
   requireBlobs(options);
   tuneCollector();
@@ -73,13 +73,13 @@ async function openRooms(opening: Opening): Promise<RunningNode> {
   // The thread of the first model starts while the databases open.
   const first = (await holdsModels(folder)) ? nativeRuntime.prepare?.() : undefined;
   lifecycle.open('first thread', () => first?.release());
-  const jobRoom = openJobs(opening, folder.root);
+  const jobComponent = openJobs(opening, folder.root);
   const shared = await openSharedState(opening, folder);
-  jobRoom.follow(shared);
+  jobComponent.follow(shared);
   const storage = await openStorage(opening, folder, shared);
   const callers = await openCallers(opening, storage.state, shared);
-  jobRoom.shareBy(callers.shareOf);
-  const jobs = await jobRoom.opening;
+  jobComponent.shareBy(callers.shareOf);
+  const jobs = await jobComponent.opening;
 
   const { bodies, rpcs, eventStreams, requests } = callers;
   const budgets = [
@@ -90,10 +90,10 @@ async function openRooms(opening: Opening): Promise<RunningNode> {
     jobs.artifactBytes,
     eventStreams,
   ];
-  const jobMetrics = jobRoom.metrics;
+  const jobMetrics = jobComponent.metrics;
   const fleet = await openFleet(opening, storage, shared, () => plane);
   const use = countLanguageUse(storage.state, logger);
-  const plane: InferenceRoom = await openInference(opening, {
+  const plane: InferenceComponent = await openInference(opening, {
     peers: shared && fleet.peers,
     placing: fleet.placing,
     storage,
@@ -126,7 +126,7 @@ async function openRooms(opening: Opening): Promise<RunningNode> {
     plane,
     jobs,
     jobMetrics,
-    workerScale: jobRoom.scale,
+    workerScale: jobComponent.scale,
     certificates,
     budgets,
     cores,

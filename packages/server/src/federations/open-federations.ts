@@ -23,9 +23,9 @@ import { OnnxError, readModel } from '@skein/onnx';
 import type { Registry } from '@skein/serving';
 import { TrainError } from '@skein/train';
 import { createDiskSpace, FLEET_NAMESPACE, openFileArtifacts } from '@skein/state';
-import type { NodeSettings } from '../rooms/options.ts';
-import type { StartFederation } from '../rooms/federations.ts';
-import { MAX_MODEL_BYTES } from '../rooms/room.ts';
+import type { NodeSettings } from '../components/options.ts';
+import type { StartFederation } from '../components/federations.ts';
+import { MAX_MODEL_BYTES } from '../components/component.ts';
 import { storeVersion, versionOf } from './trained-version.ts';
 
 export interface OpenedFederations {

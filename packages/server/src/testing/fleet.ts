@@ -6,7 +6,7 @@ import { createClient, type Client } from '@skein/api/client';
 import { mlp, writeModel } from '@skein/onnx';
 import { startRedis, type TestRedis } from '../../../jobs/src/store/testing/redis-server.ts';
 import { type RunningNode, startNode } from '../node.ts';
-import type { NodeOptions } from '../rooms/options.ts';
+import type { NodeOptions } from '../components/options.ts';
 import { testFolder } from '../../../../scripts/testing/folder.ts';
 
 export interface FleetNode {

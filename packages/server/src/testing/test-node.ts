@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createClient, type Client } from '@skein/api/client';
 import { startNode } from '../node.ts';
-import type { NodeOptions } from '../rooms/options.ts';
+import type { NodeOptions } from '../components/options.ts';
 
 export interface TestNode {
   readonly url: string;

@@ -23,7 +23,7 @@ import { auditInto } from '../../access/audit-trail.ts';
 import type { FaceAccess } from '../../access/refused-logins.ts';
 import type { FleetControl } from '../../fleet/fleet.ts';
 import type { LanguageModels } from '../../language/language-models.ts';
-import type { FederationRoom } from '../../rooms/federations.ts';
+import type { FederationComponent } from '../../components/federations.ts';
 import { artifactHandlers } from './handlers/artifacts.ts';
 import { deploymentHandlers } from './handlers/deployments.ts';
 import { federationHandlers } from './handlers/federations.ts';
@@ -48,7 +48,7 @@ export interface ManagementOptions extends Pick<
 > {
   readonly control: DeploymentControl;
   readonly fleet: FleetControl;
-  readonly federations: FederationRoom;
+  readonly federations: FederationComponent;
   readonly registry: Registry;
   readonly languageModels: Pick<LanguageModels, 'check' | 'declarations' | 'rollouts' | 'view'>;
   readonly runs: Runs;

@@ -1,6 +1,6 @@
 /** A node with one language model, `assistant`, over an upstream of the test. */
 import { createClient, type Client } from '@skein/api/client';
-import type { NodeOptions } from '../../rooms/options.ts';
+import type { NodeOptions } from '../../components/options.ts';
 import { startTestNode, type TestNode } from '../../testing/test-node.ts';
 import { startUpstream, type Upstream } from './upstream.ts';
 

@@ -21,7 +21,7 @@ import {
 import { createAccess, type AccessMode } from '../../../access/access.ts';
 import type { Keys } from '../../../access/contract.ts';
 import { artifactBudget, createHoldings } from '../../../../../jobs/src/artifact-holdings.ts';
-import { createFederations } from '../../../rooms/federations.ts';
+import { createFederations } from '../../../components/federations.ts';
 import { createFleet } from '../../../fleet/fleet.ts';
 import { createLanguageModels } from '../../../language/language-models.ts';
 import { countLanguageUse } from '../../../language/use.ts';

@@ -1,17 +1,17 @@
 /** The fleet of a node: its own membership, and what it knows of the other members. */
 import { createFleet, type NodeFleet } from '../fleet/fleet.ts';
 import { VERSION } from '../version.ts';
-import type { InferenceRoom } from './inference.ts';
-import type { Opening } from './room.ts';
+import type { InferenceComponent } from './inference.ts';
+import type { Opening } from './component.ts';
 import type { SharedState } from './shared-state.ts';
-import type { StorageRoom } from './storage.ts';
+import type { StorageComponent } from './storage.ts';
 
 /** @param plane is asked once the node has it: what this member serves and has forwarded. */
 export function openFleet(
   { options, logger, clock }: Opening,
-  { state }: StorageRoom,
+  { state }: StorageComponent,
   shared: SharedState | undefined,
-  plane: () => InferenceRoom,
+  plane: () => InferenceComponent,
 ): Promise<NodeFleet> {
   // Members that cannot call each other hold everything.
   const placed = options.fleetKey === undefined ? undefined : shared;

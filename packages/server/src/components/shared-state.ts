@@ -15,7 +15,7 @@ import {
   type Standing,
 } from '@skein/state';
 import type { KeyDoubt } from '../access/access.ts';
-import type { Opening } from './room.ts';
+import type { Opening } from './component.ts';
 
 export interface SharedState extends Pick<
   FollowedState,

@@ -10,26 +10,29 @@ function federationsAt(name: string) {
   const folder = testFolder();
   const place = join(folder, name);
   // No federation is started here, so that no model is looked up.
-  const room = createFederations(place, { registry: undefined as never, logger: { warn() {} } });
-  onTestFinished(async () => {
-    await room.close();
+  const component = createFederations(place, {
+    registry: undefined as never,
+    logger: { warn() {} },
   });
-  const asks = () => room.upgrade.asks({ url: FEDERATION_PATH } as IncomingMessage);
-  return { folder, place, room, asks };
+  onTestFinished(async () => {
+    await component.close();
+  });
+  const asks = () => component.upgrade.asks({ url: FEDERATION_PATH } as IncomingMessage);
+  return { folder, place, component, asks };
 }
 
 it('are not opened by a connection where there is none', async () => {
-  const { place, room, asks } = federationsAt('federations');
+  const { place, component, asks } = federationsAt('federations');
   expect(asks()).toBe(false);
-  expect(await room.list()).toEqual([]);
+  expect(await component.list()).toEqual([]);
   expect(asks()).toBe(true);
   expect(existsSync(place)).toBe(true);
 });
 
 it('are opened by a later call when the first could not', async () => {
-  const { folder, room } = federationsAt('a/federations');
+  const { folder, component } = federationsAt('a/federations');
   writeFileSync(join(folder, 'a'), 'a file where a folder should be');
-  await expect(room.list()).rejects.toThrow(/ENOTDIR/);
+  await expect(component.list()).rejects.toThrow(/ENOTDIR/);
   rmSync(join(folder, 'a'));
-  expect(await room.list()).toEqual([]);
+  expect(await component.list()).toEqual([]);
 });

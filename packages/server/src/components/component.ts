@@ -1,4 +1,4 @@
-/** What every room of a node is opened with. */
+/** The options, logger, lifecycle and clock that every component of a node gets. */
 import type { Clock } from '@skein/serving';
 import type { Lifecycle } from '../lifecycle.ts';
 import type { createLogger } from '../telemetry/log.ts';

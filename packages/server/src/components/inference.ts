@@ -12,12 +12,12 @@ import { startTracing } from '../telemetry/traces/tracing.ts';
 import { VERSION } from '../version.ts';
 import type { FleetPlacing } from '../fleet/placing.ts';
 import type { Callers } from './callers.ts';
-import { type ForwardingRoom, type MembersView, openForwarding } from './forwarding.ts';
-import type { Opening } from './room.ts';
-import type { StorageRoom } from './storage.ts';
+import { type ForwardingComponent, type MembersView, openForwarding } from './forwarding.ts';
+import type { Opening } from './component.ts';
+import type { StorageComponent } from './storage.ts';
 import type { SharedState } from './shared-state.ts';
 
-export interface InferenceRoom {
+export interface InferenceComponent {
   readonly serving: ReturnType<typeof createServing>;
   /** The same with traces, where they are exported. */
   readonly inference: Inference;
@@ -26,11 +26,11 @@ export interface InferenceRoom {
   /** Records the requests to language models, where traces are exported. */
   readonly tracedGateway: WrapGateway;
   /** Sends what this node refuses to other members; absent without a fleet. */
-  readonly forwarding: ForwardingRoom | undefined;
+  readonly forwarding: ForwardingComponent | undefined;
 }
 
-export interface InferenceRoomOptions {
-  readonly storage: StorageRoom;
+export interface InferenceComponentOptions {
+  readonly storage: StorageComponent;
   readonly callers: Callers;
   readonly shared: SharedState | undefined;
   /** In a fleet: the other members, for rollouts. */
@@ -58,8 +58,8 @@ export async function openInference(
     cores,
     budgets,
     expose,
-  }: InferenceRoomOptions,
-): Promise<InferenceRoom> {
+  }: InferenceComponentOptions,
+): Promise<InferenceComponent> {
   const { options, logger, lifecycle, clock } = opening;
   const views = (): ReturnType<typeof serving.views> => serving.views();
   const metrics = createMetrics({ clock, version: VERSION, views, budgets, expose });
@@ -88,8 +88,8 @@ export async function openInference(
   });
   if (tracing !== undefined) lifecycle.open('tracing', () => tracing.close());
   const traced = (inner: Inference): Inference => tracing?.wrap(inner) ?? inner;
-  const rooms = { serving, traced, callers, certificates, members, placing, storage };
-  const forwarding: ForwardingRoom | undefined = openForwarding(opening, rooms);
+  const components = { serving, traced, callers, certificates, members, placing, storage };
+  const forwarding: ForwardingComponent | undefined = openForwarding(opening, components);
   const inference: Inference = traced(forwarding?.inference ?? serving);
   return {
     serving,

@@ -18,7 +18,7 @@ import { leaseLimits } from '../access/limits/limit-shares.ts';
 import { requestBudget, shareRequests } from '../access/limits/request-shares.ts';
 import { type FaceAccess, recordRefusedLogins } from '../access/refused-logins.ts';
 import { grpcBudgets, GRPC_LIMITS, type GrpcBudgets } from '../gateway/grpc/limits.ts';
-import type { Opening } from './room.ts';
+import type { Opening } from './component.ts';
 import type { SharedState } from './shared-state.ts';
 
 type Access = Awaited<ReturnType<typeof createAccess>>;

@@ -14,10 +14,10 @@ import {
   withReserve,
 } from '@skein/state';
 import type { NodeOptions } from './options.ts';
-import { MAX_MODEL_BYTES, type Opening } from './room.ts';
+import { MAX_MODEL_BYTES, type Opening } from './component.ts';
 import type { SharedState } from './shared-state.ts';
 
-export interface StorageRoom {
+export interface StorageComponent {
   readonly state: State;
   readonly registry: Registry;
   readonly runs: Runs;
@@ -37,7 +37,7 @@ export async function openStorage(
   opening: Opening,
   folder: DataFolder,
   shared: SharedState | undefined,
-): Promise<StorageRoom> {
+): Promise<StorageComponent> {
   const { options, lifecycle, logger } = opening;
   const limits = { maxModelBytes: MAX_MODEL_BYTES };
   if (shared !== undefined) {

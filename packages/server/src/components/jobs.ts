@@ -2,10 +2,10 @@
 import type { ShareOf } from '@skein/api/shared-budget';
 import { createWorkerScale, type JobPlane, openJobPlane, type WorkerScale } from '@skein/jobs';
 import { createJobMetrics, type JobMetrics } from '../telemetry/metrics/job-page.ts';
-import type { Opening } from './room.ts';
+import type { Opening } from './component.ts';
 import type { SharedState } from './shared-state.ts';
 
-export interface JobRoom {
+export interface JobComponent {
   /** The store is a thread that takes time to start. */
   readonly opening: Promise<JobPlane>;
   readonly metrics: JobMetrics;
@@ -18,7 +18,7 @@ export interface JobRoom {
 }
 
 /** Returns at once, so that the rest of the node opens meanwhile. */
-export function openJobs({ options, logger, lifecycle }: Opening, folder: string): JobRoom {
+export function openJobs({ options, logger, lifecycle }: Opening, folder: string): JobComponent {
   const { queues = ['default'], redis, blobs, namespace } = options;
   const { cores, keptFreeBytes, cacheBytes, maxArtifactsBytes } = options;
   const scale = createWorkerScale();

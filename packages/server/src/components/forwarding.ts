@@ -23,8 +23,8 @@ import type { FleetPlacing } from '../fleet/placing.ts';
 import { exposePeers, newReceived } from '../telemetry/metrics/peers-page.ts';
 import type { Callers } from './callers.ts';
 import type { NodeSettings } from './options.ts';
-import type { Opening } from './room.ts';
-import type { StorageRoom } from './storage.ts';
+import type { Opening } from './component.ts';
+import type { StorageComponent } from './storage.ts';
 
 /** Who the members are, as the node last read them. */
 export interface MembersView {
@@ -34,7 +34,7 @@ export interface MembersView {
   readonly members: readonly FleetMember[];
 }
 
-export interface ForwardingRoom {
+export interface ForwardingComponent {
   /** Answers what this node refuses with the help of others. */
   readonly inference: Inference;
   /** Changes deployments on the members that hold them. */
@@ -47,7 +47,7 @@ export interface ForwardingRoom {
   expose(into: Exposition): void;
 }
 
-export interface ForwardingRoomOptions {
+export interface ForwardingComponentOptions {
   readonly serving: Serving;
   /** Adds traces, where they are exported. */
   readonly traced: (inference: Inference) => Inference;
@@ -55,7 +55,7 @@ export interface ForwardingRoomOptions {
   readonly certificates: Certificates | undefined;
   readonly members: MembersView;
   readonly placing: FleetPlacing | undefined;
-  readonly storage: Pick<StorageRoom, 'registry' | 'state'>;
+  readonly storage: Pick<StorageComponent, 'registry' | 'state'>;
 }
 
 /** Tensors take at most so many times the bytes of the body that they came in: digits of 64-bit integers. */
@@ -70,8 +70,8 @@ const LEAVING_MS = 1500;
 /** @throws SkeinError FLEET_KEY_INVALID. */
 export function openForwarding(
   { options, logger, lifecycle, clock }: Opening,
-  { serving, traced, callers, certificates, members, placing, storage }: ForwardingRoomOptions,
-): ForwardingRoom | undefined {
+  { serving, traced, callers, certificates, members, placing, storage }: ForwardingComponentOptions,
+): ForwardingComponent | undefined {
   const { registry, state } = storage;
   const { fleetKey: key, redis, maxBodyBytes } = options;
   if (redis === undefined) return undefined;

@@ -10,7 +10,7 @@ import type { DataFolder } from '@skein/state';
 import { auditInto } from '../access/audit-trail.ts';
 import { boundedAudit } from '../access/bounded-audit.ts';
 import type { FleetControl } from '../fleet/fleet.ts';
-import type { FederationRoom } from './federations.ts';
+import type { FederationComponent } from './federations.ts';
 import { facesOf } from '../gateway/faces.ts';
 import { createGrpcGateway } from '../gateway/grpc/gateway.ts';
 import { createHttpGateway } from '../gateway/http/gateway.ts';
@@ -23,20 +23,20 @@ import type { LanguageModels } from '../language/language-models.ts';
 import type { JobMetrics } from '../telemetry/metrics/job-page.ts';
 import { VERSION } from '../version.ts';
 import type { Callers } from './callers.ts';
-import type { InferenceRoom } from './inference.ts';
-import { MAX_MODEL_BYTES, type Opening } from './room.ts';
-import type { StorageRoom } from './storage.ts';
+import type { InferenceComponent } from './inference.ts';
+import { MAX_MODEL_BYTES, type Opening } from './component.ts';
+import type { StorageComponent } from './storage.ts';
 import type { SharedState } from './shared-state.ts';
 
-export interface FacesRoomOptions {
+export interface FacesComponentOptions {
   readonly folder: DataFolder;
-  readonly storage: StorageRoom;
+  readonly storage: StorageComponent;
   readonly callers: Callers;
   readonly shared: SharedState | undefined;
-  readonly plane: InferenceRoom;
+  readonly plane: InferenceComponent;
   readonly languageModels: LanguageModels;
   readonly fleet: FleetControl;
-  readonly federations: FederationRoom;
+  readonly federations: FederationComponent;
   readonly jobs: JobPlane;
   readonly jobMetrics: JobMetrics;
   readonly workerScale: WorkerScale;
@@ -50,7 +50,7 @@ const CUT_OFF_MS = 300;
 /** Ports tried after the default one. */
 const ALTERNATIVES = 20;
 
-export function openFaces(opening: Opening, rooms: FacesRoomOptions) {
+export function openFaces(opening: Opening, components: FacesComponentOptions) {
   const { options, logger, lifecycle, clock } = opening;
   const {
     folder,
@@ -66,7 +66,7 @@ export function openFaces(opening: Opening, rooms: FacesRoomOptions) {
     certificates,
     budgets,
     cores,
-  } = rooms;
+  } = components;
   const { serving, inference, statistics, metrics, forwarding } = plane;
   const control = forwarding?.control ?? serving;
   const { state, registry, runs } = storage;
@@ -101,7 +101,7 @@ export function openFaces(opening: Opening, rooms: FacesRoomOptions) {
     state,
     bounded,
     jobs: jobs.store,
-    scale: rooms.workerScale,
+    scale: components.workerScale,
     artifacts: jobs.artifacts,
     holdings: jobs.holdings,
     budgets,
@@ -238,7 +238,7 @@ function firstThatAsks(...handlers: readonly (UpgradeHandler | undefined)[]): Up
 
 /** Announces what happens on this node, and in a fleet what happens on any. */
 function eventsOf(
-  own: InferenceRoom['serving']['events'],
+  own: InferenceComponent['serving']['events'],
   shared: SharedState | undefined,
 ): { subscribe(listener: () => void): () => void } {
   return {

@@ -4,20 +4,20 @@ import { encoderOf, encodeTexts } from '../language/encoder.ts';
 import { createLanguageModels, type LanguageModels } from '../language/language-models.ts';
 import type { LanguageUse } from '../language/use.ts';
 import type { Callers } from './callers.ts';
-import type { InferenceRoom } from './inference.ts';
-import type { Opening } from './room.ts';
-import type { StorageRoom } from './storage.ts';
+import type { InferenceComponent } from './inference.ts';
+import type { Opening } from './component.ts';
+import type { StorageComponent } from './storage.ts';
 
-export interface LanguageRoomOptions {
-  readonly storage: StorageRoom;
+export interface LanguageComponentOptions {
+  readonly storage: StorageComponent;
   readonly callers: Callers;
-  readonly plane: Pick<InferenceRoom, 'tracedGateway' | 'inference'>;
+  readonly plane: Pick<InferenceComponent, 'tracedGateway' | 'inference'>;
   readonly use: LanguageUse;
 }
 
 export function openLanguageModels(
   { lifecycle, logger }: Opening,
-  { storage, callers, plane, use }: LanguageRoomOptions,
+  { storage, callers, plane, use }: LanguageComponentOptions,
 ): LanguageModels {
   const { weightOf } = callers;
   const traced = plane.tracedGateway;

@@ -12,7 +12,7 @@ import type { UpgradeHandler } from '@skein/http';
 import type { Registry } from '@skein/serving';
 import type { DataFolder } from '@skein/state';
 import type { FederationsOptions, OpenedFederations } from '../federations/open-federations.ts';
-import type { Opening } from './room.ts';
+import type { Opening } from './component.ts';
 
 export interface StartFederation {
   readonly model: string;
@@ -21,7 +21,7 @@ export interface StartFederation {
   readonly plan: Readonly<Record<string, unknown>>;
 }
 
-export interface FederationRoom {
+export interface FederationComponent {
   list(): Promise<FederationView[]>;
   /** @throws SkeinError FEDERATION_UNKNOWN. */
   view(id: string): Promise<FederationView>;
@@ -39,15 +39,15 @@ export interface FederationRoom {
 export function openFederations(
   { options, logger, lifecycle }: Opening,
   { folder, registry }: { readonly folder: DataFolder; readonly registry: Registry },
-): FederationRoom {
+): FederationComponent {
   const place = join(folder.root, 'federations');
-  const room = createFederations(place, { ...options, registry, logger });
-  lifecycle.open('federations', () => room.close());
-  return room;
+  const component = createFederations(place, { ...options, registry, logger });
+  lifecycle.open('federations', () => component.close());
+  return component;
 }
 
 /** @param place folder of the federations; made by the first of them. */
-export function createFederations(place: string, options: FederationsOptions): FederationRoom {
+export function createFederations(place: string, options: FederationsOptions): FederationComponent {
   let opened: Promise<OpenedFederations> | undefined;
   let isDraining = false;
   /** One that failed, for a full disk or a store that is away, is tried again by the next call. */
