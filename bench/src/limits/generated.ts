@@ -43,7 +43,10 @@ export async function measureGenerated(
   progress: (line: string) => void,
 ): Promise<GeneratedResult> {
   const folder = await mkdtemp(join(tmpdir(), 'skein-generated-'));
-  const upstream = createServer((asked, response) => void answer(asked, response));
+  const upstream = createServer((asked, response) => {
+    // The node leaves calls whose caller is refused meanwhile.
+    answer(asked, response).catch(() => response.destroy());
+  });
   await once(upstream.listen(0, '127.0.0.1'), 'listening');
   let node: NodeUnderAttack | undefined;
   try {
