@@ -53,7 +53,7 @@ type Random = ReturnType<typeof seededRandom>;
 
 const MOST = 3.4e38;
 const inFloat32 = (number: number): number => Math.max(-MOST, Math.min(MOST, number));
-const signed = ({ next }: Random): number => (next() < 0.5 ? -1 : 1) * 3.4 ** next();
+const signed = (random: Random): number => (random.next() < 0.5 ? -1 : 1) * 3.4 ** random.next();
 
 /** Numbers of any size, alike or not. */
 function ofAnySize(random: Random, parameters: number): Float32Array<ArrayBuffer> {
@@ -81,8 +81,8 @@ function aimed(random: Random, parameters: number): Float32Array<ArrayBuffer> {
   return Float32Array.from([...weights, ...biases, ...last], inFloat32);
 }
 
-const pick = <T>({ next }: Random, list: readonly T[]): T =>
-  list[Math.floor(next() * list.length)]!;
+const pick = <T>(random: Random, list: readonly T[]): T =>
+  list[Math.floor(random.next() * list.length)]!;
 
 /** Finite parameters for the most part. */
 function crafted(random: Random, parameters: number, phases: readonly string[]): Crafted {

@@ -143,7 +143,7 @@ function sharedTurns(): Turns {
           try {
             resolve(work());
           } catch (error) {
-            reject(error as Error);
+            reject(error);
           }
         };
         if (time.isSpent) time.wait(() => time.spend(decode));

@@ -133,9 +133,12 @@ function counting(count: () => void): Backend {
 
 /** What the platform draws meanwhile follows from a seed. */
 async function withRandom<T>(seed: number, act: () => Promise<T>): Promise<T> {
-  const { next } = seededRandom(seed);
+  const random = seededRandom(seed);
   const fill = <B extends Uint8Array>(bytes: B): B => {
-    const words = Uint32Array.from({ length: Math.ceil(bytes.length / 4) }, () => next() * 2 ** 32);
+    const words = Uint32Array.from(
+      { length: Math.ceil(bytes.length / 4) },
+      () => random.next() * 2 ** 32,
+    );
     bytes.set(new Uint8Array(words.buffer, 0, bytes.length));
     return bytes;
   };
@@ -147,8 +150,7 @@ async function withRandom<T>(seed: number, act: () => Promise<T>): Promise<T> {
     // Shamir's shares are dealt by a module that imports this one.
     vi
       .spyOn(nodeCrypto, 'randomBytes')
-      .mockImplementation(((bytes: number) =>
-        fill(Buffer.alloc(bytes))) as typeof nodeCrypto.randomBytes),
+      .mockImplementation((bytes: number) => fill(Buffer.alloc(bytes))),
   ];
   syncBuiltinESMExports();
   try {
@@ -191,7 +193,7 @@ function residuesOf({ header, payload }: Answer, encoding: SumEncoding): bigint[
   const [head] = header.fields['lengths'] as number[];
   const bits = BigInt(residueBits(encoding));
   let packed = 0n;
-  for (const byte of payload!.subarray(head!).toReversed()) packed = (packed << 8n) | BigInt(byte);
+  for (const byte of payload!.subarray(head).toReversed()) packed = (packed << 8n) | BigInt(byte);
   return Array.from({ length: residueCount(encoding) }, (_, i) => {
     return (packed >> (BigInt(i) * bits)) & (2n ** bits - 1n);
   });

@@ -47,7 +47,10 @@ const FORMATS: readonly DateFormat[] = (
 /** The whole text, for JavaScript and RE2. */
 export function patternOf({ order, separator, time }: DateFormat): string {
   const between = separator === '.' ? '[.]' : separator;
-  const date = [...order].map((each) => PATTERNS[each as keyof typeof PATTERNS]).join(between);
+  const date = order
+    .split('')
+    .map((each) => PATTERNS[each as keyof typeof PATTERNS])
+    .join(between);
   return time === undefined ? date : `${date}${time}${TIME}`;
 }
 

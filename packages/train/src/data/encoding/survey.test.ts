@@ -64,7 +64,10 @@ function written(at: Date, { order, separator, time }: DateFormat): string {
     m: two(at.getUTCMonth() + 1),
     d: two(at.getUTCDate()),
   };
-  const date = [...order].map((each) => parts[each as 'y']).join(separator);
+  const date = order
+    .split('')
+    .map((each) => parts[each as 'y'])
+    .join(separator);
   return time === undefined
     ? date
     : `${date}${time}${two(at.getUTCHours())}:${two(at.getUTCMinutes())}:07Z`;
@@ -145,7 +148,7 @@ async function answers(model: Model, dates: readonly string[]): Promise<Float32A
       [dates.length],
     );
     const day = new Fed('string', [...dates], [dates.length]);
-    const [output] = Object.values(await session.run({ n, day } as never));
+    const [output] = Object.values(await session.run({ n, day }));
     found.push(output!.data as Float32Array);
     await session.release();
   }
