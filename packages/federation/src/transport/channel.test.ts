@@ -5,7 +5,7 @@ import { openChannel } from './channel.ts';
 import { memoryChunks, type Chunks } from './chunks.ts';
 import type { Turns } from './pace.ts';
 import { connectionPair, type Connection } from './connection.ts';
-import { decodeFrame, encodeFrame, FROM_SITE, FROM_STRANGER, type Message } from './messages.ts';
+import { decodeFrame, encodeFrame, FROM_SITE, FROM_STRANGER } from './messages.ts';
 
 const code = (expected: string): unknown => expect.objectContaining({ code: expected });
 const place = { round: 1, attempt: 0, phase: 'train' };
