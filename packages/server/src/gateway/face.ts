@@ -28,7 +28,7 @@ interface Transport {
 }
 
 export interface HttpTransport extends Transport {
-  /** Of all bodies in flight. */
+  /** The largest sum of all bodies in flight. */
   readonly bodies: SharedBudget;
 }
 

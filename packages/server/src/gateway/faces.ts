@@ -9,7 +9,7 @@ import { openAiFace, type OpenAiOptions } from './openai/face.ts';
 export type FacesOptions = InferenceOptions & MetricsOptions & OpenAiOptions & ManagementOfFace;
 
 /**
- * A new face is a folder beside this file and a line in this list. The first one that owns a path
+ * A new face is a folder next to this file and a line in this list. The first one that owns a path
  * answers it: the hot path is first, and management, which owns the rest, is last.
  */
 export function facesOf(node: FacesOptions): readonly Face[] {

@@ -1,4 +1,4 @@
-/** What the headers or metadata of a request say: its timeout and its trace. */
+/** The timeout and the trace of a request, from its headers or metadata. */
 import type { Instant, TraceContext } from '@skein/serving';
 import { brief, invalidRequest } from './brief.ts';
 

@@ -1,4 +1,4 @@
-/** HTTP/1.1 and gRPC on one port, told apart by the first bytes of a connection. */
+/** HTTP/1.1 and gRPC on one port, distinguished by the first bytes of a connection. */
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { connect as connectHttp2, constants } from 'node:http2';
@@ -86,7 +86,7 @@ print(channel.unary_unary("/inference.GRPCInferenceService/ServerLive", same, sa
     expect(stdout.trim()).toBe('0801');
   });
 
-  test('knows both protocols when their first bytes arrive one by one', async () => {
+  test('recognizes both protocols when their first bytes arrive one by one', async () => {
     const { port, taken } = await startOnePort();
     for (const [text, answer] of [
       [PREFACE + SETTINGS.toString('latin1'), /^\0\0/],
@@ -111,7 +111,7 @@ print(channel.unary_unary("/inference.GRPCInferenceService/ServerLive", same, sa
     }
   });
 
-  test('refuses a connection that says nothing, half a preface, or one that ends within it', async () => {
+  test('refuses a connection that sends nothing, half a preface, or one that ends within it', async () => {
     const { port } = await startOnePort({ limits: { headersTimeoutMs: 100 } });
     const silent = raw(port);
     expect(await silent.closed).toMatch(/^HTTP\/1\.1 408 [\s\S]*BODY_TOO_SLOW/);
@@ -155,7 +155,7 @@ describe('limits on one port', () => {
     });
     const speakers = Array.from({ length: 6 }, () => raw(port));
     for (const { socket } of speakers) socket.write(PREFACE + SETTINGS.toString('latin1'));
-    // Those that never carried a key make room for each other, oldest first.
+    // Connections that never carried a key give way to each other, oldest first.
     await Promise.all(speakers.slice(0, 3).map(({ closed }) => closed));
     const { release } = held(inference);
     const busy = [raw(port), raw(port)];
@@ -210,7 +210,7 @@ describe('a drain of one port', () => {
     expect(taken.map(({ destroyed }) => destroyed)).toEqual([true]);
   });
 
-  test('goes on when a client resets its connection', async () => {
+  test('continues when a client resets its connection', async () => {
     const { http, grpc, port, inference, taken } = await startOnePort();
     held(inference);
     const socket = connect(port, '127.0.0.1');

@@ -1,7 +1,7 @@
 /**
  * Answers in Gemini's form. A function call is sent whole, with the signature of the thought before
- * it, without which the next turn would be refused. What Gemini itself has said without a word of
- * ours, such as an image or its sources, is where it was.
+ * it, without which the next turn would be refused. Parts of Gemini that have no name here, such as an
+ * image or its sources, keep their place.
  */
 import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
 import { SkeinError } from '@skein/api';
@@ -91,13 +91,13 @@ function note(
   }
 }
 
-/** A text goes on until the signature of its thought. */
+/** A text continues until the signature of its thought. */
 function isContinued(last: Fields, part: Fields): boolean {
   const isOpen = last['text'] !== undefined && last['thoughtSignature'] === undefined;
   return isOpen && part['text'] !== undefined && last['thought'] === part['thought'];
 }
 
-/** What an upstream of OpenAI's form refuses to say is a text here. */
+/** The refusal of an upstream with OpenAI's form is a text here. */
 function partsOf(event: TextEvent): Fields[] {
   const { thought_signature: ofText, parts = [] } = googleContent(event.extra);
   const signature = signedThoughts(event.extra).at(-1)?.thought_signature ?? ofText;
@@ -171,9 +171,9 @@ export function answerPieces(head: AnswerHead) {
   const choices: Choice[] = [];
   let usage: UsageEvent | undefined;
   let more: Fields = {};
-  const piece = (index: number, parts: readonly Fields[], beside: Fields = {}): Fields => ({
+  const piece = (index: number, parts: readonly Fields[], candidate: Fields = {}): Fields => ({
     ...more,
-    candidates: [{ ...beside, content: { role: 'model', parts }, index }],
+    candidates: [{ ...candidate, content: { role: 'model', parts }, index }],
     ...head,
   });
   return {

@@ -97,7 +97,7 @@ test('a conversation with tools becomes messages, and its schemas JSON Schema', 
   });
 });
 
-test('gives each call without an id its own, and each answer that of its call', async () => {
+test('gives each call without an id its own, and each answer the id of its call', async () => {
   const { port, gateway } = await startLanguageFaces();
   const call = (city: string) => ({ functionCall: { name: 'weather', args: { city } } });
   const answer = (is: string) => ({ functionResponse: { name: 'weather', response: { is } } });
@@ -118,7 +118,7 @@ test.each([
   [[{ parts: [{ text: 'a', functionCall: { name: 'f' } }] }], 'has both text and functionCall'],
   [[{ parts: [{ functionCall: { name: 'f' } }] }], 'is not in a content of the role "model"'],
   [[{ parts: [] }], '"contents" must be contents with at least one part'],
-])('refuses contents of which a part would be lost: %j', async (contents, message) => {
+])('refuses contents that would lose a part: %j', async (contents, message) => {
   const { port } = await startLanguageFaces();
   const { status, json } = await ask(port, 'generateContent', { contents });
   expect(status).toBe(400);
@@ -142,7 +142,7 @@ test('counts the tokens of contents and of a whole request, also for Google’s 
   expect([status, refusal]).toMatchObject([400, { error: { status: 'INVALID_ARGUMENT' } }]);
 });
 
-test('reads both spellings of fields, and passes on those that only Gemini knows', async () => {
+test('reads both spellings of fields, and passes on the fields of Gemini alone', async () => {
   const { port, gateway } = await startLanguageFaces();
   await ask(port, 'generateContent', {
     system_instruction: { parts: [{ text: 'Be short.' }] },

@@ -112,7 +112,7 @@ export function readGenerate(model: string, given: Fields, stream: boolean): Gen
   };
 }
 
-/** The fields that only Gemini knows, where Google's own form of OpenAI's API has them. */
+/** The fields of Gemini alone, where Google's own form of OpenAI's API has them. */
 function extraOf(body: Fields, config: Fields): Extra | undefined {
   const rest = others(body, FIELDS);
   const generationConfig = others(config, CONFIG_FIELDS);
@@ -207,10 +207,10 @@ function refuseSeveral(part: Fields, param: string): void {
 }
 
 const PART_FIELDS = new Set(['text', 'inlineData', 'fileData', 'thought', 'thoughtSignature']);
-/** They say how a part is to be read, and are no content. */
+/** They describe how a part is read, and are no content. */
 const PART_HINTS = new Set(['mediaResolution', 'partMetadata', 'videoMetadata']);
 
-/** What would be ignored is refused by its name. */
+/** Fields that would be ignored are refused by their name. */
 function refuseUnknown(fields: Fields, param: string, known: ReadonlySet<string>): void {
   const [name] = Object.keys(others(fields, known) ?? {});
   if (name === undefined) return;
@@ -306,7 +306,7 @@ function toolsAt(value: unknown, param: string): Tool[] {
 }
 
 const DECLARATION_FIELDS = new Set(['name', 'description', 'parameters', 'parametersJsonSchema']);
-/** Of a declaration; only Gemini reads them. */
+/** Fields of a declaration; only Gemini reads them. */
 const DECLARATION_HINTS = new Set(['response', 'behavior']);
 
 function declarationAt(value: unknown, param: string): Tool {

@@ -118,7 +118,7 @@ async function streamGenerateContent(
   await streamAnswer(call, generation, writer, { unreadMs, logger, contentType });
 }
 
-/** Of the contents, or of a whole request to `generateContent`. */
+/** The body is the contents, or a whole request to `generateContent`. */
 async function countTokens(call: ModelCall, model: string) {
   const { exchange, body, gateway, caller } = call;
   call.requireModel(model);

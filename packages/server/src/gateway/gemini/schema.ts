@@ -1,13 +1,13 @@
 /**
- * Schemas of Gemini's API as JSON Schema: those of OpenAPI 3.0, with types in capitals, counts as
- * strings, `nullable`, and the order of properties beside them.
+ * Schemas of Gemini's API as JSON Schema: OpenAPI 3.0's, with types in capitals, counts as
+ * strings, `nullable`, and the order of properties.
  */
 import { camelCased, type Extra } from '@skein/generative';
 
 type Schema = Readonly<Record<string, unknown>>;
 
 const COUNTS = ['minItems', 'maxItems', 'minLength', 'maxLength', 'minProperties', 'maxProperties'];
-/** They say nothing about the text, or are written in another way. */
+/** They do not constrain the text, or are written in another way. */
 const LEFT_OUT = ['nullable', 'propertyOrdering', 'example'];
 
 export function jsonSchemaOf(given: Extra): Extra {
@@ -21,7 +21,7 @@ export function jsonSchemaOf(given: Extra): Extra {
   }
   if (typeof type === 'string') result['type'] = type.toLowerCase();
   if (type === 'TYPE_UNSPECIFIED') delete result['type'];
-  // Of a string with a list of values.
+  // The schema of a string with a list of values.
   if (format === 'enum') delete result['format'];
   if (isSchema(properties)) result['properties'] = ordered(properties, propertyOrdering);
   if (isSchema(items)) result['items'] = jsonSchemaOf(items);

@@ -1,5 +1,5 @@
 /**
- * What every call of a language model goes through, whatever protocol it came by:
+ * The steps of every call of a language model, in every protocol:
  *
  *   key and scope → concurrency of the tenant → body within its budget → the gateway
  *
@@ -134,7 +134,7 @@ export function headerOf({ request }: NodeExchange, name: string): string | unde
   return typeof value === 'object' ? value[0] : value;
 }
 
-/** As in the Open Inference Protocol: 1 is the most urgent, 0 the default level. */
+/** The levels of the Open Inference Protocol: 1 is the most urgent, 0 the default level. */
 function priorityOf(value: string | undefined): number {
   if (value === undefined) return 0;
   if (/^\d{1,9}$/.test(value)) return Number(value);

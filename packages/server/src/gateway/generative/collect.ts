@@ -24,7 +24,7 @@ export interface Choice {
   readonly logprobs: TokenLogprob[];
   finish: FinishReason | undefined;
   extra: Extra | undefined;
-  /** Beside its message. */
+  /** Fields next to its message. */
   choiceExtra: Extra | undefined;
 }
 
@@ -32,7 +32,7 @@ export interface Collected {
   readonly choices: readonly Choice[];
   readonly usage: Usage | undefined;
   readonly usageExtra: Extra | undefined;
-  /** Of the whole answer. */
+  /** Fields of the whole answer. */
   readonly extra: Extra | undefined;
 }
 
@@ -105,7 +105,7 @@ export function addTo(
   }
 }
 
-/** A model that has called a tool waits for its result, whatever its server says. */
+/** A model that has called a tool waits for its result, whatever reason its server gives. */
 export function finishOf({ finish = 'stop', toolCalls }: Choice): FinishReason {
   return finish === 'stop' && toolCalls.length > 0 ? 'tool_calls' : finish;
 }

@@ -4,7 +4,7 @@
  *
  * An answer that fails on the way ends with the error of its protocol, and then its body ends as HTTP
  * ends a whole one. A connection that is cut there takes the error away from the client: libraries
- * report the cut. What tells a whole answer apart is its last piece, `[DONE]` or a finish reason.
+ * report the cut. A whole answer has a last piece: `[DONE]` or a finish reason.
  */
 import { once } from 'node:events';
 import type { SkeinError } from '@skein/api';

@@ -56,7 +56,7 @@ export function textAt(value: unknown, param: string, max = Infinity): string {
   throw new FieldError(param, `"${param}" contains half of a surrogate pair, which has no UTF-8.`);
 }
 
-/** Looks for the first other character: a pattern of the whole text would try each of its ends. */
+/** Searches for the first other character: a pattern of the whole text would try each of its ends. */
 export function isBase64(text: string): boolean {
   const end = text.search(/[^A-Za-z0-9+/]/);
   return end === -1 ? text !== '' : end > 0 && /^={1,2}$/.test(text.slice(end, end + 3));

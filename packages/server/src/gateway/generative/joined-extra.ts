@@ -1,7 +1,7 @@
 /**
- * The fields without a word of ours of the pieces of a stream, joined for a whole answer: a refusal
- * comes in words, a list in items. As OpenAI's clients join deltas: texts go on, items of a list with
- * the same `index` are one, and of all else the last one counts. What Google says in `extra_content` is whole.
+ * The fields of the pieces of a stream that have no name here, joined for a whole answer: a refusal
+ * comes in words, a list in items. Joins as OpenAI's clients join deltas: texts are appended, items of a list with
+ * the same `index` are one, and of all else the last one counts. `extra_content` from Google is whole.
  */
 import type { Extra } from '@skein/generative';
 
@@ -44,7 +44,7 @@ function joinedItems(name: string, a: readonly unknown[], b: readonly unknown[])
   return items;
 }
 
-/** Fields of a later piece replace those of an earlier one; parts follow each other. */
+/** Fields of a later piece replace earlier ones; parts follow each other. */
 function joinedContent(a: unknown, b: unknown, name = ''): unknown {
   if (name === 'parts' && Array.isArray(a) && Array.isArray(b)) return [...a, ...b] as unknown[];
   if (!isFields(a) || !isFields(b)) return b;

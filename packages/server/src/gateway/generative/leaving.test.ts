@@ -92,7 +92,7 @@ async function start(budgetTokens: number) {
   });
   onTestFinished(() => gateway.close());
   const { port } = await startLanguageFaces({ languageModels: async () => gateway } as object);
-  /** Every request has been told of, and holds no place. */
+  /** Every request has been counted, and holds no place. */
   async function nothingIsLeft(requests: number): Promise<void> {
     await expect.poll(() => outcomes.length, GENEROUS).toBe(requests);
     await expect.poll(() => state.open, GENEROUS).toBe(0);

@@ -11,11 +11,11 @@ import { expect, onTestFinished, test } from 'vitest';
 import { post, send } from '../testing/http-face.ts';
 import { startLanguageFaces } from './testing/scripted-gateway.ts';
 
-/** What the caller writes is of this letter, which no codec adds. It has two bytes. */
+/** The caller writes only this letter, which no codec adds. It has two bytes. */
 const LETTER = 'ж';
-/** What chat templates add is reserved too, and must not hide what is missing. */
+/** Additions of chat templates are reserved too, and must not hide a missing reservation. */
 const TEMPLATE = { always: 64, withTools: 512, frame: 16 };
-/** Of an answer whose request has no limit. */
+/** The longest output of a request without a limit. */
 const MAX_OUTPUT = 300;
 
 const text = fc.integer({ min: 1, max: 400 }).map((size) => LETTER.repeat(size));
@@ -25,7 +25,7 @@ const json = fc.oneof(
   fc.array(text, { maxLength: 3 }),
   fc.constantFrom<unknown[]>(0, 1, 7, 99_999, true, null, 1e20),
 );
-/** Fields that upstreams know, besides those of an endpoint, and one that none does. */
+/** Fields of upstreams, also outside those that an endpoint reads, and one that no upstream has. */
 const NAMES =
   `n best_of max_tokens max_completion_tokens max_output_tokens maxOutputTokens candidateCount
   service_tier prediction modalities audio web_search_options models plugins user metadata suffix functions
@@ -56,7 +56,7 @@ const unknown = fc.oneof(
     .tuple(google, googleConfig, fc.constantFrom('generationConfig', 'generation_config'))
     .map(([fields, config, name]) => ({ extra_body: { google: { ...fields, [name]: config } } })),
 );
-/** Of a request, and of what is inside of it: one in a few has a field that its endpoint does not know. */
+/** Fields of a request, and of its parts: one in a few has a field that its endpoint does not have. */
 const [more, rare] = [2, 24].map((weight) =>
   fc.oneof({ weight, arbitrary: fc.constant({}) }, { weight: 1, arbitrary: unknown }),
 ) as [fc.Arbitrary<object>, fc.Arbitrary<object>];

@@ -7,8 +7,8 @@ test('of the thoughts of Gemini: their signatures come back to them, through bot
     { text: 'How many? ', thought: true, thoughtSignature: 'one' },
     { text: 'Two.', thought: true, thoughtSignature: 'two' },
   ];
-  const said = { text: 'Both.', thoughtSignature: 'text' };
-  const parts = [...thoughts, said];
+  const answer = { text: 'Both.', thoughtSignature: 'text' };
+  const parts = [...thoughts, answer];
   const { ask, bodies } = await startUpstream([
     { candidates: [{ content: { parts: thoughts.slice(0, 1) } }] },
     { candidates: [{ content: { parts: parts.slice(1) }, finishReason: 'STOP' }] },
@@ -26,7 +26,7 @@ test('of the thoughts of Gemini: their signatures come back to them, through bot
   await ask(CHAT, { model: 'gemini', messages: [...hello, message, ...hello] });
   expect(bodies.at(-1)!['contents']).toEqual([asked, { role: 'model', parts }, asked]);
 
-  // A client that joins deltas: texts go on, and of all else the last one counts.
+  // A client that joins deltas: texts are appended, and of all else the last one counts.
   const { text } = await ask(CHAT, { model: 'gemini', messages: hello, stream: true });
   const joined: Record<string, unknown> = { role: 'assistant' };
   let google: Fields = {};
@@ -50,16 +50,20 @@ describe('of Gemini, through responses', () => {
     { text: 'How many? ', thought: true, thoughtSignature: 'one' },
     { text: 'Two.', thought: true, thoughtSignature: 'two' },
   ];
-  const said = { text: 'I look.', thoughtSignature: 'text' };
+  const answer = { text: 'I look.', thoughtSignature: 'text' };
   const called = (id: string) => ({
     functionCall: { id, name: 'look', args: { at: id } },
     thoughtSignature: `of ${id}`,
   });
-  const looked = (id: string) => ({ type: 'function_call_output', call_id: id, output: '{"n":1}' });
+  const outputOf = (id: string) => ({
+    type: 'function_call_output',
+    call_id: id,
+    output: '{"n":1}',
+  });
   const result = (id: string) => ({
     functionResponse: { id, name: 'look', response: { n: 1 } },
   });
-  /** What clients keep of an item that know OpenAI's fields alone. */
+  /** The fields of an item that clients of OpenAI's API keep. */
   const KNOWN: Readonly<Record<string, readonly string[]>> = {
     reasoning: ['type', 'id', 'summary', 'encrypted_content'],
     message: ['type', 'id', 'role', 'content', 'status'],
@@ -69,7 +73,7 @@ describe('of Gemini, through responses', () => {
     Object.fromEntries(KNOWN[item['type'] as string]!.map((name) => [name, item[name]]));
 
   test.for([
-    ['thoughts, a text and calls', [...thoughts, said, called('a'), called('b')]],
+    ['thoughts, a text and calls', [...thoughts, answer, called('a'), called('b')]],
     ['a call alone', [called('a')]],
     ['thoughts and a call', [...thoughts, called('a')]],
     ['a text and a call', [{ text: 'I look.' }, called('a')]],
@@ -85,7 +89,7 @@ describe('of Gemini, through responses', () => {
     const ids = parts.flatMap((part) => ('functionCall' in part ? [part.functionCall.id] : []));
     for (const output of [whole['output'], response['output'], done.map(({ item }) => item)]) {
       for (const kept of [output as Fields[], (output as Fields[]).map(known)]) {
-        const input = [{ role: 'user', content: 'Hi' }, ...kept, ...ids.map(looked)];
+        const input = [{ role: 'user', content: 'Hi' }, ...kept, ...ids.map(outputOf)];
         await ask(RESPONSES, { model: 'gemini', input });
         expect(bodies.at(-1)!['contents']).toEqual([
           asked,
@@ -96,7 +100,7 @@ describe('of Gemini, through responses', () => {
     }
   });
 
-  test('content of another server, and any that is broken, says nothing', async () => {
+  test('content of another server, and any that is broken, is ignored', async () => {
     const { ask, bodies } = await startUpstream([
       { candidates: [{ content: { parts: [{ text: 'Hi' }] }, finishReason: 'STOP' }] },
     ]);
@@ -105,7 +109,7 @@ describe('of Gemini, through responses', () => {
       '[]',
       '{"thoughts":7,"text":7,"calls":{"a":1}}',
       '{"calls":[[],[7,7],7]}',
-      // As this node writes it, but not sealed by it.
+      // The form that this node writes, but not sealed by it.
       '{"thoughts":[],"calls":[["a","forged"]]}',
     ];
     for (const encrypted_content of [
@@ -118,7 +122,7 @@ describe('of Gemini, through responses', () => {
     ]) {
       const reasoning = { type: 'reasoning', summary: [], encrypted_content };
       const call = { type: 'function_call', call_id: 'a', name: 'look', arguments: '{}' };
-      const input = [{ role: 'user', content: 'Hi' }, reasoning, call, looked('a'), reasoning];
+      const input = [{ role: 'user', content: 'Hi' }, reasoning, call, outputOf('a'), reasoning];
       await ask(RESPONSES, { model: 'gemini', input });
       expect(bodies.at(-1)!['contents']).toEqual([
         asked,

@@ -84,8 +84,8 @@ test('of an answer of OpenAI’s form: pieces are joined, and each field is wher
     ],
   });
   expect(chunks.at(-1)).toMatchObject({ service_tier: 'late', usage: { cost_details: {} } });
-  const said = chunks.flatMap(({ choices }) => choices as { delta: { refusal?: string } }[]);
-  expect(said.map((each) => each.delta.refusal ?? '').join('')).toBe('I cannot.');
+  const deltas = chunks.flatMap(({ choices }) => choices as { delta: { refusal?: string } }[]);
+  expect(deltas.map((each) => each.delta.refusal ?? '').join('')).toBe('I cannot.');
 });
 
 test('a refusal is a part of a response, and text for Gemini’s clients', async () => {
@@ -300,12 +300,12 @@ test.each([
     'a checked schema',
     (field: string) => ({ detail: [{ loc: ['body', 'messages', 1, field], msg: 'Extra inputs' }] }),
   ],
-])('what another provider has said is left out where it is refused, in %s', async (_, refusal) => {
+])('the refusal of another provider is left out where it is refused, in %s', async (_, refusal) => {
   const { bodies, ask } = await startUpstream(
     [delta({ content: 'x' }, { finish_reason: 'stop' })],
     ({ messages }) => {
-      const said = JSON.stringify(messages);
-      const field = ['extra_content', 'reasoning_content'].find((each) => said.includes(each));
+      const sent = JSON.stringify(messages);
+      const field = ['extra_content', 'reasoning_content'].find((each) => sent.includes(each));
       return field === undefined ? undefined : refusal(field);
     },
   );

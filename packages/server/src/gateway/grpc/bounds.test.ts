@@ -92,7 +92,7 @@ describe('clients that stall', () => {
 });
 
 describe('many bodies at once', () => {
-  test('of which a client sends half: their memory is given back when it leaves', async () => {
+  test('gives the memory of half a message back when its client leaves', async () => {
     const bodies = bodyBudget(2 ** 30);
     const { port } = await startGrpcFace({ bodies });
     const allocate = vi.spyOn(Buffer, 'allocUnsafeSlow');

@@ -363,7 +363,7 @@ async function inflate(
   throw new SkeinError(
     'ENCODING_UNSUPPORTED',
     encoding === 'identity'
-      ? 'The message is marked as compressed, but grpc-encoding does not say how.'
+      ? 'The message is marked as compressed, but grpc-encoding names no compression.'
       : `The message is compressed with an encoding that is not one of ${ACCEPTED_ENCODINGS}.`,
   );
 }

@@ -95,7 +95,7 @@ describe('the rest of the service', () => {
   test('a refused login is recorded with its address', async () => {
     const access = fakeAccess({ r: ['read'] });
     const from: string[] = [];
-    const told: FaceAccess = {
+    const recording: FaceAccess = {
       ...access,
       unrecorded: access,
       authorize(authorization, scope, peer) {
@@ -103,7 +103,7 @@ describe('the rest of the service', () => {
         return access.authorize(authorization, scope);
       },
     };
-    const { client } = await startGrpcFace({ access: told });
+    const { client } = await startGrpcFace({ access: recording });
     const refused: Promise<unknown>[] = [
       call(client, method.modelMetadata, { name: 'echo' }),
       call(client, method.modelStatistics, {}),

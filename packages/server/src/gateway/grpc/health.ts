@@ -1,4 +1,4 @@
-/** `grpc.health.v1.Health`: the node under the empty name and those of its services, and every deployment. */
+/** `grpc.health.v1.Health`: the node under the empty name and the names of its services, and every deployment. */
 import type { ServerWritableStream, UntypedHandleCall } from '@grpc/grpc-js';
 import type { DescService } from '@bufbuild/protobuf';
 import { SkeinError } from '@skein/api';
@@ -55,17 +55,17 @@ function statusOf(service: string, options: GrpcHealthOptions): Status {
 
 function watch(options: GrpcHealthOptions) {
   /** Checks all watches with one timer. */
-  const looks = new Set<(statusIn: (service: string) => Status) => void>();
+  const watches = new Set<(statusIn: (service: string) => Status) => void>();
   let timer: NodeJS.Timeout | undefined;
 
-  function look(): void {
+  function check(): void {
     const statuses = new Map<string, Status>();
     const statusIn = (service: string): Status => {
       let status = statuses.get(service);
       if (status === undefined) statuses.set(service, (status = statusOf(service, options)));
       return status;
     };
-    for (const tell of looks) tell(statusIn);
+    for (const notify of watches) notify(statusIn);
   }
 
   return (call: ServerWritableStream<Buffer, { status: Status }>): void => {
@@ -77,27 +77,27 @@ function watch(options: GrpcHealthOptions) {
       call.emit('error', toGrpcError(error, id, options.logger));
       return;
     }
-    let told: Status | undefined;
-    const tell = (statusIn: (service: string) => Status): void => {
+    let sent: Status | undefined;
+    const notify = (statusIn: (service: string) => Status): void => {
       const status = statusIn(service);
-      if (status !== told) call.write({ status: (told = status) });
+      if (status !== sent) call.write({ status: (sent = status) });
     };
     const now = (service: string): Status => statusOf(service, options);
     const stop = (): void => {
       options.closing.removeEventListener('abort', leave);
-      looks.delete(tell);
-      if (looks.size > 0) return;
+      watches.delete(notify);
+      if (watches.size > 0) return;
       clearInterval(timer);
       timer = undefined;
     };
     const leave = (): void => {
       stop();
-      tell(now);
+      notify(now);
       call.end();
     };
-    tell(now);
-    looks.add(tell);
-    timer ??= setInterval(look, WATCH_MS);
+    notify(now);
+    watches.add(notify);
+    timer ??= setInterval(check, WATCH_MS);
     options.closing.addEventListener('abort', leave, { once: true });
     for (const event of ['cancelled', 'close']) call.on(event, stop);
   };

@@ -2,7 +2,7 @@
 import { SkeinError } from '@skein/api';
 import { SharedBudget, type ShareOf } from '@skein/api/shared-budget';
 
-/** Besides those of both transports. Each is a count unless it says bytes. */
+/** Limits of gRPC alone, after those that both transports have. Each is a count unless its name ends in bytes. */
 export interface GrpcLimits {
   /** Connections that never carried a valid key; above it, the oldest is closed. */
   readonly maxUnauthenticated: number;

@@ -19,7 +19,7 @@ import { type GatewayLogger, requestIdFrom } from '@skein/http';
 import { first, type CallRule, type Needs } from './rules.ts';
 import { toGrpcError } from './status.ts';
 
-/** Requests and responses of any type: the functions beside the handler convert them. */
+/** Requests and responses of any type: the functions next to the handler convert them. */
 export type GrpcMethod = readonly [
   definition: MethodDefinition<never, never>,
   handler: UntypedHandleCall,

@@ -60,7 +60,7 @@ test('calls of strangers wait for a turn that has time, in their order', async (
   for (const { stream } of calls) stream.resume().end();
   await Promise.all(calls.map(({ closed }) => closed));
   expect(served).toEqual(paths);
-  // What a turn begins with may belong to the one before.
+  // The first calls of a turn may belong to the one before.
   expect(most()).toBeLessThanOrEqual(6);
 });
 

@@ -4,7 +4,7 @@
  *
  * From the first of these events on, a turn has some milliseconds for them. Then connections of strangers are not
  * read until the next turn, and calls and connections that have arrived by then wait for it. Most of a call's work
- * runs in ticks and events, which cannot be told from other work, so that all time counts: strangers yield to callers
+ * runs in ticks and events, which cannot be separated from other work, so that all time counts: strangers yield to callers
  * with keys.
  */
 import { constants, type Http2Server, type ServerHttp2Stream } from 'node:http2';
@@ -87,7 +87,7 @@ export class PacedStrangers {
   }
 }
 
-/** Its client may send the call again: it has not been looked at. */
+/** Its client may send the call again: it has not been read. */
 export function refuseStream(stream: ServerHttp2Stream): void {
   stream.close(constants.NGHTTP2_REFUSED_STREAM);
 }

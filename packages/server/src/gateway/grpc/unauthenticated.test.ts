@@ -118,7 +118,7 @@ describe('a method that needs no key', () => {
     expect(await status).toMatchObject({ 'grpc-status': '0' });
   });
 
-  test('counts its messages separately from those of tenants', async () => {
+  test("counts its messages separately from tenants' messages", async () => {
     const bodies = bodyBudget(2 ** 30);
     const take = vi.spyOn(bodies, 'take');
     const { port } = await startGrpcFace({ bodies, limits: { maxKeylessBytes: 100_000 } });

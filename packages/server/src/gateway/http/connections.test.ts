@@ -1,4 +1,4 @@
-/** What a caller may use of a node with connections alone, on real sockets. */
+/** Bounds on the use of a node through connections alone, on real sockets. */
 import { connect, type Socket } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { BODY, HEAD, held, raw, startSocketFace } from '../testing/http-sockets.ts';

@@ -16,7 +16,7 @@ describe('metadata and health', () => {
     expect((await send(port, '/v2/')).status).toBe(200);
   });
 
-  test('live is always true; ready needs every model, and 503 says it is not', async () => {
+  test('live is always true; ready needs every model, and answers 503 until then', async () => {
     const { port, inference } = await startHttpFace();
     expect((await send(port, '/v2/health/live')).json).toEqual({ live: true });
     expect(await send(port, '/v2/health/ready')).toMatchObject({
@@ -305,7 +305,7 @@ describe('extensions', () => {
     expect(await send(port, '/v2/repository/index', post('[]'))).toMatchObject({ status: 400 });
   });
 
-  test('statistics are those of the source, in nanoseconds', async () => {
+  test("statistics are the source's, in nanoseconds", async () => {
     const { port } = await startHttpFace({
       statistics: SAMPLE_STATISTICS,
     });

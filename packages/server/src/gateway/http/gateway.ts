@@ -83,7 +83,7 @@ export function createHttpGateway(options: HttpGatewayOptions): HttpGateway {
   return listener;
 }
 
-/** Of the URL, without the query. */
+/** The path of the URL, without the query. */
 function pathOf({ url = '/' }: HttpRequest): string {
   const query = url.indexOf('?');
   return query === -1 ? url : url.slice(0, query);

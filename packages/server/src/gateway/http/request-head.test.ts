@@ -51,7 +51,7 @@ describe('refused with a body', () => {
       /neither a path nor/,
     ],
     [
-      'a URL of another host, with the name of this one beside it',
+      'a URL of another host, with the name of this one next to it',
       `GET http://evil.example.com${LIVE} HTTP/1.1\r\nHost: localhost`,
       403,
       'ORIGIN_FORBIDDEN',

@@ -48,7 +48,7 @@ describe.skipIf(browserAvailable.skip)('the pages of a node', { timeout: 60_000 
   async function open(page: Page, view: string): Promise<void> {
     await page.goto(`${node.url}/${view}`);
     await page.locator('main :is(h1, h2)').first().waitFor();
-    // What it loads is there when nothing changes any more; its stream of events never ends.
+    // The page has loaded when nothing changes any more; its stream of events never ends.
     let before = '';
     const isSame = async () => before === (before = await page.locator('main').innerHTML());
     await expect.poll(isSame, { interval: 100 }).toBe(true);

@@ -1,4 +1,4 @@
-/** What the console says of an action that gets no answer: it must not read as one that is repeated. */
+/** The console's message for an action that gets no answer: it must not read as one that is repeated. */
 import { expect, it } from 'vitest';
 import { launchBrowser } from '../../../../../scripts/testing/browser.ts';
 import { requireComponent } from '../../../../../scripts/testing/components.ts';
@@ -6,7 +6,7 @@ import { SANDBOXES, spec } from './testing/console-subjects.ts';
 import { startManagement } from './testing/start-management.ts';
 
 it.skipIf(requireComponent('chromium').skip)(
-  'says that an action got no answer, until another one begins',
+  'shows that an action got no answer, until another one begins',
   async () => {
     const browser = await launchBrowser();
     const node = await startManagement({ sandboxes: SANDBOXES });
@@ -21,17 +21,17 @@ it.skipIf(requireComponent('chromium').skip)(
       };
       await page.route('**/api/v1/queues/**', (route) => route.abort());
       await pause();
-      const said = page.getByRole('alert').getByText('not known whether this was done');
-      await said.waitFor();
-      // The view loads again by itself; that says nothing of the action.
+      const alert = page.getByRole('alert').getByText('not known whether this was done');
+      await alert.waitFor();
+      // The view loads again automatically; that reveals nothing of the action.
       await node.jobs.enqueue([spec({})]);
       await queue.getByRole('link', { name: '2' }).waitFor();
-      expect(await said.isVisible()).toBe(true);
+      expect(await alert.isVisible()).toBe(true);
 
       await page.unroute('**/api/v1/queues/**');
       await pause();
       await queue.getByText('paused', { exact: true }).waitFor();
-      expect(await said.isVisible()).toBe(false);
+      expect(await alert.isVisible()).toBe(false);
     } finally {
       await browser.close();
       await node.close();

@@ -212,7 +212,7 @@ describe.skipIf(browserAvailable.skip)('the console', { timeout: 60_000 }, () =>
     await expectUnharmed('Jobs – Skein');
   });
 
-  it('draws the curves of a run, its lineage, and two runs beside each other', async () => {
+  it('draws the curves of a run, its lineage, and two runs next to each other', async () => {
     const put = async (run: ReturnType<typeof sampleRun>): Promise<void> => {
       const answer = await fetch(`${node.url}/api/v1/runs/${run.id}`, {
         method: 'PUT',
@@ -411,7 +411,7 @@ describe.skipIf(browserAvailable.skip)('the console', { timeout: 60_000 }, () =>
     expect(problems).toEqual([]);
   });
 
-  it('shows the last hour and day of a deployment beside its last minute', async () => {
+  it('shows the last hour and day of a deployment next to its last minute', async () => {
     const client = createClient({ url: node.url });
     const { version } = await client.importModel({ name: 'risk', content: onnxFile(1) });
     await client.deploy({ name: 'risk', version });

@@ -23,7 +23,7 @@ async function keyOf(tenant: string, more: { expiresAt?: string } = {}) {
 const open = (path: string, secret: string): Promise<Response> =>
   fetch(node.url + path, { headers: { authorization: `Bearer ${secret}` } });
 
-it.each(PATHS)('%s ends when its key is revoked, and says why', async (path) => {
+it.each(PATHS)('%s ends when its key is revoked, and gives the reason', async (path) => {
   const { key, secret } = await keyOf('shop');
   const { secret: other } = await keyOf('shop');
   const [stream, stays] = await Promise.all([open(path, secret), open(path, other)]);

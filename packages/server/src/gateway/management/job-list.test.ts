@@ -54,7 +54,7 @@ describe.skipIf(browserAvailable.skip)('the list of jobs', { timeout: 60_000 }, 
     expect(problems).toEqual([]);
   });
 
-  it('goes on beyond the thousand newest jobs', async () => {
+  it('continues beyond the thousand newest jobs', async () => {
     for (const part of [0, 1]) {
       const numbers = Array.from({ length: 600 }, (_, index) => part * 600 + index);
       await node.jobs.enqueue(numbers.map((number) => spec({ id: `job-${number}` })));
@@ -71,7 +71,7 @@ describe.skipIf(browserAvailable.skip)('the list of jobs', { timeout: 60_000 }, 
     expect(problems).toEqual([]);
   });
 
-  it('fills its pages beside a map of 220 shards, whose page has counts and a folded graph', async () => {
+  it('fills its pages with a map of 220 shards, whose page has counts and a folded graph', async () => {
     await node.jobs.enqueue(Array.from({ length: 60 }, (_, at) => spec({ id: `before-${at}` })));
     await node.jobs.enqueue([spec({ id: 'map', name: 'the map' })]);
     const shard = (at: number) =>

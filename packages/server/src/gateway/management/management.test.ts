@@ -63,7 +63,7 @@ describe('each endpoint', () => {
 
   // A site to revoke joins over a WebSocket: packages/federation and packages/cli test that.
   it.each(operations.filter(([id]) => id !== 'revokeSite'))(
-    '%s executes its example, and answers as its schema says',
+    '%s executes its example, and answers as its schema describes',
     async (id, endpoint) => {
       const made = await populate(client, id);
       const { params = {}, query = {}, body, file } = endpoint.example ?? {};

@@ -1,5 +1,5 @@
 /**
- * The management API of a node: its table of endpoints with their handlers, the pages beside it, and
+ * The management API of a node: its table of endpoints with their handlers, the console's pages, and
  * the audit trail of what callers change.
  */
 import { ENDPOINTS, type NodeView, type SandboxView } from '@skein/api';
@@ -61,7 +61,7 @@ export interface ManagementOptions extends Pick<
   readonly holdings: ArtifactHoldings;
   /** Budgets that tenants share, for `getKey`. */
   readonly budgets: readonly SharedBudget[];
-  /** What each sandbox driver enforces on this host. */
+  /** The capabilities that each sandbox driver enforces on this host. */
   readonly sandboxes: () => Promise<SandboxView[]>;
   readonly access: FaceAccess;
   readonly keys: Keys;

@@ -63,22 +63,22 @@ describe('an event stream', () => {
   });
 
   it('starts with the runs in progress, and sends each step, epoch and end of them', async () => {
-    const told = (id: string, change: Partial<Run>) =>
+    const putRun = (id: string, change: Partial<Run>) =>
       client.putRun({ id, run: sampleRun(id, change) });
     const at = (second: number) => `2026-03-14T10:00:0${second}.000Z`;
-    await told('over', { status: 'finished', updatedAt: at(0) });
-    await told('under-way', { updatedAt: at(0) });
+    await putRun('over', { status: 'finished', updatedAt: at(0) });
+    await putRun('under-way', { updatedAt: at(0) });
     const stream = client.events({ signal: abort.signal });
     const isRun = (event: NodeEvent) => event.type === 'run';
     const next = async () => (await until(stream, isRun)).at(-1);
     expect(await next()).toMatchObject({ data: { id: 'under-way', last: { epoch: 2 } } });
     const newest = { step: 17, loss: 0.125, learningRate: 0.01 };
-    await told('under-way', { newest, updatedAt: at(1) });
+    await putRun('under-way', { newest, updatedAt: at(1) });
     expect(await next()).toMatchObject({ data: { id: 'under-way', newest } });
-    await told('under-way', { status: 'finished', updatedAt: at(2) });
+    await putRun('under-way', { status: 'finished', updatedAt: at(2) });
     expect(await next()).toMatchObject({ data: { id: 'under-way', status: 'finished' } });
     // A run that begins and ends between two polls is sent as well.
-    await told('short', { status: 'failed', updatedAt: at(3) });
+    await putRun('short', { status: 'failed', updatedAt: at(3) });
     expect(await next()).toMatchObject({ data: { id: 'short', status: 'failed' } });
   });
 

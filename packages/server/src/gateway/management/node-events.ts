@@ -47,7 +47,7 @@ export function nodeEvents(
   }: Pick<ManagementOptions, 'control' | 'state' | 'runs' | 'events' | 'logger'>,
   { eventTickMs }: Pick<ManagementLimits, 'eventTickMs'>,
 ): NodeHandlers['streamEvents'] {
-  /** The readers that wait for a poll; undefined tells one that its stream has ended. */
+  /** The readers that wait for a poll; undefined notifies one that its stream has ended. */
   const waiting = new Map<AbortSignal, (snapshot: NodeSnapshot | undefined) => void>();
   let readers = 0;
   let timer: NodeJS.Timeout | undefined;

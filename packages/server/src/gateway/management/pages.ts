@@ -15,7 +15,7 @@ export interface Pages {
 
 type Call = StartedThread<PagesCalls>['call'];
 
-/** All pages are written on the first request for one, by one thread beside the event loop, and cached. */
+/** All pages are written on the first request for one, by one thread next to the event loop, and cached. */
 export function createPages(nodeInfo: () => NodeView): Pages {
   let written: Promise<ReadonlyMap<string, Page>> | undefined;
   const writers: Readonly<Record<string, (call: Call) => Promise<Page>>> = {

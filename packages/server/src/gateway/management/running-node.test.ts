@@ -40,7 +40,7 @@ afterAll(async () => {
 const x = { shape: [2, 4], data: Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8) };
 
 describe('from Node', () => {
-  it('gets the cores that the replicas of the node may use, not those of its machine', async () => {
+  it("gets the cores that the replicas of the node may use, not its machine's", async () => {
     const { members } = await client.getFleet();
     expect(members).toMatchObject([{ cores: 1 }]);
     const page = await (await fetch(`${node.url}/metrics`)).text();
@@ -134,7 +134,7 @@ describe.skipIf(browserAvailable.skip)('from Chromium', () => {
 
   it('the client manages, infers and listens, without Node or another library', async () => {
     const { page, problems } = await open('/empty');
-    // As text: vitest rewrites the imports that it can see.
+    // A string: vitest rewrites the imports that it can see.
     const result = await page.evaluate(BROWSER_SCRIPT);
     const here = await client.infer('risk', { x: { shape: [1, 4], data: x.data.subarray(0, 4) } });
     expect(result).toEqual({
@@ -182,10 +182,10 @@ describe.skipIf(browserAvailable.skip)('from Chromium', () => {
     expect(shown).toBe([...(answer.outputs['y']?.data ?? [])].join(', '));
     const [line = ''] = await page.locator('pre.log').allTextContents();
     const { stdout } = await promisify(execFile)('bash', ['-c', line]);
-    const said = JSON.parse(stdout) as {
+    const printed = JSON.parse(stdout) as {
       outputs: { data: number[] }[];
     };
-    expect(said.outputs[0]?.data.join(', ')).toBe(shown);
+    expect(printed.outputs[0]?.data.join(', ')).toBe(shown);
     expect(problems).toEqual([]);
     await page.close();
   });
@@ -211,8 +211,8 @@ describe.skipIf(browserAvailable.skip)('from Chromium', () => {
     expect(shown).toBe(JSON.stringify('line 1\nline "2"'));
     const [line = ''] = await page.locator('pre.log').allTextContents();
     const { stdout } = await promisify(execFile)('sh', ['-c', line], { cwd: folder });
-    const said = JSON.parse(stdout) as { outputs: { data: string[] }[] };
-    expect(said.outputs[0]?.data).toEqual(['line 1\nline "2"']);
+    const printed = JSON.parse(stdout) as { outputs: { data: string[] }[] };
+    expect(printed.outputs[0]?.data).toEqual(['line 1\nline "2"']);
     await page.getByLabel('Fill with').selectOption('these texts');
     await page.getByLabel('Values of image, as JSON').fill('["typed"]');
     await page.getByRole('button', { name: 'Send' }).click();
@@ -242,8 +242,8 @@ describe.skipIf(browserAvailable.skip)('from Chromium', () => {
     expect(await page.locator('.outputs-of pre').last().textContent()).toBe('"high"');
     const [line = '', source = ''] = await page.locator('pre.log').allTextContents();
     const { stdout } = await promisify(execFile)('bash', ['-c', line]);
-    const said = JSON.parse(stdout) as { outputs: { data: number[] }[] };
-    expect(said.outputs[0]?.data).toEqual([3, -0.5, 2000]);
+    const printed = JSON.parse(stdout) as { outputs: { data: number[] }[] };
+    expect(printed.outputs[0]?.data).toEqual([3, -0.5, 2000]);
     const ran = await promisify(execFile)(
       process.execPath,
       ['--input-type=module', '--eval', source],
@@ -306,7 +306,7 @@ describe.skipIf(browserAvailable.skip)('from Chromium', () => {
       await field.fill('ключ');
       await page.getByRole('button', { name: 'Open' }).click();
       await page.getByRole('dialog').getByText('a character that no key has').waitFor();
-      // The dialog can be left, and the page says what it waits for.
+      // The dialog can be left, and the page shows the reason for the wait.
       await page.keyboard.press('Escape');
       await page.getByText('Key needed', { exact: true }).waitFor();
       expect(await page.getByText('Nothing is deployed yet.').count()).toBe(0);

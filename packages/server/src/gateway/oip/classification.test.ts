@@ -115,7 +115,7 @@ describe('names of classes', () => {
   };
   const scores = tensor('float32', [2, 3], Float32Array.of(1, 3, 2, NaN, -5, -4));
 
-  test('stand beside the outputs that score them, row by row', async () => {
+  test('stand next to the outputs that score them, row by row', async () => {
     expect(await named({ y: scores }, labels)).toEqual({ 'y.class': ['b', 'c'] });
     const places = tensor('float32', [1, 2, 3], Float32Array.of(0, 0, 1, 1, 0, 0));
     expect(await named({ places }, labels)).toEqual({ 'places.class': ['c', 'a'] });
@@ -136,7 +136,7 @@ describe('names of classes', () => {
   });
 });
 
-/** As the Python client sends it: binary input, BYTES output with `class_count=2`. */
+/** The Python client's request: binary input, BYTES output with `class_count=2`. */
 describe('over the wire', () => {
   const batched = deployedModel('echo', { maxBatchRows: 4, labels: ['zero', 'one', 'two'] });
   const body = (parameters: string) =>

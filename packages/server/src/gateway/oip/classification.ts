@@ -1,9 +1,9 @@
 /**
- * Names of classes in answers: beside an output, and by Triton's classification extension. Instead of an output's tensor, the client gets its highest
+ * Names of classes in answers: next to an output, and by Triton's classification extension. Instead of an output's tensor, the client gets its highest
  * values as BYTES, each as `value:index` or `value:index:label`, best first.
  *
- * A batched model gives [rows, classes], any other one list over all elements, as in Triton. Labels
- * are those of the version, where it has as many as a row has values. Equal values keep the order
+ * A batched model gives [rows, classes], any other one list over all elements, like Triton. Labels
+ * are the version's, where it has as many as a row has values. Equal values keep the order
  * of their indices, and NaN comes last.
  */
 import { setImmediate as turn } from 'node:timers/promises';
@@ -151,7 +151,7 @@ function descending(one: number | bigint, other: number | bigint): number {
   return Number(one !== one) - Number(other !== other);
 }
 
-/** Digits that tell any two floats of 32 bits apart. */
+/** Digits that distinguish any two floats of 32 bits. */
 const FLOAT_DIGITS = 9;
 
 /** The shortest decimal that is rounded to the same value. */

@@ -43,7 +43,7 @@ export function refuseSequences(parameters: Fields): void {
   );
 }
 
-/** Whether the client asks for the names of classes beside the outputs that score them. */
+/** Whether the client asks for the names of classes next to the outputs that score them. */
 export function classNamesFrom(parameters: Fields): boolean {
   const asked = parameters['class_names'] ?? false;
   if (typeof asked === 'boolean') return asked;

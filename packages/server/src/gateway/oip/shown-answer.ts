@@ -4,10 +4,10 @@ import { classified, classNameOf, withClassNames, type Classes } from './classif
 import type { InferenceOptions } from './face.ts';
 import { writeShared, type SharedOutputs } from './shared-memory/shared-tensors.ts';
 
-/** What the client asked for. */
+/** The outputs that the client asked for. */
 export interface Shown {
   readonly classes: Classes | undefined;
-  /** Whether outputs that score classes have their names beside them. */
+  /** Whether outputs that score classes have their names next to them. */
   readonly classNames: boolean;
   readonly shared: SharedOutputs | undefined;
 }
@@ -41,7 +41,7 @@ export function showFor(
   };
 }
 
-/** The names that an answer is encoded with: those that were asked for, and what stands beside them. */
+/** The names that an answer is encoded with: the requested outputs, and their companions. */
 export function namesShown(
   asked: readonly string[] | undefined,
   { classNames }: Pick<Shown, 'classNames'>,

@@ -108,7 +108,7 @@ test('each served version has one entry: before its first request, and after ref
     ['m', '2', 0, 1],
     ['idle', '3', 0, 0],
   ]);
-  // What an earlier version has counted is not served any more.
+  // The counts of an earlier version are not served any more.
   statistics.answered(request('m', 0), answer('0'), 1);
   statistics.answered(request('m', 0), answer('1'), 1);
   statistics.refused(request('m', 5), error, 7);

@@ -187,7 +187,7 @@ function add(to: Duration, ms: number): void {
   to.totalMs += ms;
 }
 
-/** @param early refusals that are counted for it beside its own. */
+/** @param early refusals that are counted for it together with its own. */
 function snapshot(
   name: string,
   version: string,

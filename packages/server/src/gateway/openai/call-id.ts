@@ -22,7 +22,7 @@ export function signedId(id: string, extra: Extra | undefined): string {
   return bytes.toString('base64') === signature && signed.length <= MAX_ID ? signed : id;
 }
 
-/** @param own what the client has kept of the call beside its id; that counts. @throws FieldError. */
+/** @param own the fields of the call that the client has kept next to its id; they count. @throws FieldError. */
 export function readId(value: unknown, param: string, own?: Extra) {
   const text = textAt(value, param, MAX_ID);
   const at = text.lastIndexOf(MARK);

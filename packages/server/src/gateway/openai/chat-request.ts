@@ -153,7 +153,7 @@ function readShared(body: Fields): TextRequest {
       stop: given.read('stop', stopsAt),
       choices: given.whole('n', 1, MAX_CHOICES),
       stream: given.flag('stream') ?? false,
-      // Of another node, whose upstream has cut an answer.
+      // The answer of another node, whose upstream has cut it.
       continuation: continued === undefined ? undefined : { text: continued },
     },
   };

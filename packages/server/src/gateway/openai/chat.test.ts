@@ -37,7 +37,7 @@ describe('chat completions', () => {
     expect(headers['skein-cost-usd']).toBe('0.0025');
   });
 
-  test('passes on whether a cut stream is to be continued, and what was said so far', async () => {
+  test('passes on whether a cut stream is to be continued, and the text so far', async () => {
     const { port, gateway } = await startLanguageFaces();
     const asking = (value: string) =>
       send(port, CHAT, post(JSON.stringify(hello), { 'skein-continue': value }));
@@ -258,7 +258,7 @@ describe('chat completions', () => {
     expect(last).toMatchObject({ choices: [{ index: 0, finish_reason: 'stop' }] });
   });
 
-  test('says in the stream that it broke, and never ends like a whole answer', async () => {
+  test('reports in the stream that it broke, and never ends like a whole answer', async () => {
     const { port, gateway } = await startLanguageFaces();
     gateway.script = async function* () {
       yield { type: 'text', text: 'Hel' };

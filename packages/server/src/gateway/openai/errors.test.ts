@@ -1,4 +1,4 @@
-/** What is refused, in the shape of OpenAI's errors. */
+/** Refusals in the shape of OpenAI's errors. */
 import { describe, expect, test } from 'vitest';
 import { startLanguageFaces } from '../generative/testing/scripted-gateway.ts';
 import { post, send } from '../testing/http-face.ts';
@@ -196,7 +196,7 @@ describe('errors', () => {
     });
   });
 
-  test('says when to come back, and whether that is worth it', async () => {
+  test('names the time for a retry, and whether a retry is worth it', async () => {
     const { SkeinError } = await import('@skein/api');
     const { port, gateway } = await startLanguageFaces();
     gateway.generate = async () => {

@@ -55,7 +55,7 @@ function typeOf(status: number, code: ErrorCode): string {
 
 function paramOf(error: SkeinError, path: string): string | null {
   const { code } = error;
-  // What a face refuses itself has the client's words already.
+  // The refusals of a face have the client's words already.
   if (error instanceof FieldError && code === 'REQUEST_INVALID') return error.param;
   const param = error instanceof FieldError ? error.param : faultOf(error)?.param;
   if (code === 'MODEL_UNKNOWN') return 'model';

@@ -11,7 +11,7 @@ import type { Fields } from '../generative/fields.ts';
 import type { ReasoningSeals } from './reasoning-seals.ts';
 
 export interface Signatures {
-  /** Of the assistant's message: of its thoughts and its text. */
+  /** Signatures of the assistant's message: of its thoughts and its text. */
   readonly message: Extra;
   /** By the id of the call. */
   readonly calls: ReadonlyMap<string, Extra>;
@@ -48,7 +48,7 @@ function signaturesOf({ extra, toolCalls }: Choice, seals: ReasoningSeals): stri
   return seals.seal(JSON.stringify({ thoughts, text, calls }));
 }
 
-/** @returns undefined for the content of another server, which says nothing here. */
+/** @returns undefined for the content of another server, which is ignored here. */
 export function signaturesIn(
   content: unknown,
   param: string,
@@ -72,7 +72,7 @@ export function signaturesIn(
   };
 }
 
-/** What a client has kept in its own place counts. */
+/** Signatures that a client has kept in their own place count. */
 export const withSignatures = (
   own: Extra | undefined,
   kept: Extra | undefined,

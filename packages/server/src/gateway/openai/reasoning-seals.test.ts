@@ -1,4 +1,4 @@
-/** What a client keeps for the node comes back unchanged, or not at all. */
+/** Content that a client keeps for the node is returned unchanged, or not at all. */
 import { openState } from '@skein/state';
 import { expect, it, vi } from 'vitest';
 import { sealKey } from '../../language/seal-key.ts';

@@ -19,7 +19,7 @@ export interface ReasoningSeals {
   open(content: unknown, param: string): string | undefined;
 }
 
-/** Tells this node's content from that of other servers. */
+/** Distinguishes this node's content from other servers' content. */
 const MARK = 'skein:';
 const MAC_BYTES = 32;
 /** Characters of one content: 128 calls with signatures of a kibibyte, three times. */

@@ -60,9 +60,9 @@ export function responseEvents(id: string, head: Fields, seals: ReasoningSeals) 
   function closePart(kind: PartKind, place: Fields): [string, Fields] {
     const part = kind === 'text' ? textPart(choice) : refusalPart(refusalOf(choice.extra));
     const { text, logprobs, refusal } = part;
-    const said = kind === 'text' ? { text, logprobs } : { refusal };
+    const content = kind === 'text' ? { text, logprobs } : { refusal };
     const name = kind === 'text' ? 'output_text' : 'refusal';
-    const done = event(`response.${name}.done`, { ...place, ...said });
+    const done = event(`response.${name}.done`, { ...place, ...content });
     return [done + event('response.content_part.done', { ...place, part }), part];
   }
 
@@ -111,7 +111,7 @@ export function responseEvents(id: string, head: Fields, seals: ReasoningSeals) 
     return opening + added + event('response.reasoning_summary_text.delta', { ...place, delta });
   }
 
-  function said(delta: string, logprobs: readonly unknown[]): string {
+  function textDelta(delta: string, logprobs: readonly unknown[]): string {
     const [place, text] = openPart('text');
     return text + event('response.output_text.delta', { ...place, delta, logprobs });
   }
@@ -120,9 +120,9 @@ export function responseEvents(id: string, head: Fields, seals: ReasoningSeals) 
     switch (given.type) {
       // Providers send log probabilities before or after their text.
       case 'logprobs':
-        return said('', given.tokens.map(logprobOf));
+        return textDelta('', given.tokens.map(logprobOf));
       case 'text': {
-        const text = given.text === '' ? '' : said(given.text, []);
+        const text = given.text === '' ? '' : textDelta(given.text, []);
         const delta = refusalOf(given.extra);
         if (delta === '') return text;
         const [place, opening] = openPart('refusal');

@@ -8,7 +8,7 @@ import type { ReasoningSeals } from './reasoning-seals.ts';
 
 export type Status = 'in_progress' | 'completed' | 'incomplete' | 'failed';
 
-/** What a response repeats of its request. @param store whether it can be read again. */
+/** The fields of its request that a response repeats. @param store whether it can be read again. */
 export function headOf(id: string, request: GenerateRequest, body: Fields, store: boolean): Fields {
   return {
     id: `resp_${id}`,
@@ -82,7 +82,7 @@ export const textPart = ({ text, logprobs }: Pick<Choice, 'text' | 'logprobs'>):
 
 export const refusalPart = (refusal: string): Fields => ({ type: 'refusal', refusal });
 
-/** What the model refuses to say is a field of the message in chat completions. */
+/** A model's refusal is a field of the message in chat completions. */
 export function refusalOf(extra: Extra | undefined): string {
   const refusal = extra?.['refusal'];
   return typeof refusal === 'string' ? refusal : '';

@@ -53,11 +53,11 @@ const FIELDS = new Set([
   'previous_response_id',
   'conversation',
   'background',
-  // Of tools that the provider runs, which are not offered.
+  // A limit of tools that the provider runs, which are not offered.
   'max_tool_calls',
 ]);
 const TOOL_FIELDS = new Set(['type', 'name', 'description', 'parameters', 'strict']);
-/** Of chat completions; the upstream, which is asked for one, would obey them. */
+/** Fields of chat completions; the upstream, which is asked for one, would obey them. */
 const INSTEAD = {
   max_tokens: 'use max_output_tokens',
   max_completion_tokens: 'use max_output_tokens',
@@ -66,7 +66,7 @@ const INSTEAD = {
   prompt: 'no prompts are stored here; use instructions and input',
 } as const;
 const LOGPROBS = 'message.output_text.logprobs';
-/** What may be included. All but the first belong to tools and items that no answer of this node has. */
+/** Values of `include`. All but the first belong to tools and items that no answer of this node has. */
 const INCLUDES = [
   LOGPROBS,
   'reasoning.encrypted_content',
@@ -166,7 +166,7 @@ function toolsAt(value: unknown, param: string): Tool[] {
 const ITEM_FIELDS = new Set(['type', 'id', 'status', 'role', 'content', 'phase']);
 const CALL_FIELDS = new Set(['type', 'id', 'status', 'call_id', 'name', 'arguments']);
 const OUTPUT_FIELDS = new Set(['type', 'id', 'status', 'call_id', 'output']);
-/** The last two are of an answer's text, which its reader has. */
+/** The last two belong to an answer's text, which its reader has. */
 const TEXT_FIELDS = new Set(['type', 'text', 'annotations', 'logprobs']);
 const IMAGE_FIELDS = new Set(['type', 'image_url', 'file_id']);
 
@@ -285,7 +285,7 @@ function add(all: Conversation, value: unknown, param: string): void {
         `${param}.encrypted_content`,
         all.seals,
       );
-      // What a model thought is not sent back to it, unless it has asked for that.
+      // A model's thoughts are not sent back to it, unless it has asked for that.
       if (signatures === undefined) return;
       for (const [call, extra] of signatures.calls) ofCalls.set(call, extra);
       const last = messages.at(-1);

@@ -61,7 +61,7 @@ describe('the other endpoints', () => {
     const { port } = await startLanguageFaces();
     const body = { model: 'chat', input: ['ab', 'c'], encoding_format: 'base64' };
     const { json, headers } = await ask(port, body, '/v1/embeddings');
-    // As the gateway writes the cost of an answer.
+    // The form in which the gateway writes the cost of an answer.
     expect(headers['skein-cost-usd']).toBe('0.002500000');
     const expected = Buffer.from(Float32Array.of(2, 0.5, -0.25).buffer).toString('base64');
     expect(json).toMatchObject({

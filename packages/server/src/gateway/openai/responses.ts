@@ -4,7 +4,7 @@
  * with `error` and `response.failed`.
  *
  * Where the operator lets responses be stored, a whole one is stored before its caller reads that it
- * is, and can be continued by `previous_response_id`. Else nothing is, and each response says so.
+ * is, and can be continued by `previous_response_id`. Else nothing is stored, and each response states so.
  */
 import type { Message } from '@skein/generative';
 import { sendText } from '@skein/http';
@@ -89,7 +89,7 @@ export async function answerResponse(
   await streamAnswer(call, generation, writer, { unreadMs, logger });
 }
 
-/** What is stored: the texts of the prompt as a provider has seen them. */
+/** The stored record: the texts of the prompt as a provider has seen them. */
 function recordOf(response: Fields, { request, input }: ResponseRequest): KeptResponse {
   const { messages, extra } = request;
   const [first] = messages;

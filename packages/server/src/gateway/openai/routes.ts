@@ -89,7 +89,7 @@ async function answerModels(
   const views = (await languageModels()).models(tenant);
   const models = views.map((view) => ({ ...modelOf(view), ...geminiModel(view) }));
   if (path === '/v1/models') {
-    // Each client reads the list that it knows.
+    // Each client reads the list in its own form.
     const list = { object: 'list', data: views.map(modelOf), models: views.map(geminiModel) };
     sendText(exchange, 200, 'application/json', JSON.stringify(list));
     return;

@@ -36,7 +36,7 @@ it('are read oldest first, and take memory of the budget of bodies while they ar
   await expect(refused).rejects.toBe(full);
 });
 
-it('are left out, and the operator told, where the store fails: the answer is paid for', async () => {
+it('are left out, and the operator notified, where the store fails: the answer is paid for', async () => {
   const warned: unknown[] = [];
   const putResponse = () => Promise.reject(new SkeinError('STORE_UNREACHABLE', 'x'));
   const responses = keptResponses(

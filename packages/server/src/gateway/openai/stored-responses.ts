@@ -18,7 +18,7 @@ import type { ReasoningSeals } from './reasoning-seals.ts';
 import { messagesOf } from './responses-request.ts';
 import type { OpenAiTransport } from './routes.ts';
 
-/** What is stored of a response, as JSON. */
+/** The stored part of a response, as JSON. */
 export interface KeptResponse {
   readonly response: Fields;
   /** Its own input, without what it continues. */
@@ -168,7 +168,7 @@ export async function serveStoredResponse(
   return send(storedIn(found).response);
 }
 
-/** What the last response was given: the conversation before it, and its own input. */
+/** The prompt of the last response: the conversation before it, and its own input. */
 function pageOf(responses: readonly KeptResponse[], query: URLSearchParams): object {
   const order = oneOf(query.get('order') ?? 'desc', 'order', ['asc', 'desc']);
   const limit = wholeAt(Number(query.get('limit') ?? 20), 'limit', 1, 100);

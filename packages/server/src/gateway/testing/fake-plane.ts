@@ -1,4 +1,4 @@
-/** What the inference face is tested with: an in-memory serving plane, and calls that are written down. */
+/** A plane for the tests of the inference face: in memory, with calls that are written down. */
 import { onTestFinished } from 'vitest';
 import { fakeAccess, type fakeInference, strictLogger } from '../../testing/fake-inference.ts';
 import { PayloadCodec } from '../oip/tensors/payload-codec.ts';

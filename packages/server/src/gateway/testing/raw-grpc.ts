@@ -1,4 +1,4 @@
-/** A client below the gRPC library, which would handle errors itself: it sends and reads as it is told. */
+/** A client below the gRPC library, which would handle errors itself: it sends and reads as the test directs. */
 import {
   connect,
   type ClientHttp2Session,

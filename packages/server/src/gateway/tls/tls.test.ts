@@ -155,7 +155,7 @@ describe.skipIf(openssl.skip)('a new certificate', () => {
     expect((await get()).serial).not.toBe(before.serial);
   });
 
-  test('that cannot be served changes nothing, and the log says why, once', async () => {
+  test('that cannot be served changes nothing, and the log gives the reason, once', async () => {
     const { authority, folder, files, replace, warnings, certificates, get, live, metric } =
       await startSecureFaces();
     const before = await get();

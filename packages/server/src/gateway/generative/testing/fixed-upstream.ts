@@ -9,7 +9,7 @@ import { startLanguageFaces } from './scripted-gateway.ts';
 
 export type Fields = Readonly<Record<string, unknown>>;
 
-/** An upstream that sends `chunks`, whatever it is asked; those of a refusal have a status. */
+/** An upstream that sends `chunks` for every request; chunks of a refusal have a status. */
 export async function startUpstream(
   chunks: readonly Fields[],
   refuse?: (body: Fields) => Fields | undefined,

@@ -165,7 +165,7 @@ export async function startLanguageFaces(overrides: Partial<HttpGatewayOptions> 
   };
 }
 
-/** A model that never says another word, until its reader gives up. */
+/** A model that never sends another word, until its reader gives up. */
 export async function untilAborted(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
     const fail = (): void => reject(signal.reason as Error);

@@ -1,12 +1,12 @@
 /**
- * Generates the `.gen.ts` files beside the `.proto` files. Needs `protoc` (Debian:
+ * Generates the `.gen.ts` files next to the `.proto` files. Needs `protoc` (Debian:
  * protobuf-compiler); run it after a change of a .proto file.
  */
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Of the transport itself, and of each face. */
+/** Folders of the transport itself, and of each face. */
 const FOLDERS = ['.', '../../oip/grpc/proto'].map((folder) => join(import.meta.dirname, folder));
 const options = ['target=ts', 'erasable_syntax=true', 'import_extension=ts'];
 
@@ -26,8 +26,8 @@ for (const folder of FOLDERS) {
 }
 
 /**
- * Leaves out what the plugin says of each message and field that the line below repeats: its place in
- * the .proto file. What that file itself says of them stays.
+ * Leaves out the plugin's comment on each message and field that the line below repeats: its place in
+ * the .proto file. The comments of that file stay.
  */
 function withoutOrigins(code: string): string {
   return code

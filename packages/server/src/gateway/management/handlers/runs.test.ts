@@ -31,7 +31,7 @@ it('runs are reported, listed, shown and removed over the API', async () => {
   ]);
 });
 
-it('runs are listed page by page, also those of a status', async () => {
+it('runs are listed page by page, also by status', async () => {
   const ids = Array.from({ length: 5 }, (_, index) => `20260314-page-${index}`);
   for (const id of ids) {
     const startedAt = `2026-03-14T09:00:0${id.at(-1)}.000Z`;

@@ -1,4 +1,4 @@
-/** What the tests of the console show: a job, a model, a sandbox, and text that tries to be markup. */
+/** Subjects of the console's tests: a job, a model, a sandbox, and text that tries to be markup. */
 import type { SandboxView } from '@skein/api';
 import type { JobSpec } from '@skein/jobs';
 import { GraphBuilder, writeModel } from '@skein/onnx';
@@ -34,7 +34,7 @@ export const spec = (
   ...change,
 });
 
-/** A model with these inputs, each of which is an output. */
+/** A model with these inputs; each of them is an output too. */
 export function echoFile(inputs: readonly string[]): Uint8Array<ArrayBuffer> {
   const graph = new GraphBuilder('echo');
   for (const name of inputs) {

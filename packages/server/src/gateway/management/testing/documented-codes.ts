@@ -1,4 +1,4 @@
-/** Holds the codes of refusals against what the documents of the API say of their endpoint. */
+/** Holds the codes of refusals against the API's documents of their endpoint. */
 import { COMMON_ERRORS, ENDPOINTS, errorsOf, SkeinError, type Endpoint } from '@skein/api';
 import type { HttpRequest } from '@skein/http';
 

@@ -11,7 +11,7 @@ import { TrafficHistory } from '../../../../../serving/src/monitoring/traffic-hi
 export interface FakeControl extends DeploymentControl {
   /** Changes a view from outside, as traffic would. */
   alter(name: string, change: (view: DeploymentView) => DeploymentView): void;
-  /** What rollouts rest on, by deployment. */
+  /** The evidence of rollouts, by deployment. */
   readonly evidences: Map<string, RolloutEvidence>;
 }
 

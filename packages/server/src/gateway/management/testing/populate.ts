@@ -1,4 +1,4 @@
-/** What the examples of the endpoints act on. */
+/** The objects that the examples of the endpoints act on. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ENDPOINTS, type Client, type EndpointOf, type OperationId } from '@skein/api';

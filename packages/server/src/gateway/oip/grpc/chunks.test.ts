@@ -57,7 +57,7 @@ function follow(port: number): () => Promise<unknown> {
 }
 
 describe.skipIf(grpcio.skip)('a Python client', () => {
-  test('gets each chunk when it is made, and is told which message is the last', async () => {
+  test('gets each chunk when it is made, and a mark on the last message', async () => {
     const chunks = source();
     const { port } = await start(() => chunks);
     const line = follow(port);

@@ -82,7 +82,7 @@ describe('inference', () => {
     const later = new Date(Date.now() + days * 86_400_000);
     await call(client, method.modelInfer, floats(1), {}, later);
     const { deadline, arrivedAt } = inference.requests[0]!;
-    // As long as a timer can be set to.
+    // The longest time of a timer.
     expect((deadline! - arrivedAt) / 86_400_000).toBeCloseTo(24.85, 1);
   });
 
@@ -140,7 +140,7 @@ describe('inference', () => {
     await expect.poll(() => access.inFlight).toBe(0);
   });
 
-  test('memory of a large message is freed when it is answered, and that of the answer when it is sent', async () => {
+  test("memory of a large message is freed when it is answered, and the answer's when it is sent", async () => {
     const { client, inference } = await startGrpcFace();
     const answers: Uint8Array[] = [];
     inference.answer = ({ inputs }) => {

@@ -41,7 +41,7 @@ interface CallContext {
 
 /** An answer as messages. */
 interface Encoded {
-  /** As the client gave it, or empty. */
+  /** The id that the client gave, or empty. */
   readonly requestId: string;
   /** The first chunk; framed for a stream if the call is one. */
   readonly message: Message;

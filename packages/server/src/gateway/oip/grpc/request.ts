@@ -43,9 +43,9 @@ export interface GrpcRequest {
   /** Outputs that are written to shared memory; absent: none. */
   readonly sharedOutputs: SharedOutputs | undefined;
   readonly outputs: readonly string[] | undefined;
-  /** Outputs of which only the highest values are returned; absent: none. */
+  /** Outputs whose highest values alone are returned; absent: no output. */
   readonly classes: Classes | undefined;
-  /** Whether outputs that score classes have their names beside them. */
+  /** Whether outputs that score classes have their names next to them. */
   readonly classNames: boolean;
   readonly timeoutMs: number | undefined;
   readonly priority: number;
@@ -105,7 +105,7 @@ export function requestIdOf(message: Uint8Array): string {
       id = bytes.length <= MAX_TEXT ? Buffer.from(bytes).toString('utf8') : '';
     }
   } catch {
-    // What follows is not a field.
+    // The rest is not a field.
   }
   return id;
 }

@@ -38,7 +38,7 @@ export function encodeAnswer(
   return { json, binary };
 }
 
-/** As `encodeAnswer`. @param write is called with the JSON, in parts of at most some megabytes. @returns the binary outputs. */
+/** `encodeAnswer` in pieces. @param write is called with the JSON, in parts of at most some megabytes. @returns the binary outputs. */
 export function writeAnswer(
   write: (text: string) => void,
   model: string,

@@ -26,9 +26,9 @@ export interface Envelope {
   /** Outputs to return; all if absent. */
   readonly outputs: readonly string[] | undefined;
   readonly binary: BinaryChoice;
-  /** Outputs of which only the highest values are returned; absent: none. */
+  /** Outputs whose highest values alone are returned; absent: no output. */
   readonly classes: Classes | undefined;
-  /** Whether outputs that score classes have their names beside them. */
+  /** Whether outputs that score classes have their names next to them. */
   readonly classNames: boolean;
   /** Triton's `timeout`, in milliseconds. */
   readonly timeoutMs: number | undefined;

@@ -46,7 +46,7 @@ describe('inference', () => {
     expect(headers['x-request-id']).toMatch(/^[0-9a-f]{10}-/);
   });
 
-  test('binary tensors in both directions, beside JSON ones', async () => {
+  test('binary tensors in both directions, next to JSON ones', async () => {
     const { port } = await startHttpFace();
     const head = JSON.stringify({
       inputs: [
@@ -96,7 +96,7 @@ describe('inference', () => {
     ['binary', 'a view on its body'],
     ['JSON', 'made of its text in a thread'],
   ])(
-    'memory of large %s inputs, %s, is freed when they are answered, and that of the answer when it is sent',
+    "memory of large %s inputs, %s, is freed when they are answered, and the answer's when it is sent",
     async (form) => {
       const { port, inference } = await startHttpFace();
       const release = Promise.withResolvers<void>();
@@ -329,7 +329,7 @@ describe('inference', () => {
     expect(body.fix).toContain('Retry-After');
   });
 
-  test('a fault shows only an id, and the node goes on', async () => {
+  test('a fault shows only an id, and the node continues', async () => {
     const faults: object[] = [];
     const { port, inference, access } = await startHttpFace({
       logger: { ...strictLogger, error: (details) => void faults.push(details) },

@@ -135,14 +135,14 @@ describe('keys', () => {
     });
   });
 
-  test('a request with megabytes besides its data is refused', () => {
+  test('a request with megabytes outside its data is refused', () => {
     const bytes = Buffer.from(`{"x":[${'0,'.repeat(3_000_000)}0]}`);
     expect(() => parse(bytes)).toThrow(/more than 50000 values/);
     const long = Buffer.from(`{"x":"${'0'.repeat(5_000_000)}"}`);
-    expect(() => parse(long)).toThrow(/besides the data/);
+    expect(() => parse(long)).toThrow(/outside the data/);
   });
 
-  test('the parser’s position is that of the whole body', () => {
+  test('the parser’s position is a position in the whole body', () => {
     const bytes = Buffer.from('{"inputs":[{"data":[1,2,3,4,5,6,7,8,9]}],}');
     expect(() => parse(bytes)).toThrow(/position 41/);
   });

@@ -42,7 +42,7 @@ const DATA_DEPTH = 3;
 
 /**
  * @param end where the JSON ends in `bytes`; binary tensors may follow.
- * @throws SkeinError BODY_NOT_JSON, REQUEST_INVALID if there is more besides the arrays than a
+ * @throws SkeinError BODY_NOT_JSON, REQUEST_INVALID if there is more outside the arrays than a
  *   request needs.
  */
 export function carve(bytes: Buffer, end: number): CarvedJson {
@@ -53,7 +53,7 @@ export function carve(bytes: Buffer, end: number): CarvedJson {
   /** Opening brackets of the outer levels. */
   const path = [0, 0, 0];
   let expectsKey = false;
-  /** Largest number of values besides those of the arrays. */
+  /** Largest number of values outside the arrays. */
   let values = 1;
 
   let at = 0;
@@ -104,13 +104,13 @@ export function carve(bytes: Buffer, end: number): CarvedJson {
   if (values > MAX_VALUES) throw tooManyValues(JSON_BOUNDS.request);
   if (text.length + end - copied > MAX_ENVELOPE) {
     throw invalidRequest(
-      `The request has more than ${MAX_ENVELOPE} bytes of JSON besides the data of its inputs.`,
+      `The request has more than ${MAX_ENVELOPE} bytes of JSON outside the data of its inputs.`,
     );
   }
   return { text: text + textOf(bytes, copied, end), arrays };
 }
 
-/** @throws SkeinError BODY_NOT_JSON for bytes that are not UTF-8, of which decoding would make other text. */
+/** @throws SkeinError BODY_NOT_JSON for bytes that are not UTF-8: decoding would make other text of them. */
 export function textOf(bytes: Buffer, start: number, end: number): string {
   if (isUtf8(bytes.subarray(start, end))) return bytes.toString('utf8', start, end);
   throw new SkeinError('BODY_NOT_JSON', 'The body is not valid JSON: it is not UTF-8.');

@@ -115,9 +115,9 @@ describe('floats', () => {
         // Halfway, with a difference below the precision of a float32.
         fc.constantFrom(undefined, 0, 2 ** -40, -(2 ** -40)),
         fc.constantFrom(0, 0x8000),
-        (bits, share, beside, sign) => {
+        (bits, share, offset, sign) => {
           const [low, high] = [at(bits), at(bits + 1)];
-          const place = beside === undefined ? share : 0.5 + beside;
+          const place = offset === undefined ? share : 0.5 + offset;
           const value = low + (high - low) * place;
           const up = place > 0.5 || (place === 0.5 && bits % 2 === 1);
           const [found] = rounded(sign === 0 ? value : -value);
@@ -228,7 +228,7 @@ describe('integers', () => {
     ]);
     expect(codeOf(() => read('[1.5]', 'int64', [1]))).toBe('INPUT_DATA');
     expect(codeOf(() => read('[1e400]', 'uint64', [1]))).toBe('INPUT_DATA');
-    // As long as a body: the search for the end of the zeros must not start at each of them.
+    // The length of a body: the search for the end of the zeros must not start at each of them.
     const zeros = `[100000000000000000.${'0'.repeat(900_000)}1]`;
     expect(codeOf(() => read(zeros, 'int64', [1]))).toBe('INPUT_DATA');
     expect(codeOf(() => read('[0.5]', 'int8', [1]))).toBe('INPUT_DATA');

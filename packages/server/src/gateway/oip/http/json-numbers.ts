@@ -53,7 +53,7 @@ let scratch = new Float64Array(1024);
 const MAX_SCRATCH = 1 << 18;
 
 /**
- * Parses the array at `start` as a tensor. Data may be flat, or nested exactly as the shape says.
+ * Parses the array at `start` as a tensor. Data may be flat, or nested exactly like the shape.
  *
  * @param bytes the request; `bytes[start]` is the array's `[` and a matching `]` is known to follow
  *   before `end`.

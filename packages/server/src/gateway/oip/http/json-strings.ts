@@ -1,5 +1,5 @@
 /**
- * Parses the byte strings of a JSON array: text, flat or nested as the shape says, encoded as UTF-8.
+ * Parses the byte strings of a JSON array: text, flat or nested like the shape, encoded as UTF-8.
  * `null`, a missing value, is an empty string.
  */
 import { SkeinError } from '@skein/api';

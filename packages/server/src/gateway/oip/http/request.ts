@@ -31,7 +31,7 @@ export function decodeInferRequest(body: Buffer, jsonLength: number | undefined)
   return decodeOpened(openEnvelope(body, jsonLength), body, jsonLength);
 }
 
-/** As `decodeInferRequest`, for a decoded envelope. */
+/** `decodeInferRequest` for a decoded envelope. */
 export function decodeOpened(
   opened: Opened,
   body: Buffer,

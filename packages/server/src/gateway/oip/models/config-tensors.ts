@@ -1,12 +1,12 @@
 /**
- * The inputs and outputs that a model configuration names, beside those of the model. Triton leaves
+ * The inputs and outputs that a model configuration names, compared with the model's. Triton leaves
  * the batch dimension out where `max_batch_size` is not 0; a client may send either form.
  */
 import { datatypeOf } from '@skein/api';
 import type { Dimension, Signature, TensorSpec } from '@skein/onnx';
 import { brief } from '../../brief.ts';
 
-/** As sent: `name` and `type` are not checked yet. */
+/** The fields as sent: `name` and `type` are not checked yet. */
 export interface ConfigTensor {
   readonly role: 'inputs' | 'outputs';
   readonly name: unknown;
@@ -21,7 +21,7 @@ export function configTypeOf({ type }: Pick<TensorSpec, 'type'>): string {
   return name === 'BYTES' ? 'TYPE_STRING' : `TYPE_${name}`;
 }
 
-/** Why the model is not as the configuration says; undefined if it is. */
+/** The first difference between the model and the configuration; undefined if there is none. */
 export function tensorMismatch(
   { role, name, type, dims }: ConfigTensor,
   signature: Signature,
@@ -35,12 +35,12 @@ export function tensorMismatch(
   }
   const own = configTypeOf(spec);
   if (type !== undefined && type !== own) {
-    return `${what} "${spec.name}" is ${own}, but its config says ${brief(type)}`;
+    return `${what} "${spec.name}" is ${own}, but its config has ${brief(type)}`;
   }
   const { shape } = spec;
   if (dims === undefined || fits(dims, shape) || fits(dims, shape.slice(1))) return undefined;
   const sizes = shape.map((size) => (typeof size === 'number' ? size : -1));
-  return `${what} "${spec.name}" has the shape [${sizes.join(', ')}], but its config says [${dims.join(', ')}]`;
+  return `${what} "${spec.name}" has the shape [${sizes.join(', ')}], but its config has [${dims.join(', ')}]`;
 }
 
 function fits(dims: readonly number[], shape: readonly Dimension[]): boolean {

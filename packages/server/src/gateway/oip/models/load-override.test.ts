@@ -15,7 +15,7 @@ test('a load without a config changes nothing', () => {
 });
 
 test.each([
-  // As Triton's own example sends it: a number as text.
+  // The form of Triton's own example: a number as text.
   [{ max_batch_size: '16' }, { batching: { maxRows: 16 } }],
   [{ max_batch_size: 0 }, { batching: { maxRows: 1 } }],
   [{ instance_group: [{ count: 1, kind: 'KIND_CPU' }] }, { replicas: { min: 1, max: 1 } }],
@@ -140,13 +140,13 @@ test.each([
   [{ name: 'image' }, 'the model has no input "image"; the names are data'],
   [
     { name: 'data', data_type: 'TYPE_UINT8' },
-    'input "data" is TYPE_FP32, but its config says "TYPE_UINT8"',
+    'input "data" is TYPE_FP32, but its config has "TYPE_UINT8"',
   ],
   [
     { name: 'data', dims: [1, -1, 224] },
-    'has the shape [-1, 3, -1, 224], but its config says [1, -1, 224]',
+    'has the shape [-1, 3, -1, 224], but its config has [1, -1, 224]',
   ],
-  [{ name: 'data', dims: [3, 224] }, 'its config says [3, 224]'],
+  [{ name: 'data', dims: [3, 224] }, 'its config has [3, 224]'],
 ])('the input %j is compared with the model', (input, why) => {
   const { check } = override({ input: [input] });
   if (why === undefined) expect(() => check(image)).not.toThrow();

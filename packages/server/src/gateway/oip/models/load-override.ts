@@ -1,7 +1,7 @@
 /**
- * What a load of Triton's repository extension changes of a deployment. Its parameter `config` is
- * the JSON of a model configuration: the fields that have a counterpart here become settings, what
- * describes the model must agree with it, hints about how to run it are ignored and reported, and
+ * The changes that a load of Triton's repository extension makes to a deployment. Its parameter `config` is
+ * the JSON of a model configuration: the fields that have a counterpart here become settings, fields that
+ * describe the model must agree with it, hints about how to run it are ignored and reported, and
  * every other field is refused by name. Files cannot be sent with a load.
  */
 import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
@@ -129,7 +129,7 @@ function instances(
   };
 }
 
-/** What the configuration says of inputs or outputs. */
+/** The configuration's description of inputs or outputs. */
 function tensors(role: 'inputs' | 'outputs', value: unknown, config: ConfigReader): Change {
   const field = role === 'inputs' ? 'input' : 'output';
   for (const item of config.list(field, value)) {

@@ -1,6 +1,6 @@
 /**
  * The configuration of a deployed model as Triton's clients read it: one message, which gRPC sends
- * as it is and HTTP as JSON. It says what is, not what could be set; see `load-override.ts` for that.
+ * as it is and HTTP as JSON. It shows the state, not what could be set; see `load-override.ts` for that.
  */
 import { create, toJson, type MessageInitShape } from '@bufbuild/protobuf';
 import type { DeploymentSettings } from '@skein/api';
@@ -77,7 +77,7 @@ function dataTypeOf(spec: TensorSpec): DataType {
   return DataType[configTypeOf(spec) as keyof typeof DataType] ?? DataType.TYPE_INVALID;
 }
 
-/** The order of an image's dimensions, as far as its channels tell it. */
+/** The order of an image's dimensions, as far as its channels decide it. */
 function formatOf(dims: readonly bigint[]): ModelInput_Format {
   if (dims.length !== 3) return ModelInput_Format.NONE;
   if (CHANNELS.includes(dims[0]!)) return ModelInput_Format.NCHW;

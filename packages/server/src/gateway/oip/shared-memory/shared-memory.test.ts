@@ -58,7 +58,7 @@ describe('over HTTP', () => {
     const { port } = await startHttpFace();
     const from = makeObject(bytesOf(0, 0, 1.5, -2, 9));
     const to = makeObject(Buffer.alloc(32));
-    // Clients begin by forgetting what an earlier run has left.
+    // Clients begin by removing the regions of an earlier run.
     expect((await send(port, '/v2/systemsharedmemory/unregister', post(''))).status).toBe(200);
     expect(await register(port, 'in', { key: `/${from}`, offset: 4, byte_size: 16 })).toMatchObject(
       {
@@ -90,7 +90,7 @@ describe('over HTTP', () => {
     });
   });
 
-  test('regions are listed, and forgotten one by one or together', async () => {
+  test('regions are listed, and removed one by one or together', async () => {
     const { port } = await startHttpFace();
     const key = makeObject(Buffer.alloc(64));
     for (const name of ['a', 'b', 'c']) await register(port, name, { key, byte_size: 8 });
@@ -134,7 +134,7 @@ describe('over HTTP', () => {
     expect(answer).toMatchObject({ status: 400, json: { error: expect.stringMatching(message) } });
   });
 
-  test('data beside a region, an output that is too large, and an object that shrank are refused', async () => {
+  test('data outside a region, an output that is too large, and an object that shrank are refused', async () => {
     const { port } = await startHttpFace();
     const key = makeObject(Buffer.alloc(16));
     await register(port, 'r', { key, byte_size: 16 });
@@ -179,7 +179,7 @@ describe('over HTTP', () => {
     });
   });
 
-  test('a region that is forgotten during a write is refused', async () => {
+  test('a region that is removed during a write is refused', async () => {
     const regions = createSharedRegions('127.0.0.1');
     const key = makeObject(Buffer.alloc(8));
     await regions.register('t', { name: 'r', key, offset: 0, byteSize: 8 });
@@ -320,7 +320,7 @@ describe('over gRPC', () => {
     expect(floatsIn(contents(to))).toEqual([0, 2, 3, 0]);
   });
 
-  test('regions are listed and forgotten; unknown ones and CUDA are refused', async () => {
+  test('regions are listed and removed; unknown ones and CUDA are refused', async () => {
     const { client } = await startGrpcFace();
     const key = makeObject(Buffer.alloc(8));
     await call(client, method.systemSharedMemoryRegister, { name: 'r', key, byteSize: 8n });

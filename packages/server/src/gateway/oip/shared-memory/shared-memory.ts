@@ -17,7 +17,7 @@ import { isLoopback } from '@skein/http';
 import { brief, invalidRequest } from '../../brief.ts';
 
 const FOLDER = '/dev/shm';
-/** As `shm_open` takes it: one name, with or without the slash before it. */
+/** The form that `shm_open` takes: one name, with or without the slash before it. */
 const KEY = /^\/?(?!\.{1,2}$)[\w.:-]{1,200}$/;
 const MAX_NAME = 200;
 /** Each holds an open file. */
@@ -193,7 +193,7 @@ function shrunk({ name }: Region): SkeinError {
   return invalid(`The object of region ${brief(name)} has become smaller than the region`);
 }
 
-/** Another call may forget the region meanwhile, and a sparse object may find no memory left. */
+/** Another call may remove the region meanwhile, and a sparse object may find no memory left. */
 function unusable({ name }: Region): (error: NodeJS.ErrnoException) => never {
   return ({ code = 'unknown' }) => {
     throw invalid(

@@ -58,7 +58,7 @@ export async function readShared(
     take(slice.byteSize);
     const bytes = await regions.read(tenant, slice);
     const tensor = tensorFromBytes(type, shape, bytes, name);
-    // Each string is an object beside its bytes.
+    // Each string is an object next to its bytes.
     if (tensor.type === 'string') take(bytesHeld(new Map([[name, tensor]])));
     inputs.set(name, tensor);
   }

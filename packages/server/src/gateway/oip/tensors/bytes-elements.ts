@@ -53,7 +53,7 @@ const BYTES_PER_TURN = 4 * 1024 * 1024;
 /** Elements that are encoded without a copy. */
 const LARGE_BYTES = 256 * 1024;
 
-/** As `encodeElements`, in pieces; the event loop runs between them. */
+/** `encodeElements` in pieces; the event loop runs between them. */
 export async function encodeElementsInTurns(
   elements: readonly Uint8Array[],
 ): Promise<Uint8Array[]> {

@@ -23,7 +23,7 @@ export function gatewayThreadsFor(cores: number): number {
 interface Thread {
   readonly worker: StartedThread<CodecCalls>;
   isReady: boolean;
-  /** Of its unfinished payloads, in bytes of a request. */
+  /** The thread's unfinished payloads, in bytes of a request. */
   work: number;
 }
 

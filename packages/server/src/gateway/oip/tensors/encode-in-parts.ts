@@ -2,7 +2,7 @@
 import { freePiece } from '@skein/api/owned-memory';
 import { type encodeAnswer, type EncodedAnswer, writeAnswer } from '../http/answer.ts';
 
-/** As `encodeAnswer`. */
+/** `encodeAnswer` in parts. */
 export function encodeInParts(
   ...[model, id, outputs, choice, answer]: Parameters<typeof encodeAnswer>
 ): EncodedAnswer & { readonly json: Buffer } {

@@ -1,4 +1,4 @@
-/** The memory of a request, which its tensors are views on, or have beside it. */
+/** The memory of a request: its tensors are views on it, or have it next to them. */
 import { LARGE_BYTES, OwnedMemory } from '@skein/api/owned-memory';
 import type { BudgetHold } from '@skein/api/shared-budget';
 import type { TensorMap } from '@skein/onnx';

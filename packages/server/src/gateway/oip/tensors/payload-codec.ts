@@ -47,7 +47,7 @@ export class PayloadCodec {
     if (threads > 0) this.#threads = new CodecThreads(threads);
   }
 
-  /** As `decodeInferRequest`, with the same errors; the codec takes ownership of the body. */
+  /** `decodeInferRequest` on a thread, with the same errors; the codec takes ownership of the body. */
   decodeHttp(
     body: Buffer,
     jsonLength: number | undefined,
@@ -64,7 +64,7 @@ export class PayloadCodec {
     return unpacked(threads.with(own.length, (thread) => thread.call('http', job, moved(own))));
   }
 
-  /** As `decodeGrpcRequest`, with the same errors; the codec takes ownership of the message. */
+  /** `decodeGrpcRequest` on a thread, with the same errors; the codec takes ownership of the message. */
   decodeGrpc(message: Buffer, maxTensorBytes?: number): GrpcRequest | Promise<GrpcRequest> {
     const isSmall = message.length <= SMALL_MESSAGE_BYTES || isQuickToRead(message);
     if (isSmall || this.#threads === undefined) {
@@ -77,7 +77,7 @@ export class PayloadCodec {
     );
   }
 
-  /** As `encodeAnswer`, with the same errors; the codec takes ownership of the answer. */
+  /** `encodeAnswer` on a thread, with the same errors; the codec takes ownership of the answer. */
   encodeHttp(
     model: string,
     id: string | undefined,

@@ -18,7 +18,7 @@ export const MAX_RANK = 32;
  */
 export const MAX_STRINGS = 1 << 16;
 
-/** Of all tensors of a request: they take about 80 MiB while they are decoded. */
+/** The largest sum of all tensors of a request: they take about 80 MiB while they are decoded. */
 const MAX_STRINGS_OF_ALL = 4 * MAX_STRINGS;
 
 /** @throws SkeinError INPUT_DATATYPE for a name that the protocol does not have. */
@@ -109,7 +109,7 @@ export function checkElementCount(count: number, input: string): number {
  * @returns the strings with this one. @throws SkeinError INPUT_DATA.
  */
 export function addStrings(before: number, shape: readonly number[]): number {
-  // A tensor that claims more is refused by itself.
+  // A tensor that claims more is refused alone.
   const strings = before + Math.min(elementCount(shape), MAX_STRINGS);
   if (strings <= MAX_STRINGS_OF_ALL) return strings;
   throw invalidData(
@@ -122,7 +122,7 @@ export function bytesOfTensor(tensor: Tensor): Uint8Array {
   return tensor.type === 'string' ? encodeElements(tensor.elements) : tensor.bytes;
 }
 
-/** Memory of the view of one string besides its bytes, with Node 24. */
+/** Memory of the view of one string without its bytes, with Node 24. */
 const STRING_BYTES = 128;
 
 /** Approximate memory of tensors that were decoded from a request. */

@@ -20,7 +20,7 @@ import {
 } from '../../../../../http/src/tls/testing/authority.ts';
 
 export interface Visit {
-  /** Of the certificate that answered. */
+  /** The certificate that answered. */
   readonly serial: string;
   readonly body: string;
 }
@@ -43,7 +43,7 @@ export async function startSecureFaces({ mutual = false } = {}) {
   const grpc = await startGrpcFace({ certificates });
   const trust = { ca: authority.pem };
 
-  /** One request on its own connection, unless `agent` says otherwise. */
+  /** One request on its own connection, unless `agent` is given. */
   async function get(options: RequestOptions = {}): Promise<Visit> {
     const outgoing = httpsRequest({
       ...trust,
