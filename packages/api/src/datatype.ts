@@ -43,7 +43,7 @@ type ArrayClass = {
   from(values: readonly never[]): NumericArray;
 };
 
-/** As in `@skein/onnx`, of which the client imports types alone: it runs in a page without another package. */
+/** The same classes as in `@skein/onnx`. The client imports only its types, so that it runs in a page without another package. */
 const ARRAY_CLASSES = {
   float32: Float32Array,
   float64: Float64Array,

@@ -18,7 +18,7 @@ export interface Endpoint<Scope extends string = string> {
   /** One sentence. */
   readonly summary: string;
   readonly description?: string;
-  /** The right that a caller needs; `public` is that of a caller without a key. */
+  /** The right that a caller needs; `public` needs no key. */
   readonly scope: Scope;
   readonly params?: z.ZodObject;
   readonly query?: z.ZodObject;
@@ -28,7 +28,7 @@ export interface Endpoint<Scope extends string = string> {
   readonly maxBodyBytes?: number;
   /** A raw body that is streamed: its media type. */
   readonly upload?: string;
-  /** Of success, where it is neither 200 nor, without an answer, 204. */
+  /** Status of success, where it is neither 200 nor, without an answer, 204. */
   readonly status?: 201 | 202;
   /** The JSON answer. */
   readonly response?: z.ZodType;
@@ -40,7 +40,7 @@ export interface Endpoint<Scope extends string = string> {
   readonly events?: z.ZodType;
   /** How an event is put into the stream, for the documentation. */
   readonly eventsAre?: string;
-  /** Its own codes: beyond those of every endpoint, of each body and of each stream. */
+  /** The endpoint's own codes. Every endpoint, each body and each stream add theirs. */
   readonly errors?: readonly ErrorCode[];
   /** A request that works, for the documentation. */
   readonly example?: {
@@ -81,10 +81,10 @@ const UPLOAD_ERRORS = [
   'ENCODING_UNSUPPORTED',
 ] as const satisfies readonly ErrorCode[];
 
-/** Of every endpoint with a body in JSON. */
+/** Codes of every endpoint with a body in JSON. */
 export const BODY_ERRORS = ['BODY_NOT_JSON', ...UPLOAD_ERRORS] as const;
 
-/** Codes beyond those that any endpoint may answer with: its own, and those of what it reads and sends. */
+/** The endpoint's own codes, and the codes of its body and stream, beyond the codes of every endpoint. */
 export function errorsOf({ errors = [], body, upload, events }: Endpoint): readonly ErrorCode[] {
   return [
     ...(body === undefined ? [] : BODY_ERRORS),

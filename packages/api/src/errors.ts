@@ -3,7 +3,7 @@
  * the party that has to act, and the fix. `errors/` has the rows, a file per area.
  * `docs/reference/errors.md` is generated from them, and a test fails when the two drift apart.
  *
- * A message says what happened, with the offending value; the fix says what to do next. Messages of
+ * A message states what happened, with the offending value; the fix gives the next step. Messages of
  * faults contain no internals.
  */
 import { ACCESS_ERRORS } from './errors/access.ts';
@@ -41,7 +41,7 @@ export type ErrorCode = keyof typeof ERRORS;
 
 /** The format of an error in HTTP bodies and in `--json` output. */
 export interface ErrorBody {
-  /** What happened, in one sentence. The Open Inference Protocol asks for this field to be a string. */
+  /** The event, in one sentence. The Open Inference Protocol requires a string in this field. */
   readonly error: string;
   readonly code: ErrorCode;
   readonly fix: string;

@@ -1,4 +1,4 @@
-/** What nodes, sites and pages agree on about federations: without a schema, so that a page stays small. */
+/** Common terms of nodes, sites and pages for federations: without a schema, so that a page stays small. */
 import type { FederationStatus } from './resources/federation.ts';
 
 /** Where sites connect to a node, by WebSocket. */

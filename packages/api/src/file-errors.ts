@@ -30,6 +30,6 @@ const REASONS: Readonly<Record<string, string>> = {
   EROFS: 'the disk is read-only',
   ENAMETOOLONG: 'its name is too long',
   ENOTDIR: 'a part of the path is not a folder',
-  // Of a folder that is to be made.
+  // For a folder that is to be made.
   EEXIST: 'a part of the path is not a folder',
 };

@@ -86,7 +86,7 @@ test('a text with more bytes than the bound is refused, and what it is named sta
   const bounds = { ...JSON_BOUNDS.frame, bytes: 5 };
   expect(readJson('"abc"', bounds)).toBe('abc');
   expect(() => readJson('"abcd"', bounds)).toThrow(/more than 5 bytes/);
-  // Three characters, and six bytes beside the quotes.
+  // Three characters, and six bytes without the quotes.
   expect(() => readJson('"äöü"', bounds)).toThrow(/more than 5 bytes/);
   expect(() => readJson('{', bounds, 'header')).toThrow(/^The header is not valid JSON/);
   expect(readJsonOr('{', bounds, 'none')).toBe('none');

@@ -23,7 +23,7 @@ export interface JsonBounds {
 
 const MIB = 2 ** 20;
 
-/** Bounds by the origin of a text. Whoever adds an origin adds a line with its reasons. */
+/** Bounds by the origin of a text. A new origin needs a line with its reasons. */
 export const JSON_BOUNDS = {
   /**
    * The body of a call. No body of the API reaches ten levels; a batch of a thousand jobs, or a run of
@@ -71,7 +71,7 @@ export function readJson(
   }
 }
 
-/** As `readJson`. @returns undefined for a text that is not JSON or exceeds a bound. */
+/** The value of `readJson`. @returns undefined for a text that is not JSON or exceeds a bound. */
 export function readJsonOr(
   source: Uint8Array | string,
   bounds: JsonBounds,
@@ -118,7 +118,7 @@ export function boundJson(bytes: Uint8Array, start: number, end: number, bounds:
   if (values > bounds.values) throw tooManyValues(bounds);
 }
 
-/** Bytes that are looked at before a search, which costs as much as some of them, and is ten times as fast. */
+/** Bytes that are compared before a search, which costs as much as some of them, and is ten times as fast. */
 const NEAR_BYTES = 64;
 
 /** @param at behind the quote that begins a string. @returns where the one is that ends it, or the end. */

@@ -9,8 +9,8 @@
 import type { BudgetHold } from './shared-budget.ts';
 
 /**
- * Of a buffer that is worth the time to free it, in bytes, at least. One read of a socket brings no more, so what
- * is larger has been allocated for one request alone, and is no part of a buffer with other users.
+ * Smallest size of a buffer that is worth the time to free it, in bytes. One read of a socket brings no more, so
+ * a larger buffer was allocated for one request alone, and is no part of a buffer with other users.
  */
 export const LARGE_BYTES = 64 * 1024 + 1;
 
@@ -26,7 +26,7 @@ const MOST_MAPPED = 32 * 2 ** 20;
  *
  * The C library keeps freed blocks for the next ones of their size, up to 32 MiB each, and gives none back to the
  * system while any block above them lives. That makes bodies fast: the system takes half a millisecond to map a MiB.
- * But what a flood of them has left is no room for larger ones, and the process keeps both. So while much is held,
+ * But a flood of them leaves gaps too small for larger ones, and the process keeps both. So while much is held,
  * a body has a mapping of its own, which goes back when it is freed.
  *
  * @param isMuchHeld see `BudgetHold`.
@@ -114,7 +114,7 @@ export function freePiece({ buffer, byteLength }: Uint8Array): void {
   if (isWhole && buffer instanceof ArrayBuffer) buffer.transfer(0);
 }
 
-/** As `freeInTurns`, of those of the pieces that are large. @param onFreed called when the last one is. */
+/** Frees the large ones of the pieces by `freeInTurns`. @param onFreed called when the last one is freed. */
 export function freeLarge(
   pieces: readonly (Uint8Array | string)[],
   onFreed: () => void = () => {},
@@ -134,7 +134,7 @@ export function freeLarge(
 const unused: { readonly piece: Uint8Array; readonly onFreed: (() => void) | undefined }[] = [];
 
 /**
- * As `freePiece`, soon: a connection that ends leaves many bodies of 64 MiB at once.
+ * Does `freePiece` soon: a connection that ends leaves many bodies of 64 MiB at once.
  * @param onFreed called when its memory counts no more.
  */
 export function freeInTurns(piece: Uint8Array, onFreed?: () => void): void {

@@ -1,8 +1,8 @@
-/** The newest values, of which a quantile is asked for after each: they are kept in order, because to sort them takes 20 µs. */
+/** The newest values, for a quantile after each: they are kept in order, because to sort them takes 20 µs. */
 export interface RecentValues {
-  /** Of those that are kept. */
+  /** Number of kept values. */
   readonly count: number;
-  /** The oldest one makes room for it. */
+  /** Adds a value in the place of the oldest one. */
   add(value: number): void;
   /** The nearest rank of a fraction, from 0 to 1; NaN of none. */
   quantile(fraction: number): number;
@@ -14,7 +14,7 @@ export function createRecentValues(most: number): RecentValues {
   let added = 0;
   let count = 0;
 
-  /** Of the first kept value that is not less. */
+  /** Rank of the first kept value that is not less. */
   function rankOf(value: number): number {
     let low = 0;
     let high = count;

@@ -1,4 +1,4 @@
-/** Two training runs beside each other, for the command line and the console: without a schema, so that a page stays small. */
+/** Comparison of two training runs, for the command line and the console: without a schema, so that a page stays small. */
 import type { Run } from './resources/run.ts';
 
 type Value = string | number | boolean | undefined;
@@ -15,9 +15,9 @@ export interface RunComparison {
   }[];
 }
 
-/** Metrics of which a higher value is better; for all others, a lower value is. */
+/** Metrics whose higher value is better; for all others, a lower value is. */
 const MORE_IS_BETTER = new Set(['accuracy', 'macroF1', 'auc', 'r2']);
-/** Metrics of which neither a higher nor a lower value is better. */
+/** Metrics whose values are neither better nor worse. */
 const UNSCORED = new Set(['steps', 'rows']);
 
 export function compareRuns(a: Run, b: Run): RunComparison {

@@ -24,7 +24,7 @@ it('lets the one tenant of a node without keys hold everything', () => {
   expect(budget.usageOf('default')).toEqual({ name: 'bodies', unit: 'bytes', held: 0, limit: 100 });
 });
 
-it('leaves room for another tenant, however much one tenant takes', () => {
+it('leaves memory for another tenant, however much one tenant takes', () => {
   const budget = budgetOf(100, half);
   budget.take('greedy', 50);
   expect(() => budget.take('greedy', 1)).toThrow('1 is over 50');
@@ -57,7 +57,7 @@ it('takes nothing when it refuses, and a hold gives back what it took, once', ()
   expect([...budget.tenants()]).toEqual([]);
 });
 
-it('never holds more than its maximum and always has room for one more tenant', () => {
+it('never holds more than its maximum and always has memory for one more tenant', () => {
   const step = fc.record({ tenant: fc.nat(5), amount: fc.integer({ min: 1, max: 400 }) });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 200 }), (steps) => {

@@ -3,7 +3,7 @@
  * event streams. Each use is taken before it is spent and given back when it is over.
  *
  * A tenant may hold its share of the amount that the other tenants leave free: half of it with the
- * weight 1. So n busy tenants get 1/(n+1) of the budget each, and there is always room for one more
+ * weight 1. So n busy tenants get 1/(n+1) of the budget each, and there is always memory for one more
  * tenant. The price is that a single tenant cannot use the whole budget. On a node without keys
  * there is one tenant with the share 1, which can.
  *
@@ -48,7 +48,7 @@ export interface BudgetOptions {
   readonly refuse: (excess: BudgetExcess) => SkeinError;
 }
 
-/** What exceeds this part of a budget is much. With a 64th, 16 callers with bodies of 8 MiB were answered at 0.72 of the rate. */
+/** Part of a budget above which a share counts as much. With a 64th, 16 callers with bodies of 8 MiB were answered at 0.72 of the rate. */
 const MUCH_PARTS = 16;
 
 const EVERYTHING: ShareOf = () => 1;

@@ -1,4 +1,4 @@
-/** What charts in one SVG file are drawn with: no scripts, no fonts, for light and dark pages. */
+/** Drawing of charts in one SVG file: no scripts, no fonts, for light and dark pages. */
 import { escapeMarkup } from './safe-text.ts';
 
 export const WIDTH = 880;

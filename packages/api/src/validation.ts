@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import { SkeinError } from './errors.ts';
 
 /** Problems that one message reports; further ones are only counted. */
-const TOLD = 3;
+const REPORTED = 3;
 /** Characters of a field's name, or of a value, that a message repeats. */
 const LONGEST = 80;
 
@@ -20,9 +20,11 @@ export function validate<Schema extends z.ZodType>(
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const issues = parsed.error.issues;
-  const told = issues.slice(0, TOLD).map((issue) => describeIssue(issue, place, schema, value));
-  const more = issues.length > TOLD ? ` And ${issues.length - TOLD} more.` : '';
-  throw new SkeinError('REQUEST_INVALID', told.join(' ') + more);
+  const reported = issues
+    .slice(0, REPORTED)
+    .map((issue) => describeIssue(issue, place, schema, value));
+  const more = issues.length > REPORTED ? ` And ${issues.length - REPORTED} more.` : '';
+  throw new SkeinError('REQUEST_INVALID', reported.join(' ') + more);
 }
 
 /**
@@ -42,8 +44,8 @@ function unknownFields(
   unknown: readonly string[],
   known: readonly string[],
 ): string {
-  const told = unknown.slice(0, TOLD).map((key) => `"${fieldName([...path, key])}"`);
-  const keys = told.join(', ') + (unknown.length > TOLD ? ', …' : '');
+  const reported = unknown.slice(0, REPORTED).map((key) => `"${fieldName([...path, key])}"`);
+  const keys = reported.join(', ') + (unknown.length > REPORTED ? ', …' : '');
   const hint = known.length === 0 ? '' : `; known are ${known.join(', ')}`;
   return `The ${place} has no field ${keys}${hint}.`;
 }

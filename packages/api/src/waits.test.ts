@@ -31,7 +31,7 @@ describe('unlessAborted', () => {
 });
 
 describe('within', () => {
-  it('settles as the promise does, and then never says that it is late', async () => {
+  it('settles as the promise does, and then never reports that it is late', async () => {
     const late = vi.fn<() => void>();
     expect(await within(Promise.resolve(1), 0, late)).toBe(1);
     await new Promise((resolve) => {

@@ -1,4 +1,4 @@
-/** Waiting for a promise no longer than a signal or a time allows. The work behind it goes on. */
+/** Waiting for a promise no longer than a signal or a time allows. The work behind it continues. */
 
 /** The longest time of a timer in milliseconds, 24.8 days: one that is set to more fires at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;

@@ -134,7 +134,7 @@ describe('errors', () => {
     expect(error).toMatchObject({ code: 'INTERNAL', message: 'no' });
   });
 
-  it('of a server that is not a node say so', async () => {
+  it('of a server that is not a node name that as the likely cause', async () => {
     answers = [(_, response) => response.writeHead(502).end('<html>Bad Gateway</html>')];
     expect((await failure(createClient({ url }).getNode())).code).toBe('NODE_UNREACHABLE');
     answers = [(_, response) => response.writeHead(404).end('not found')];

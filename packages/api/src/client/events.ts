@@ -15,7 +15,7 @@ export interface EventsOptions {
 
 /**
  * Ends when the signal aborts. A node that ends a stream permanently, because its key was revoked,
- * sends a last event that says so. The first connection must succeed; later ones are retried until
+ * sends a last event with the reason. The first connection must succeed; later ones are retried until
  * one succeeds, or the node refuses for a reason that a retry cannot fix.
  * @throws SkeinError with the refusal of the node.
  */
@@ -25,7 +25,7 @@ export async function* readEvents<Event>(
   options: EventsOptions,
   read: (event: ServerSentEvent) => Event,
 ): AsyncGenerator<Event, void, undefined> {
-  // Also closes the connection when the consumer stops its loop.
+  // The connection closes also when the consumer stops its loop.
   const left = new AbortController();
   const signal =
     options.signal === undefined ? left.signal : AbortSignal.any([options.signal, left.signal]);

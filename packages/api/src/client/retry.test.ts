@@ -18,7 +18,7 @@ describe('retryDelay', () => {
     expect(retryDelay({ attempts: 3 }, 3, refusal('QUEUE_FULL'), 1e6, 0.5)).toBeUndefined();
   });
 
-  it('waits at least as long as the node says, and not beyond the deadline', () => {
+  it('waits at least as long as the node asks, and not beyond the deadline', () => {
     const property = fc.property(
       fc.nat({ max: 10_000 }),
       fc.nat({ max: 10_000 }),

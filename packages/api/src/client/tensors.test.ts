@@ -12,7 +12,7 @@ import {
 } from './tensors.ts';
 import { NUMERIC_TYPES } from '../../../onnx/src/tensor/tensor.ts';
 
-/** Reads a request as the specification of the binary extension says, without the code under test. */
+/** Reads a request by the specification of the binary extension, without the code under test. */
 function readRequest({ body, headerLength }: { body: Uint8Array; headerLength: number }) {
   const header = JSON.parse(new TextDecoder().decode(body.subarray(0, headerLength))) as {
     parameters: Record<string, unknown>;

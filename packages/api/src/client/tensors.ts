@@ -132,13 +132,13 @@ function partOf(name: string, input: InputTensor): Part {
   return numericPart(type, array);
 }
 
-/** What a request asks of its answer. */
+/** Settings of a request for its answer. */
 export interface AskedOutputs {
   /** 1 is the most urgent; absent means the middle level. */
   readonly priority?: number | undefined;
   /** Outputs to return; all when absent. */
   readonly outputs?: readonly string[] | undefined;
-  /** Adds an output `NAME.class` beside each output that scores the classes of the model. */
+  /** Adds an output `NAME.class` to each output that scores the classes of the model. */
   readonly classNames?: boolean | undefined;
 }
 

@@ -5,7 +5,7 @@ import { ERRORS, SkeinError, type ErrorBody, type ErrorCode } from '../errors.ts
 import { timerMs } from '../waits.ts';
 
 /**
- * A request that fetch may send again by itself, after a redirect or to log in, keeps a copy of its
+ * A request that fetch may repeat without its caller, after a redirect or to log in, keeps a copy of its
  * whole body: an upload would take as much memory as it has bytes.
  */
 const UNREPEATED = { redirect: 'error', window: null } as const;
@@ -138,7 +138,7 @@ function baseOf(url: string | URL): string {
   if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol)) {
     throw new SkeinError(
       'USAGE',
-      `"${text}" is not the URL of a node; one looks like http://127.0.0.1:4700.`,
+      `"${text}" is not the URL of a node, such as http://127.0.0.1:4700.`,
     );
   }
   const { username, password, host } = new URL(text);
@@ -162,7 +162,7 @@ export function connectionError(url: string, error: unknown): SkeinError {
   if (/CERT|TLS|SSL|ISSUER|SIGNATURE/.test(code)) {
     // A clock that is years off takes a valid certificate for one of another time.
     const now = /EXPIRED|NOT_YET_VALID/.test(code)
-      ? `; the clock of this machine says ${new Date().toISOString()}`
+      ? `; the clock of this machine shows ${new Date().toISOString()}`
       : '';
     return new SkeinError('TLS_FAILED', `The TLS connection to ${url} failed${reason}${now}.`, {
       cause: error,
@@ -192,7 +192,7 @@ async function errorOf(response: Response, base: string): Promise<SkeinError> {
   const gone = response.status >= 502 && response.status <= 504;
   return new SkeinError(
     gone ? 'NODE_UNREACHABLE' : 'INTERNAL',
-    `${base} answered ${response.status} without saying why; is it a Skein node?`,
+    `${base} answered ${response.status} without a reason; is it a Skein node?`,
     headerMs,
   );
 }

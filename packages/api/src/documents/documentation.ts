@@ -21,7 +21,7 @@ export interface OperationDoc {
   readonly pathFields: readonly Field[];
   readonly queryFields: readonly Field[];
   readonly bodyFields: readonly Field[];
-  /** Such as `200 Deployment`, `204`. */
+  /** For example `200 Deployment` or `204`. */
   readonly answer: string;
   readonly errors: readonly ErrorCode[];
   readonly curl: string;

@@ -7,7 +7,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { generateClient, type ClientSource } from './generate-client.ts';
 
 const root = join(import.meta.dirname, '../../../..');
-// Beside the sources, so that `@skein/api` resolves as it does for a user.
+// Next to the sources, so that `@skein/api` resolves as it does for a user.
 const folder = mkdtempSync(join(import.meta.dirname, '../../.generated-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -45,7 +45,7 @@ const VIEWS: ClientSource[] = [
   { name: 'client', kind: 'onnx', signature: { inputs: [], outputs: [] }, targets: [] },
 ];
 
-/** The errors of `tsc` for files that a user would write, each beside the generated one. */
+/** The errors of `tsc` for files that a user would write, each next to the generated one. */
 function compile(files: Record<string, string>): string {
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
   writeFileSync(

@@ -70,11 +70,11 @@ export function refName(ref: string): string {
 }
 
 function simplify(zodSchema: z.core.$ZodType, json: JsonSchema): void {
-  // The bounds of a safe integer say nothing that "integer" does not.
+  // The bounds of a safe integer add nothing to "integer".
   if (json.minimum === Number.MIN_SAFE_INTEGER) delete json.minimum;
   if (json.maximum === Number.MAX_SAFE_INTEGER) delete json.maximum;
   delete json['propertyNames'];
-  // A name of zod's for what the pattern says; a validator that is strict refuses unknown formats.
+  // zod's name for the pattern; a strict validator refuses unknown formats.
   if (json.format === 'starts_with') delete json.format;
   // A newer node may add fields; only requests are strict.
   const { def } = zodSchema._zod;

@@ -40,7 +40,7 @@ describe('the OpenAPI document', () => {
     ['/api/v1/artifacts', 'put', ['ENCODING_UNSUPPORTED', 'BODIES_TOO_LARGE', 'ARTIFACT_QUOTA']],
     ['/api/v1/events', 'get', ['QUOTA_EXCEEDED']],
     ['/v2/repository/index', 'post', ['BODY_NOT_JSON', 'ENCODING_UNSUPPORTED']],
-  ])('says how the body or the stream of %s may be refused', (path, method, codes) => {
+  ])('documents the refusals of the body or the stream of %s', (path, method, codes) => {
     const responses = Object.entries(document.paths[path]![method]!.responses);
     for (const code of codes) {
       const status = String(ERRORS[code as keyof typeof ERRORS].http);
@@ -49,7 +49,7 @@ describe('the OpenAPI document', () => {
     }
   });
 
-  it('requires a body only where the node does, and says where a created thing is', () => {
+  it('requires a body only where the node does, and documents the location of a created thing', () => {
     const operation = (path: string, method: string) => document.paths[path]![method]!;
     const isRequired = (path: string) =>
       (operation(path, 'post').requestBody as { required: boolean }).required;

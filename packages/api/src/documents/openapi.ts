@@ -39,10 +39,10 @@ export interface ParameterObject {
   readonly explode?: boolean;
 }
 
-/** What a document says beside its endpoints. */
+/** The contents of a document around its endpoints. */
 export interface ServiceDescription {
   readonly title: string;
-  /** Of the service. */
+  /** Version of the service. */
   readonly version: string;
   readonly description: string;
   /** How a caller gets a key. */

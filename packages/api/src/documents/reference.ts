@@ -11,7 +11,7 @@ const NOTE = '<!-- Written by packages/api/scripts/write-reference.ts; do not ed
 
 const KINDS: Readonly<Record<ErrorDoc['kind'], string>> = {
   user: 'The request has to change. Sending it again gives the same answer.',
-  load: 'The same request may succeed later. `Retry-After` (HTTP, in seconds), `retryAfterMs` (in the body), and over gRPC the trailer `retry-after-ms` and `google.rpc.RetryInfo` in `grpc-status-details-bin` say when; they are absent where waiting does not help.',
+  load: 'The same request may succeed later. The wait is in `Retry-After` (HTTP, in seconds) and in `retryAfterMs` of the body. Over gRPC it is in the trailer `retry-after-ms` and in `google.rpc.RetryInfo` in `grpc-status-details-bin`. All are absent where waiting does not help.',
   fault:
     'A fault of the node. The client sees no internals; the log has them under the request id.',
 };
@@ -26,8 +26,8 @@ export function renderErrorsReference(): string {
 
 # Errors
 
-Every refusal and failure has a code. Over HTTP it is in the body, over gRPC in the status message's
-trailer \`skein-code\`, in the CLI at the head of the message, and \`--json\` prints the same body:
+Every refusal and failure has a code. HTTP sends it in the body, gRPC in the trailer \`skein-code\`.
+The CLI prints it before the message; \`--json\` prints the same body as HTTP:
 
 \`\`\`json
 {

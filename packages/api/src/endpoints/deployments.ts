@@ -15,14 +15,14 @@ import { Before, Limit, VersionNumber } from './parameters.ts';
 
 const NameParam = z.strictObject({ name: Name.describe('Name of the deployment.') });
 const ocr = { name: 'ocr' };
-/** What is read of one deployment. */
+/** Common fields of endpoints that read one deployment. */
 const reading = {
   method: 'GET',
   scope: 'read',
   params: NameParam,
   errors: ['MODEL_UNKNOWN'],
 } as const;
-/** Of every change that loads a version. */
+/** Codes of every change that loads a version. */
 export const LOAD_ERRORS = [
   'MODEL_LOAD_FAILED',
   'MODEL_START_TIMEOUT',

@@ -16,7 +16,7 @@ const Reason = z
   .strictObject({ reason: z.string().max(2000).describe('Written into the ledger.').default('') })
   .meta({ id: 'FederationReason' });
 const heart = { id: 'heart-3f9a' };
-/** What pausing, resuming and stopping a federation have in common. */
+/** Common fields of pausing, resuming and stopping a federation. */
 const steering = {
   method: 'POST',
   scope: 'admin',
@@ -49,7 +49,7 @@ export const FEDERATION_ENDPOINTS = {
     path: '/api/v1/federations',
     summary: 'Start a federation that trains a stored version of a model.',
     description:
-      'What the plan leaves out follows from the rest: the threshold, the noise that fits the budget. Secure aggregation and differential privacy are on unless the plan says otherwise. The result becomes the next version of the model.',
+      'Fields that the plan leaves out follow from the others: the threshold, the noise that fits the budget. Secure aggregation and differential privacy are on unless the plan turns them off. The result becomes the next version of the model.',
     scope: 'admin',
     body: z
       .strictObject({
@@ -137,7 +137,7 @@ export const FEDERATION_ENDPOINTS = {
   resumeFederation: {
     ...steering,
     path: '/api/v1/federations/{id}/resume',
-    summary: 'Go on with a paused federation.',
+    summary: 'Resume a paused federation.',
     example: { params: heart, body: {} },
   },
   stopFederation: {

@@ -9,7 +9,7 @@ export const FLEET_ENDPOINTS = {
     path: '/api/v1/fleet',
     summary: 'Show the members of the fleet, and what needs attention.',
     description:
-      'A node alone is a fleet of one. While the store is away, the members are those that were known last, and an alert says so.',
+      'A node alone is a fleet of one. While the store is away, the node lists the last known members, and an alert names the outage.',
     scope: 'read',
     response: FleetView,
   },
@@ -25,7 +25,7 @@ export const FLEET_ENDPOINTS = {
     path: '/api/v1/fleet/scale',
     summary: 'Show how many members the demand needs, and why.',
     description:
-      'Each member decides from what all of them publish, so any of them may be asked. The same numbers are metrics: `skein_fleet_desired_members` and others.',
+      'Each member computes it from the published load of all members, so you can ask any member. The same numbers are metrics: `skein_fleet_desired_members` and others.',
     scope: 'read',
     response: FleetScale,
   },

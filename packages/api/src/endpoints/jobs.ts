@@ -140,7 +140,7 @@ export const JOB_ENDPOINTS = {
   removeJob: {
     method: 'DELETE',
     path: '/api/v1/jobs/{id}',
-    summary: 'Forget an ended job with its logs, before the time is over for which it is kept.',
+    summary: 'Remove an ended job with its logs, before the time is over for which it is kept.',
     description:
       'The steps of a run stay until the run has ended. Artifacts that no other job or schedule names are removed within a day. A job with its idempotency key runs again, and a result that it gave to the cache is not found any more.',
     scope: 'jobs',
@@ -243,7 +243,7 @@ export const JOB_ENDPOINTS = {
     path: '/api/v1/schedules/{schedule}',
     summary: 'Enqueue a job on a schedule; replaces the schedule of this name.',
     description:
-      '`startAfterMs` and `finishWithinMs` of the job count from each time that it is enqueued. `id`, `idempotencyKey`, `gang` and `parents` are of one job, and are refused.',
+      '`startAfterMs` and `finishWithinMs` of the job count from each time that it is enqueued. `id`, `idempotencyKey`, `gang` and `parents` belong to one job, and are refused.',
     scope: 'admin',
     params: z.strictObject({ schedule: JobId }),
     body: z

@@ -53,7 +53,7 @@ export const LANGUAGE_ENDPOINTS = {
     path: '/api/v1/language/providers/{name}',
     summary: 'Declare a provider of language models, or replace its declaration.',
     description:
-      'The secret itself is never sent: `apiKey` says where the node finds it. The declaration is refused when the secret cannot be read there.',
+      'The secret itself is never sent: `apiKey` names the place where the node reads it. The declaration is refused when the secret cannot be read there.',
     params: Provider,
     body: ProviderDeclaration,
     example: { params: { name: 'google' }, body: { kind: 'gemini', apiKey: 'env:GEMINI_API_KEY' } },
@@ -92,7 +92,7 @@ export const LANGUAGE_ENDPOINTS = {
     path: '/api/v1/language/models/{name}/check',
     summary: 'Ask the provider of each route of a language model whether it has the model.',
     description:
-      'It costs nothing. A provider that has no list of models cannot say it; the first request then shows it.',
+      'It costs nothing. A provider without a list of models cannot answer; the first request then shows it.',
     scope: 'admin',
     params: Model,
     response: LanguageModelCheck,
@@ -104,7 +104,7 @@ export const LANGUAGE_ENDPOINTS = {
     path: '/api/v1/language/models/{name}/rollout',
     summary: 'Begin to replace a route of a language model, as a canary or a shadow.',
     description:
-      'Answers at once; the rollout continues in the background, and rolls back by itself when the new route fails more, or is late more, than the plan or the objective allows and the replaced route is.',
+      'Answers at once; the rollout continues in the background. It rolls back automatically when the new route fails or is late more often than the replaced route, beyond what the plan or the objective allows.',
     scope: 'admin',
     params: Model,
     body: StartLanguageRollout,
@@ -152,7 +152,7 @@ export const LANGUAGE_ENDPOINTS = {
   putTenantProviders: {
     ...declaration,
     path: '/api/v1/language/tenants/{tenant}',
-    summary: 'Say to which providers the data of a tenant may go.',
+    summary: 'Set the providers to which the data of a tenant may go.',
     description: 'A tenant that is not listed may use all providers; an empty list allows none.',
     params: Tenant,
     body: z
@@ -187,13 +187,13 @@ export const LANGUAGE_ENDPOINTS = {
     path: '/api/v1/language/responses',
     summary: 'Store answers of `/v1/responses`, within these bounds of each key.',
     description:
-      'A request is then stored with its answer unless it says `store: false`, redacted as a provider gets it. Only the key that has asked can read, continue or remove it.',
+      'A request is then stored with its answer unless it has `store: false`, redacted as a provider gets it. Only the key that has asked can read, continue or remove it.',
     body: StoredResponsesDeclaration,
     example: { body: { count: 1000, bytes: 16_777_216, ageMs: 2_592_000_000 } },
   },
   removeStoredResponses: {
     ...removal,
     path: '/api/v1/language/responses',
-    summary: 'Store no answers any more, and forget all that are stored.',
+    summary: 'Stop storing answers, and remove all stored ones.',
   },
 } as const satisfies Record<string, NodeEndpoint>;

@@ -17,9 +17,9 @@ export const NODE_ENDPOINTS = {
   adoptStore: {
     method: 'POST',
     path: '/api/v1/node/adopt-store',
-    summary: 'Take the store of the fleet as it is, although it contradicts what the node knows.',
+    summary: 'Adopt the contents of the fleet’s store, although they contradict the node’s copy.',
     description:
-      'For a node that is `frozen`, once the contents of the store are right: after it was restored from a backup, or has lost writes in a failover. Each frozen node is asked by itself. On a node that is not frozen it changes nothing.',
+      'For a node that is `frozen`, once the contents of the store are right: after it was restored from a backup, or has lost writes in a failover. Call each frozen node. On a node that is not frozen it changes nothing.',
     scope: 'admin',
     response: NodeView,
     errors: ['STORE_UNREACHABLE'],

@@ -20,4 +20,4 @@ export const Before = z.coerce
   .min(1)
   .max(Number.MAX_SAFE_INTEGER)
   .optional()
-  .describe('Only entries with a smaller `id`, such as that of the last one of a page.');
+  .describe('Return entries with a smaller `id`, such as the last one of the page before.');

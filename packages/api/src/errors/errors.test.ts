@@ -28,7 +28,7 @@ it('names a wait for each refusal under load that a node sends, and wherever the
   expect(without.map(([code]) => code)).toEqual([]);
 });
 
-it('waits as long as the refusal says, as the table says, or not at all', () => {
+it('waits as long as the refusal or else the table asks, or not at all', () => {
   const waits = (code: ErrorCode, retryAfterMs?: number) => {
     const error = new SkeinError(code, '', retryAfterMs === undefined ? {} : { retryAfterMs });
     return [error.retryAfterMs, error.retryAfterSeconds, error.toBody().retryAfterMs];

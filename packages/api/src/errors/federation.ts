@@ -81,7 +81,7 @@ export const FEDERATION_ERRORS = {
     ...INVALID,
     meaning:
       'A site sent an answer that does not fit the plan: its length, its numbers or its digest.',
-    fix: 'Correct the part that the message names; the round goes on without this answer.',
+    fix: 'Correct the part that the message names; the round continues without this answer.',
   },
   ANSWER_CONFLICT: {
     ...EXISTS,
@@ -108,7 +108,7 @@ export const FEDERATION_ERRORS = {
   },
   AUDIT_UNFIT: {
     ...UNFIT,
-    meaning: 'An audit by canaries of one site can tell nothing of this federation.',
+    meaning: 'An audit by canaries of one site cannot measure this federation.',
     fix: 'Audit a federation with privacy patient, strategy fedsgd or fedavg, all numbers of the model in each round, and two rounds or more.',
   },
   LEDGER_INVALID: {

@@ -16,7 +16,7 @@ export const FLEET_ERRORS = {
     kind: 'fault',
     meaning:
       'The shared store has other contents than before, or older ones: it was emptied, restored from a backup, or lost writes in a failover.',
-    fix: 'Restore the contents of Redis. If the present contents are right, run `skein fleet adopt` on each node that says so, and restart the workers.',
+    fix: 'Restore the contents of Redis. If the present contents are right, run `skein fleet adopt` on each node with this error, and restart the workers.',
   },
   FLEET_MEMORY: {
     http: 507,

@@ -27,7 +27,7 @@ export const GENERATIVE_ERRORS = {
   },
   UPSTREAM_CUT: {
     ...UPSTREAM,
-    meaning: 'The provider ended its answer without saying that it is complete.',
+    meaning: 'The provider ended its answer without marking it complete.',
     fix: 'Send the request again; what has arrived is a part of the answer.',
     retryMs: 1000,
   },
@@ -69,7 +69,7 @@ export const GENERATIVE_ERRORS = {
   UPSTREAM_REJECTED: {
     ...INVALID,
     meaning: 'The provider refused the request itself.',
-    fix: 'Correct what the message of the provider says.',
+    fix: 'Correct the request by the message of the provider.',
   },
   CONTENT_FILTERED: {
     ...INVALID,
@@ -93,7 +93,7 @@ export const GENERATIVE_ERRORS = {
     grpc: GRPC.NOT_FOUND,
     kind: 'user',
     meaning: 'No response of this id is stored for the key that asks.',
-    fix: 'Use an id of the same key that is younger than the bounds of the operator, or send the items of the conversation in "input". `skein responses put` turns storing on.',
+    fix: 'Use a stored id of the same key: the operator bounds their age and number. Or send the items of the conversation in "input". `skein responses put` turns storing on.',
   },
   PROVIDER_FORBIDDEN: {
     ...FORBIDDEN,

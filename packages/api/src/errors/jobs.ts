@@ -47,7 +47,7 @@ export const JOB_ERRORS = {
   ARTIFACT_QUOTA: {
     ...OVER_LIMIT,
     meaning: 'The tenant has reached its limit of bytes of artifacts.',
-    fix: 'Forget ended jobs, with `skein jobs rm`: artifacts are removed a day after the last job that names them; or start the node with a larger --max-artifacts.',
+    fix: 'Remove ended jobs with `skein jobs rm`: artifacts are removed a day after the last job that names them; or start the node with a larger --max-artifacts.',
     retryMs: 60_000,
   },
   STEP_FAILED: {
@@ -58,7 +58,7 @@ export const JOB_ERRORS = {
   SQL_INVALID: {
     ...INVALID,
     meaning: 'DuckDB cannot run the statement over the data.',
-    fix: 'Correct the part that the message names; the rows of a shard are in the view `shard`, those of a group in `part`.',
+    fix: 'Correct the part that the message names; the view `shard` holds the rows of a shard, the view `part` the rows of a group.',
   },
   MEMORY_SHORT: {
     http: 400,
@@ -70,7 +70,7 @@ export const JOB_ERRORS = {
   PACKAGE_MISSING: {
     ...CONFLICT,
     meaning: 'The work needs an optional package that is not installed where it runs.',
-    fix: 'The message names the package: install it with `npm install` beside the package of Skein that does the work.',
+    fix: 'The message names the package: install it with `npm install` next to the package of Skein that does the work.',
   },
   SCHEDULE_UNKNOWN: {
     ...UNKNOWN,
@@ -139,8 +139,8 @@ export const JOB_ERRORS = {
     http: 503,
     grpc: GRPC.UNAVAILABLE,
     kind: 'fault',
-    meaning: 'The cluster did not start the sandbox: it has no room, or does not answer.',
-    fix: 'The message has what the cluster says; the work is tried again. `kubectl describe job` shows more.',
+    meaning: 'The cluster did not start the sandbox: it has no capacity, or does not answer.',
+    fix: 'The message has the answer of the cluster; the work is tried again. `kubectl describe job` shows more.',
   },
   SANDBOX_LOST: {
     http: 503,
@@ -148,6 +148,6 @@ export const JOB_ERRORS = {
     kind: 'fault',
     meaning:
       'The sandbox was lost while it ran a command: its daemon stopped, or its container or pod was removed.',
-    fix: 'Run the work again; if it repeats, look at the log of the Docker daemon, or at the events of the cluster.',
+    fix: 'Run the work again; if it repeats, read the log of the Docker daemon, or the events of the cluster.',
   },
 } as const satisfies Record<string, ErrorRow>;

@@ -70,6 +70,6 @@ export const JUDGE_ERRORS = {
     grpc: GRPC.FAILED_PRECONDITION,
     kind: 'user',
     meaning: 'No sandbox that may run untrusted programs is available, so nothing is judged.',
-    fix: 'Install bubblewrap (`sudo npm run provision`) or start Docker; the message says what each driver lacks.',
+    fix: 'Install bubblewrap (`sudo npm run provision`) or start Docker; the message names what each driver lacks.',
   },
 } as const satisfies Record<string, ErrorRow>;

@@ -17,7 +17,7 @@ export const NODE_ERRORS = {
     kind: 'load',
     meaning:
       'The disk, or the memory of Redis, has reached the limit for requests; nothing was changed.',
-    fix: 'Free space on the disk of the data folder, such as by `skein versions rm NAME --keep N`, `skein runs rm RUN` and `skein jobs rm --older-than TIME`, or for Redis in the folder of its files or with a larger maxmemory; then retry.',
+    fix: 'Free space on the disk of the data folder with `skein versions rm NAME --keep N`, `skein runs rm RUN` or `skein jobs rm --older-than TIME`. For Redis, free space in the folder of its files or raise maxmemory. Then retry.',
     retryMs: 10_000,
   },
   ARTIFACT_CORRUPT: {
@@ -50,7 +50,7 @@ export const NODE_ERRORS = {
   IMPORT_CONFLICT: {
     ...EXISTS,
     meaning: 'An import meets a state that is not empty, or records of the same name that differ.',
-    fix: 'Import into an empty state; or, where only some records are there, say --merge, and remove or rename what the message names.',
+    fix: 'Import into an empty state. Where some of the records exist already, give --merge, and remove or rename what the message names.',
   },
   DATA_FOLDER_UNUSABLE: {
     ...PRECONDITION,

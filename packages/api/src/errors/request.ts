@@ -17,7 +17,7 @@ export const REQUEST_ERRORS = {
     grpc: GRPC.RESOURCE_EXHAUSTED,
     kind: 'user',
     meaning: 'The body is larger than the node accepts.',
-    fix: 'Send a smaller body. Of tensors the bound is --max-body of the node; of other calls it is fixed.',
+    fix: 'Send a smaller body. The bound of bodies with tensors is --max-body of the node; the other bounds are fixed.',
   },
   BODIES_TOO_LARGE: {
     http: 503,
@@ -92,7 +92,7 @@ export const REQUEST_ERRORS = {
   INPUT_REJECTED: {
     ...INVALID,
     meaning: 'The model itself, or the composition, refused the input.',
-    fix: 'The message says why; compare the input with the model metadata.',
+    fix: 'The message gives the reason; compare the input with the model metadata.',
   },
   IMAGE_INVALID: {
     ...INVALID,
@@ -152,7 +152,7 @@ export const REQUEST_ERRORS = {
     kind: 'load',
     meaning:
       'The key is revoked and refused from now on, but the revocation is not on disk yet: a restart before it is written would restore the key.',
-    fix: 'Free space in the data folder, or, in a fleet, bring its Redis back. The node retries automatically; `skein keys show ID` says when it is durable, and revoking again retries at once.',
+    fix: 'Free space in the data folder, or, in a fleet, make its Redis reachable again. The node retries automatically; `skein keys show ID` shows whether it is durable, and revoking again retries at once.',
     retryMs: 1000,
   },
 } as const satisfies Record<string, ErrorRow>;

@@ -11,7 +11,7 @@ export interface ErrorRow {
   readonly kind: 'user' | 'load' | 'fault';
   /** When it happens, for the reference page. */
   readonly meaning: string;
-  /** What to do. */
+  /** The next step of the reader. */
   readonly fix: string;
   /**
    * Wait before the same request is worth another try, in milliseconds, where the refusal itself
@@ -36,7 +36,7 @@ export const GRPC = {
   UNAUTHENTICATED: 16,
 } as const;
 
-/** The usual statuses of rows: those of HTTP and gRPC that mean the same, and who has to act. */
+/** The usual statuses of rows: equal codes of HTTP and gRPC, and who has to act. */
 export const INVALID = { http: 400, grpc: GRPC.INVALID_ARGUMENT, kind: 'user' } as const;
 export const PRECONDITION = { http: 400, grpc: GRPC.FAILED_PRECONDITION, kind: 'user' } as const;
 export const UNAUTHENTICATED = { http: 401, grpc: GRPC.UNAUTHENTICATED, kind: 'user' } as const;
@@ -46,9 +46,9 @@ export const CONFLICT = { http: 409, grpc: GRPC.FAILED_PRECONDITION, kind: 'user
 export const EXISTS = { http: 409, grpc: GRPC.ALREADY_EXISTS, kind: 'user' } as const;
 export const OVER_LIMIT = { http: 429, grpc: GRPC.RESOURCE_EXHAUSTED, kind: 'load' } as const;
 export const UNAVAILABLE = { http: 503, grpc: GRPC.UNAVAILABLE, kind: 'load' } as const;
-/** What was sent can be read, and cannot be used. */
+/** The request can be read, and cannot be used. */
 export const UNFIT = { http: 422, grpc: GRPC.FAILED_PRECONDITION, kind: 'user' } as const;
-/** What was agreed on does not hold. */
+/** An agreed term does not hold. */
 export const UNMET = { http: 412, grpc: GRPC.FAILED_PRECONDITION, kind: 'user' } as const;
 /** Another piece of work is in the way. */
 export const NOT_NOW = { http: 409, grpc: GRPC.FAILED_PRECONDITION, kind: 'load' } as const;

@@ -10,7 +10,7 @@ export const SECURE_AGGREGATION_ERRORS = {
   AGGREGATION_CONTEXT_OTHER: {
     ...CONFLICT,
     meaning: 'A message belongs to another run, round, plan, roster or protocol version.',
-    fix: 'Compare the plan digest and the roster with those of the coordinator; update both sides to one version.',
+    fix: 'Compare the plan digest and the roster with the coordinator’s; update both sides to one version.',
   },
   AGGREGATION_ROSTER_FORGED: {
     ...FORBIDDEN,
@@ -20,7 +20,7 @@ export const SECURE_AGGREGATION_ERRORS = {
   },
   AGGREGATION_SIGNATURE_INVALID: {
     ...FORBIDDEN,
-    meaning: 'The signature of a message is not that of the participant that it names.',
+    meaning: 'The signature of a message was not made by the participant that it names.',
     fix: 'Check that the participant uses the identity with which it was invited.',
   },
   AGGREGATION_TOO_FEW: {
@@ -31,7 +31,7 @@ export const SECURE_AGGREGATION_ERRORS = {
   },
   AGGREGATION_SURVIVORS_SPLIT: {
     ...FORBIDDEN,
-    meaning: 'The coordinator told sites different lists of survivors, or a list that cannot be.',
+    meaning: 'The coordinator sent sites different lists of survivors, or an impossible list.',
     fix: 'Do not retry. A coordinator that does this tries to learn a single update; ask its operator.',
   },
   AGGREGATION_BOTH_SECRETS: {

@@ -52,7 +52,7 @@ export const SERVING_ERRORS = {
   NO_REPLICA: {
     ...UNAVAILABLE,
     meaning: 'No replica is ready, and none will be ready before the deadline.',
-    fix: 'Retry after Retry-After; `skein show NAME` says what the replicas are doing.',
+    fix: 'Retry after Retry-After; `skein show NAME` shows the state of the replicas.',
     retryMs: 1000,
   },
   NODE_DRAINING: {
@@ -72,7 +72,7 @@ export const SERVING_ERRORS = {
   REPLICA_LOST: {
     ...UNAVAILABLE,
     meaning: 'The replica ended while it ran the request, and a second try failed too.',
-    fix: 'Retry; if it repeats, deploy the version with --isolation process and look at `skein show NAME`.',
+    fix: 'Retry; if it repeats, deploy the version with --isolation process and read `skein show NAME`.',
     retryMs: 100,
   },
   PEER_LOST: {
@@ -117,8 +117,8 @@ export const SERVING_ERRORS = {
   MODEL_EXTERNAL_DATA: {
     ...INVALID,
     meaning:
-      'The model keeps weights in a file beside it that is missing, too short, or outside its folder.',
-    fix: 'Put the file that the message names beside the model, or save the model as one file.',
+      'The model keeps weights in another file that is missing, too short, or outside the folder of the model.',
+    fix: 'Put the file that the message names next to the model, or save the model as one file.',
   },
   MODEL_LOAD_FAILED: {
     ...PRECONDITION,
@@ -145,7 +145,7 @@ export const SERVING_ERRORS = {
     ...INVALID,
     meaning:
       'The TypeScript module cannot be bundled, is not a composition, or calls a deployment that does not exist.',
-    fix: 'Correct what the message names by file and line; export defineComposition(…) as `composition`; install packages with native code beside Skein on each node; deploy the deployments that it calls first.',
+    fix: 'Correct what the message names by file and line; export defineComposition(…) as `composition`; install packages with native code next to Skein on each node; deploy the deployments that it calls first.',
   },
   VERSION_IN_USE: {
     ...CONFLICT,

@@ -15,8 +15,8 @@ export const SITE_ERRORS = {
   PRIVACY_LIMIT_REACHED: {
     ...UNMET,
     meaning:
-      'A federation would tell more of the rows of a site, together with its other federations, than the limit of its account allows.',
-    fix: 'Read `skein privacy account`: close a federation that will not go on (`skein privacy close`), ask for a plan that spends less, or raise the limit (`skein privacy limit`).',
+      'A federation would reveal more of the rows of a site, together with its other federations, than the limit of its account allows.',
+    fix: 'Read `skein privacy account`. Then close an abandoned federation with `skein privacy close`, ask for a plan that spends less, or raise the limit with `skein privacy limit`.',
   },
   PRIVACY_ACCOUNT_OTHER: {
     ...CONFLICT,

@@ -35,7 +35,7 @@ export const TRAINING_ERRORS = {
   TRAINING_DIVERGED: {
     ...PRECONDITION,
     meaning: 'The loss became NaN or infinite, so training stopped.',
-    fix: 'Look at the batch that the message names, lower --lr, or add --clip-norm 1.',
+    fix: 'Check the batch that the message names, lower --lr, or add --clip-norm 1.',
   },
   TRAINING_RANK_LOST: {
     http: 503,
@@ -47,7 +47,8 @@ export const TRAINING_ERRORS = {
   },
   PRIVACY_UNATTAINABLE: {
     ...INVALID,
-    meaning: 'What a private training spends cannot be computed, or no noise keeps to its budget.',
+    meaning:
+      'The spending of a private training cannot be computed, or no noise keeps to its budget.',
     fix: 'The message names the value; allow a larger --epsilon or --delta, or take fewer steps.',
   },
   CHECKPOINT_INVALID: {

@@ -23,6 +23,6 @@ it('ends with an error where no folder can be made', async () => {
   await expect(makeFolders(join(folder, 'file'))).rejects.toMatchObject({ code: 'EEXIST' });
   await expect(makeFolders(join(folder, 'file/x'))).rejects.toMatchObject({ code: 'ENOTDIR' });
   await expect(makeFolders(join(folder, 'dangling'))).rejects.toMatchObject({ code: 'EEXIST' });
-  // An existing folder that says ENOENT of every name.
+  // An existing folder that answers ENOENT for every name.
   await expect(makeFolders('/proc/none/deeper')).rejects.toMatchObject({ code: 'ENOENT' });
 });

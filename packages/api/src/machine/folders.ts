@@ -4,7 +4,7 @@ import { dirname, resolve } from 'node:path';
 
 /**
  * Makes a folder and those above it. `mkdir` of Node with `recursive` never ends where a folder that
- * exists takes no others and says ENOENT, as /proc does.
+ * exists takes no others and answers ENOENT, as /proc does.
  *
  * @param mode of those that are made; default: what the umask leaves of 777.
  * @throws Error of the system.

@@ -26,7 +26,7 @@ const V1 = (shown = '/') =>
   ].join('\n');
 
 describe('the bounds of control groups', () => {
-  it('are those of the container in version 2, whose root is its own', () => {
+  it('apply to the container in version 2, whose root is its own', () => {
     files({
       'proc/self/mountinfo': V2,
       'proc/self/cgroup': '0::/',
@@ -129,7 +129,7 @@ describe('what is usable', () => {
 
   it('is a quota in fractions, and never more than the cores that may be chosen', () => {
     expect(usableCoresOf(limits(), 4)).toBe(4);
-    // Node says 1 where one and a half are to be had.
+    // Node reports 1 where one and a half can be used.
     expect(usableCoresOf(limits(1.5, undefined, 4), 1)).toBe(1.5);
     expect(usableCoresOf(limits(1 / 3, undefined, 4), 1)).toBe(0.333);
     expect(usableCoresOf(limits(8, undefined, 2), 2)).toBe(2);

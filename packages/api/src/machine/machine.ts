@@ -1,7 +1,7 @@
 /**
- * What this process may use of the machine. In a container that is less than what the machine has:
+ * The part of the machine that this process may use. In a container it is less than the whole machine:
  * its control groups bound the memory and the time on the cores, and the smallest bound on the path
- * from its own group to the root counts. Node knows only the bounds of its own group, and rounds a
+ * from its own group to the root counts. Node reads only the bounds of its own group, and rounds a
  * quota down to whole cores.
  *
  * Follows Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/memory.rst of the kernel.
@@ -66,7 +66,7 @@ export function usableThreads(): number {
   return Math.max(1, Math.floor(usableCores()));
 }
 
-/** @param constrained what Node says: 0, or an enormous number, where it knows no bound. */
+/** @param constrained Node's value: 0, or an enormous number, where it finds no bound. */
 export function usableMemory(
   { memoryBytes = Infinity }: MachineLimits,
   total: number,
@@ -75,7 +75,7 @@ export function usableMemory(
   return Math.min(total, memoryBytes, constrained > 0 ? constrained : Infinity);
 }
 
-/** @param parallelism what Node says, which has a quota in it already, rounded down. */
+/** @param parallelism Node's value, which has a quota in it already, rounded down. */
 export function usableCoresOf({ cores, allowedCores }: MachineLimits, parallelism: number): number {
   if (cores === undefined) return parallelism;
   // A job's cores are counted in thousandths.

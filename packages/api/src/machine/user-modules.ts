@@ -1,7 +1,7 @@
 /**
  * Imports of a user's own module: a pipeline, a task or the configuration of a training. It may lie in a
  * folder where nothing is installed; `@skein/…` and `zod`, with which such modules are written, are
- * then those of the importing package.
+ * then resolved from the importing package.
  */
 import module from 'node:module';
 import { pathToFileURL } from 'node:url';

@@ -38,14 +38,14 @@ export const EXTENSION_PATHS: readonly ProtocolPath[] = [
     path: `${REGION}/unregister`,
     operationId: 'sharedMemoryUnregister',
     scope: 'admin',
-    summary: 'Forget a region; the object stays.',
+    summary: 'Remove the registration of a region; the object stays.',
   },
   {
     method: 'post',
     path: '/v2/systemsharedmemory/unregister',
     operationId: 'sharedMemoryUnregisterAll',
     scope: 'admin',
-    summary: 'Forget every region of this tenant.',
+    summary: 'Remove the registration of every region of this tenant.',
   },
 ];
 

@@ -15,13 +15,13 @@ export interface ProtocolPath {
   readonly operationId: string;
   readonly summary: string;
   readonly description?: string;
-  /** What a key needs; `none`: no key is needed. */
+  /** Scopes of keys that may call it; `none`: no key is needed. */
   readonly scope: 'none' | 'infer or read' | 'infer' | 'read' | 'admin';
   /** Name of a schema in OPEN_INFERENCE_SCHEMAS. */
   readonly body?: string;
   /** Name of a schema; absent: an empty answer. */
   readonly response?: string;
-  /** Beyond those of every endpoint and of each body. */
+  /** Codes beyond the codes of every endpoint and of each body. */
   readonly errors?: readonly ErrorCode[];
 }
 
@@ -58,9 +58,9 @@ const INFER_ERRORS = [
 const UNKNOWN = ['MODEL_UNKNOWN', 'VERSION_UNKNOWN'] as const satisfies readonly ErrorCode[];
 
 const INFER_DESCRIPTION =
-  'Tensors travel as JSON, or raw after the JSON (binary tensor data extension: `Inference-Header-Content-Length` and `parameters.binary_data_size`). The deadline comes from `parameters.timeout` in microseconds or the header `Skein-Timeout-Ms`, else from the objective; `parameters.priority` 1 is the most urgent. An output may ask for `parameters.classification` (its highest values as `value:index:label`), and tensors may be in shared memory. A refusal says in `Retry-After` when to retry.';
+  'Tensors travel as JSON, or raw after the JSON (binary tensor data extension: `Inference-Header-Content-Length` and `parameters.binary_data_size`). The deadline comes from `parameters.timeout` in microseconds or the header `Skein-Timeout-Ms`, else from the objective; `parameters.priority` 1 is the most urgent. An output may ask for `parameters.classification` (its highest values as `value:index:label`), and tensors may be in shared memory. `Retry-After` of a refusal gives the wait before a retry.';
 
-/** The paths of a deployment, and those of one version of it. */
+/** The paths of a deployment, or of one version of it. */
 function modelPaths(at: string, id: 'model' | 'version', what: string): ProtocolPath[] {
   const isModel = id === 'model';
   const extension = isModel ? ' (Triton’s model configuration extension)' : '';

@@ -326,7 +326,7 @@ export const DeploymentTraffic = z
     points: z
       .array(Traffic.extend({ at: z.string().describe('When it begins.') }))
       .describe(
-        'Oldest first: one point for each minute of the last hour, or for each ten minutes of the last day, whose `p99Ms` is that of its worst minute. The node keeps them; they begin again when it starts.',
+        'Oldest first: one point for each minute of the last hour, or for each ten minutes of the last day, whose `p99Ms` is the value of its worst minute. The node keeps them; they begin again when it starts.',
       ),
   })
   .meta({ id: 'DeploymentTraffic' });

@@ -11,7 +11,7 @@ export const SiteKey = z
   .regex(/^[0-9a-f]{64}$/, 'must be a public key in hex')
   .describe('Public key of a site, in hex.');
 
-/** What is shown of a plan by name; the whole of it is signed by each site. */
+/** The fields of a plan that are shown by name; each site signs the whole of it. */
 export const FederationPlan = z
   .looseObject({
     name: z.string(),

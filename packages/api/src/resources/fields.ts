@@ -2,17 +2,17 @@
 import { refName, type JsonSchema } from '../documents/json-schema.ts';
 
 export interface Field {
-  /** Such as `objective.latencyMs` or `latencies[].rows`. */
+  /** For example `objective.latencyMs` or `latencies[].rows`. */
   readonly name: string;
-  /** Such as `integer 1–256`, `"cpu" | "cuda"` or `Deployment[]`. */
+  /** For example `integer 1–256`, `"cpu" | "cuda"` or `Deployment[]`. */
   readonly type: string;
   readonly required: boolean;
-  /** As JSON. */
+  /** JSON text. */
   readonly default?: string;
   readonly description: string;
 }
 
-/** The rows of an object; of a union, those of each member. */
+/** The rows of an object, or of each member of a union. */
 export function variantsOf(schema: JsonSchema): Field[][] {
   const members = schema.oneOf ?? schema.anyOf;
   return members === undefined ? [fieldsOf(schema, '')] : members.flatMap(variantsOf);
@@ -21,7 +21,7 @@ export function variantsOf(schema: JsonSchema): Field[][] {
 function fieldsOf(schema: JsonSchema, prefix: string): Field[] {
   return Object.entries(schema.properties ?? {}).flatMap(([key, property]) => {
     const name = prefix + key;
-    // A nullable object: its fields are those of the member that is one.
+    // A nullable object has the fields of its object member.
     const object = property.anyOf?.find((member) => member.properties !== undefined) ?? property;
     const row: Field = {
       name,

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { RolloutView } from './deployment.ts';
 
-/** What a member publishes about its work with each renewal of its lease. */
+/** A member's work, published with each renewal of its lease. */
 export const MemberLoad = z
   .object({
     demandCores: z
@@ -33,7 +33,7 @@ export const MemberLoad = z
   .meta({ id: 'MemberLoad' });
 export type MemberLoad = z.infer<typeof MemberLoad>;
 
-/** What a member publishes about the memory of its models. */
+/** A member's memory for models, as it publishes it. */
 export const MemberMemory = z
   .object({
     budgetBytes: z.number().describe('Memory for models: no more is loaded.'),
@@ -41,7 +41,7 @@ export const MemberMemory = z
     leastRecentAgeMs: z
       .number()
       .describe(
-        'How long the least recently used model has not been used: a short time says that memory is short.',
+        'How long the least recently used model has not been used: a short time means that memory is short.',
       ),
     measured: z
       .record(z.string(), z.number())
@@ -52,10 +52,10 @@ export type MemberMemory = z.infer<typeof MemberMemory>;
 
 const Counts = z.record(z.string(), z.int());
 
-/** What forwarding between members has counted since the member started. */
+/** Counts of forwarding between members since the member started. */
 export const MemberForwarding = z
   .object({
-    probes: Counts.describe('By what the asked member said.'),
+    probes: Counts.describe('Probes by the answer of the asked member.'),
     forwards: Counts.describe('By what became of the request.'),
     refused: Counts.describe('Requests that stayed refused, by the reason.'),
     repeated: z.int().describe('Requests that ran again after the member that ran them was lost.'),

@@ -30,7 +30,7 @@ export const GenerativeProvider = z
     continuation: z
       .enum(['prefill', 'vllm'])
       .describe(
-        'How an upstream of OpenAI’s or Gemini’s form goes on with an answer: by a last message of the assistant (`prefill`), or by vLLM’s `continue_final_message`. Default: it does not.',
+        'How an upstream of OpenAI’s or Gemini’s form continues an answer: by a last message of the assistant (`prefill`), or by vLLM’s `continue_final_message`. Default: it does not.',
       )
       .optional(),
     maxConcurrent: z
@@ -57,7 +57,7 @@ export const TokenPrice = z
       )
       .optional(),
   })
-  // What a request may cost is reserved at the price of `input`.
+  // The greatest cost of a request is reserved at the price of `input`.
   .refine(({ input, cachedInput = input }) => cachedInput <= input, {
     path: ['cachedInput'],
     message: 'must be at most the price of other input tokens',
@@ -196,7 +196,7 @@ const redaction = {
 const hasOneOf = ({ kind, pattern }: { kind?: unknown; pattern?: unknown }): boolean =>
   (kind === undefined) !== (pattern === undefined);
 
-/** What is replaced in prompts and answers. */
+/** A pattern that is replaced in prompts and answers. */
 export const Redaction = z
   .strictObject({ name: Name, ...redaction })
   .refine(hasOneOf, 'needs a kind or a pattern')
@@ -221,13 +221,13 @@ export const StoredResponsesPolicy = z
       .int()
       .min(1024)
       .max(2 ** 30)
-      .describe('What they take together, at most. The oldest make room for new ones.')
+      .describe('The most bytes that they take together. New ones displace the oldest.')
       .default(16 * 2 ** 20),
     ageMs: z
       .int()
       .min(1000)
       .max(366 * 86_400_000)
-      .describe('After which one is forgotten.')
+      .describe('Age at which a response is removed.')
       .default(30 * 86_400_000),
   })
   .meta({ id: 'StoredResponsesPolicy' });

@@ -95,7 +95,7 @@ export type LanguageRolloutRecord = z.infer<typeof LanguageRolloutRecord>;
 const Counts = z.object({ requests: z.int(), errors: z.int(), late: z.int(), odd: z.int() });
 const Digest = z.array(z.number());
 
-/** What one member has seen of a rollout, as the state keeps it. */
+/** One member's measurements of a rollout, as the state keeps them. */
 export const LanguageRolloutWindow = z.object({
   rollout: z.string().describe('Its id.'),
   window: z.object({

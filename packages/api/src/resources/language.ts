@@ -32,7 +32,7 @@ export const LanguageModelCheck = z
         model: z.string().describe('Its name at the provider.'),
         problem: z
           .object({ code: z.string(), message: z.string(), fix: z.string() })
-          .describe('What a request would meet; absent: nothing, as far as the provider says.')
+          .describe('The error that a request would get; absent: the provider reports none.')
           .optional(),
       }),
     ),

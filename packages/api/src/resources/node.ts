@@ -18,11 +18,11 @@ export const NodeView = z
         state: z
           .enum(['current', 'away', 'frozen'])
           .describe(
-            '`away`: the store does not answer, and the node serves what it knows. `frozen`: the store contradicts what the node knows, and the node takes nothing from it until an operator adopts it.',
+            '`away`: the store does not answer, and the node serves from its copy. `frozen`: the store contradicts the node’s copy, and the node takes nothing from it until an operator adopts it.',
           ),
         since: z.string().optional().describe('ISO 8601, UTC.'),
         reason: z.string().optional(),
-        asOf: z.string().describe('When the store last confirmed all that the node knows.'),
+        asOf: z.string().describe('When the store last confirmed the whole of the node’s copy.'),
       })
       .optional()
       .describe('How the node stands to the store of its fleet; absent: it is in none.'),

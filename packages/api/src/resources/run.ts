@@ -85,7 +85,7 @@ export const Lineage = z
         path: Text.describe('The model file, or how the model was built.'),
         digest: Digest.describe('Digest of the model that training began with.'),
       })
-      .describe('The parent version: its digest is that of the file.'),
+      .describe('The parent version, with the digest of its file.'),
     seed: z.int(),
     code: z.strictObject({
       skein: z.string().max(64).describe('Version of Skein.'),
@@ -126,7 +126,7 @@ export const Run = z
     epochs: z.array(RunEpoch).max(2000).describe('Oldest first; thinned out beyond 2000.'),
     result: z
       .strictObject({
-        digest: Digest.describe('Digest of the trained model, which is also that of its version.'),
+        digest: Digest.describe('Digest of the trained model and of its version.'),
         sizeBytes: z.int(),
         bestEpoch: z.int().min(1).optional(),
         report: RunReport.optional(),

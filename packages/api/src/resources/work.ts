@@ -121,9 +121,7 @@ const CommandWork = z.strictObject({
     .default([]),
   retryFailure: z
     .boolean()
-    .describe(
-      'Whether a command that fails by itself is retried; a command of a lost worker always is.',
-    )
+    .describe('Whether a command that fails is retried; a command of a lost worker always is.')
     .default(true),
   checkpoint: WorkspacePath.describe(
     'Path whose files are kept whenever the command writes a line `::checkpoint` to stderr, and when an attempt is preempted or fails; they are restored for the next one.',
