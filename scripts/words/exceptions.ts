@@ -34,7 +34,6 @@ export const NOT_YET: readonly string[] = [
   'packages/http',
   'packages/jobs',
   'packages/onnx',
-  'packages/sandbox',
   'packages/server',
   'packages/train',
   'apps',

@@ -18,7 +18,7 @@ const NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
 /** Repository, tag and digest; it becomes part of a request path of the daemon. */
 const REFERENCE = /^[A-Za-z0-9][\w./:@-]*$/;
 const IMAGES_FOLDER = '/var/lib/skein/images';
-/** Of deploy/sandbox/base-image.sh. */
+/** Profiles of deploy/sandbox/base-image.sh. */
 const PROFILES = ['minimal', 'judge', 'judge-all'];
 
 /** Folders that belong to the host. Neither they nor a folder that contains one is an image. */
@@ -35,7 +35,7 @@ const OF_THE_HOST = [
   'usr',
   'var',
 ];
-/** Those of them that an image has its own copy of. */
+/** The folders among them that an image has its own copy of. */
 const HOLDS_SECRETS = ['etc', 'home', 'root', 'var'];
 /** Nor is any folder inside these: they contain no root file system. */
 const OF_THE_KERNEL = ['dev', 'proc', 'run', 'sys'];
@@ -49,7 +49,7 @@ export function registeredName(image: string): string | undefined {
   return NAME.test(name) ? name : undefined;
 }
 
-/** What the Docker daemon knows the image by. @throws SkeinError SANDBOX_IMAGE_UNKNOWN. */
+/** The image's name for the Docker daemon. @throws SkeinError SANDBOX_IMAGE_UNKNOWN. */
 export function dockerReference(image: string): string {
   const name = registeredName(image);
   if (name !== undefined) return `${REPOSITORY}:${name}`;

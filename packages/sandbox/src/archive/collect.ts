@@ -11,7 +11,7 @@ const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /**
  * @param start runs a program over the workspace, in its folder: a program of the driver while no
- *   guest runs, or one with the rights of the guest beside it.
+ *   guest runs, or one with the rights of the guest while it runs.
  * @throws SkeinError SANDBOX_OUTPUT_MISSING after the files that exist, SANDBOX_OUTPUT_TOO_LARGE.
  */
 export async function* collectFiles(
@@ -28,7 +28,7 @@ export async function* collectFiles(
    * not the guest's.
    */
   const blocked = new Set<string>();
-  let room = maxBytes;
+  let left = maxBytes;
   const archiver = start(tarCommand(paths, parents));
   archiver.stderr.resume();
   try {
@@ -38,8 +38,8 @@ export async function* collectFiles(
       if (parents.has(path) && entry.type !== '5') blocked.add(path);
       else if (entry.type === '0' || entry.type === '5') missing.delete(path);
       if (entry.type !== '0') continue;
-      room -= entry.sizeBytes;
-      if (room < 0) {
+      left -= entry.sizeBytes;
+      if (left < 0) {
         throw new SkeinError(
           'SANDBOX_OUTPUT_TOO_LARGE',
           `The outputs are larger than ${maxBytes} bytes; ${JSON.stringify(path)} with its ${entry.sizeBytes} bytes no longer fits`,
@@ -79,7 +79,7 @@ function tarCommand(paths: readonly string[], parents: ReadonlySet<string>): str
     '--format=gnu',
     '--hard-dereference',
     '--numeric-owner',
-    // Else tar reads a backslash in a name as the begin of an escape, and looks for another file.
+    // Else tar reads a backslash in a name as the begin of an escape, and searches for another file.
     '--no-unquote',
     '--no-recursion',
     ...[...parents].map(named),

@@ -37,7 +37,7 @@ export function archiveOf(files: Iterable<FileToPut>): Uint8Array {
 }
 
 /**
- * What comes before the content of a file: its header, and those of folders that are not in
+ * The headers before the content of a file: its own, and one for each folder that is not in
  * `folders` yet.
  * @throws SkeinError REQUEST_INVALID for a path that leaves the workspace.
  */
@@ -56,7 +56,7 @@ export function headersOf(
   return Buffer.concat(parts);
 }
 
-/** What comes after the content of a file of that size. */
+/** The padding after the content of a file of that size. */
 export function paddingOf(bytes: number): Uint8Array {
   return new Uint8Array((BLOCK - (bytes % BLOCK)) % BLOCK);
 }

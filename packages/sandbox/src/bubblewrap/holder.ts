@@ -5,7 +5,7 @@ import { SkeinError } from '@skein/api';
 import type { Slot } from '../launcher/slot.ts';
 
 const SCRIPT = fileURLToPath(new URL('holder.sh', import.meta.url));
-/** The kernel's cost of a file besides its content; one inode per so many bytes of the disk. */
+/** The kernel's cost of a file without its content; one inode per so many bytes of the disk. */
 const BYTES_PER_INODE = 4096;
 
 export interface HolderOptions {
@@ -30,7 +30,7 @@ export async function hold(slot: Slot, options: HolderOptions): Promise<Holder> 
   const { folder, diskBytes, owner, shown } = options;
   const files = Math.min(Math.max(Math.ceil(diskBytes / BYTES_PER_INODE), 256), 1_000_000);
   slot.stdout.setEncoding('utf8');
-  const said = firstSaid(slot.stdout);
+  const output = firstOutput(slot.stdout);
   const complaint = text(slot.stderr);
   slot.release({
     argv: [
@@ -48,7 +48,7 @@ export async function hold(slot: Slot, options: HolderOptions): Promise<Holder> 
     ],
     rlimits: { fileBytes: Infinity, stackBytes: 8 << 20, cpuSeconds: Infinity, openFiles: 64 },
   });
-  if ((await said) !== 'held\n') {
+  if ((await output) !== 'held\n') {
     const why = (await complaint).trim();
     await slot.remove();
     throw new SkeinError('SANDBOX_UNSUPPORTED', `The session’s files cannot be mounted: ${why}`);
@@ -61,7 +61,7 @@ export async function hold(slot: Slot, options: HolderOptions): Promise<Holder> 
 }
 
 /** The first chunk of a stream, or nothing when it ends. */
-export async function firstSaid(stream: NodeJS.ReadableStream): Promise<string> {
+export async function firstOutput(stream: NodeJS.ReadableStream): Promise<string> {
   return await new Promise((resolve) => {
     stream.once('data', (text: string) => resolve(text));
     stream.once('close', () => resolve(''));

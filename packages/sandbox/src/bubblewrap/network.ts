@@ -9,13 +9,13 @@ import { readFileSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
 import type { Slot } from '../launcher/slot.ts';
-import { firstSaid } from './holder.ts';
+import { firstOutput } from './holder.ts';
 import { hostPrograms } from './root.ts';
 import { closingOptions } from './session.ts';
 
 /**
  * Not with the whole root of the host: bubblewrap mounts again each mount below what it shows, and fails if
- * one of them ends meanwhile, as those of containers do.
+ * one of them ends meanwhile, as mounts of containers do.
  */
 const NETWORK = [
   '--unshare-net',
@@ -39,13 +39,13 @@ export interface HeldNetwork {
 /** @throws Error when bubblewrap cannot make it. */
 export async function holdNetwork(slot: Slot): Promise<HeldNetwork> {
   slot.stdout.setEncoding('utf8');
-  const said = firstSaid(slot.stdout);
+  const output = firstOutput(slot.stdout);
   const complaint = text(slot.stderr);
   slot.release({
     argv: ['bwrap', ...closingOptions(slot.covered), ...NETWORK, '/bin/sh', '-c', HOLD],
     rlimits: { fileBytes: Infinity, stackBytes: 8 << 20, cpuSeconds: Infinity, openFiles: 64 },
   });
-  if ((await said) !== 'held\n') {
+  if ((await output) !== 'held\n') {
     await slot.remove();
     throw new Error(`no network can be made for a session: ${(await complaint).trim()}`);
   }

@@ -16,7 +16,7 @@ import { hostRoot, imageRoot, kernelOptions } from './root.ts';
 import { createSession } from './session.ts';
 
 /**
- * User ids that no user has: above those of containers, below 2³¹. Each session gets a random one.
+ * User ids that no user has: above the ids of containers, below 2³¹. Each session gets a random one.
  */
 const FIRST_UID = 1_880_000_000;
 const LAST_UID = 2_147_000_000;

@@ -27,7 +27,7 @@ const OWN_PROCESSES = 2;
 const OPEN_FILES = 1024;
 /** Limits of the driver's own programs in the workspace. */
 const TRUSTED_WALL_MS = 120_000;
-/** Memory besides the files that they put on the disk. */
+/** Memory in addition to the files that they put on the disk. */
 const TRUSTED_MEMORY_BYTES = 256 << 20;
 
 export interface SessionParts {
@@ -37,7 +37,7 @@ export interface SessionParts {
   readonly filter: readonly string[];
   readonly limits: AllLimits;
   readonly network: NetworkPolicy;
-  /** Environment variables of commands besides the usual ones. */
+  /** Environment variables of commands in addition to the usual ones. */
   readonly environment: Readonly<Record<string, string>>;
   /** The folder that holds the holder's mounts. */
   readonly held: string;
@@ -203,18 +203,18 @@ async function statusOf(slot: Slot): Promise<number> {
   const complaint = firstOf(slot.stderr);
   let status: number | undefined;
   for (let line = await slot.status.next(); line !== undefined; line = await slot.status.next()) {
-    const said = readJson(line, JSON_BOUNDS.frame) as { 'exit-code'?: number };
-    status ??= said['exit-code'];
+    const report = readJson(line, JSON_BOUNDS.frame) as { 'exit-code'?: number };
+    status ??= report['exit-code'];
   }
   if (status !== undefined) return status;
   // Either the monitor itself was killed, or the program never ran.
   const own = await slot.exitStatus();
   if (own > 128) return own;
-  const said = complaint();
+  const message = complaint();
   // The status of a shell when it does not find a program, or may not execute it.
-  if (/^bwrap: execvp .*: No such file/.test(said)) return 127;
-  if (said.startsWith('bwrap: execvp ')) return 126;
-  throw new Error(`bubblewrap made no sandbox: ${said.trim() || `status ${own}`}`);
+  if (/^bwrap: execvp .*: No such file/.test(message)) return 127;
+  if (message.startsWith('bwrap: execvp ')) return 126;
+  throw new Error(`bubblewrap made no sandbox: ${message.trim() || `status ${own}`}`);
 }
 
 /** The beginning of a stream that another reader consumes. */

@@ -35,6 +35,6 @@ export async function copySettings(into: string): Promise<void> {
 async function copy(from: string, names: readonly string[], into: string): Promise<void> {
   if (names.length === 0) return;
   const paths = names.map((name) => `${from}/${name}`);
-  // What is missing or cannot be read is left out; the rest is copied.
+  // Files that are missing or cannot be read are left out; the rest is copied.
   await run('cp', ['-R', '-P', '--', ...paths, into]).catch(() => undefined);
 }

@@ -20,9 +20,9 @@ const PROGRAMS = [
   ['tar', 'tar'],
 ] as const;
 
-/** @param said the message of bubblewrap, or of the program around it. */
-export function explainFailure(said: string): Unavailable {
-  const reason = `bubblewrap makes no sandbox here (${said.trim().replaceAll('\n', '; ')})`;
+/** @param message of bubblewrap, or of the program around it. */
+export function explainFailure(message: string): Unavailable {
+  const reason = `bubblewrap makes no sandbox here (${message.trim().replaceAll('\n', '; ')})`;
   for (const [name, forbids, allows] of SETTINGS) {
     if (settingOf(name) !== forbids) continue;
     return {

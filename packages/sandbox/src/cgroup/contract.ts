@@ -32,7 +32,7 @@ export interface ControlGroup {
 export interface ControlGroups {
   readonly version: 'v1' | 'v2';
   /**
-   * Folders (without white space) in each of which a slot has a group of its own name, which the
+   * Folders (without white space). In each of them, a slot has a group of its own name, which the
    * process joins.
    */
   readonly folders: readonly string[];

@@ -39,7 +39,7 @@ export async function emptied(folder: string, kill: () => void): Promise<void> {
  * Makes the kernel free the memory that is charged to a group whose processes are dead: pages of
  * files, entries of directories. Memory that cannot be freed, such as a file in a tmpfs, stays.
  */
-export async function forget(file: string, bytes: string): Promise<void> {
+export async function reclaim(file: string, bytes: string): Promise<void> {
   try {
     await writeFile(file, bytes);
   } catch {

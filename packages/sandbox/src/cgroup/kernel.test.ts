@@ -95,7 +95,7 @@ describe.skipIf(here.groups === undefined)('the control groups of this machine',
     return { group, folders: groups.folders.map((folder) => `${folder}/${group.name}`) };
   }
 
-  test('are of version 2 when that has the controllers', () => {
+  test('have version 2 when it has the controllers', () => {
     expect(groups.version).toBe(hasMemory ? 'v2' : 'v1');
   });
 

@@ -7,7 +7,7 @@ import { mkdir } from 'node:fs/promises';
 import type { ControlGroup, ControlGroups, ControlGroupsHere } from './contract.ts';
 import {
   emptied,
-  forget,
+  reclaim,
   killProcesses,
   removeWithGroups,
   processesOf,
@@ -106,7 +106,7 @@ function v1Groups(bases: ReadonlyMap<Controller, string>): ControlGroups {
         // only `force_empty` empties; that delays commands that start meanwhile by half a millisecond.
         const pages = !/^total_cache 0$/m.test(read('memory', 'memory.stat'));
         const file = pages ? 'memory.force_empty' : 'memory.limit_in_bytes';
-        await forget(`${at('memory')}/${file}`, '0');
+        await reclaim(`${at('memory')}/${file}`, '0');
         await Promise.all(folders.map((folder) => removeGroup(`${folder}/${name}`, kill)));
       },
     };

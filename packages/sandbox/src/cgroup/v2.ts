@@ -3,7 +3,7 @@
  * Follows Documentation/admin-guide/cgroup-v2.rst of the kernel.
  *
  * A group that hands controllers to its children may hold no processes itself. When the node runs
- * inside the only writable group, it moves the processes of that group into a leaf beside its own
+ * inside the only writable group, it moves the processes of that group into a leaf next to its own
  * groups.
  */
 import { accessSync, existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
@@ -11,7 +11,7 @@ import { mkdir } from 'node:fs/promises';
 import type { ControlGroup, ControlGroups, ControlGroupsHere } from './contract.ts';
 import {
   emptied,
-  forget,
+  reclaim,
   killProcesses,
   removeWithGroups,
   processesOf,
@@ -158,7 +158,7 @@ export function v2Group(name: string, folder: string, limitsCores: boolean): Con
       await emptied(folder, kill);
       // Since Linux 5.19.
       if (has('memory.reclaim')) {
-        await forget(`${folder}/memory.reclaim`, read('memory.current').trim());
+        await reclaim(`${folder}/memory.reclaim`, read('memory.current').trim());
       }
       await removeGroup(folder, kill);
     },

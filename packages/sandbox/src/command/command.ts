@@ -151,10 +151,10 @@ export async function emptied(slot: Slot): Promise<void> {
 
 async function keep(stream: Readable, bytes: number): Promise<Uint8Array> {
   const kept: Buffer[] = [];
-  let room = bytes;
+  let left = bytes;
   for await (const chunk of stream as AsyncIterable<Buffer>) {
-    if (room > 0) kept.push(chunk.subarray(0, room));
-    room -= chunk.length;
+    if (left > 0) kept.push(chunk.subarray(0, left));
+    left -= chunk.length;
   }
   return Buffer.concat(kept);
 }

@@ -84,7 +84,7 @@ export function isRecord(value: unknown): value is Readonly<Record<string, unkno
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** What a program in JavaScript may get wrong, and what would then not hold. */
+/** Checks options that a program in JavaScript may get wrong, and that would then not hold. */
 function checkSession(options: SessionOptions): void {
   const refuse = (why: string): never => {
     throw new SkeinError('REQUEST_INVALID', `The session cannot be opened: ${why}.`);
@@ -117,7 +117,7 @@ export function refuseUnsupported(
       'SANDBOX_UNSUPPORTED',
       SANDBOXES[driver].isolates
         ? `The driver ${driver} does not run untrusted work here: ${open?.by ?? 'a piece is missing'}. ${open?.fix ?? ''}`.trim()
-        : `The driver ${driver} isolates nothing, so it refuses untrusted work. Use ${ISOLATING}; \`skein doctor\` says what each lacks here, and how to get it.`,
+        : `The driver ${driver} isolates nothing, so it refuses untrusted work. Use ${ISOLATING}; \`skein doctor\` lists what each lacks here, and how to get it.`,
     );
   }
   const asked = allLimits(options.limits);

@@ -1,6 +1,6 @@
 /**
- * Says in plain words that a program could not be started. The launchers (`bwrap`, `env`) write
- * their own message to the stderr of a command that never ran; the caller knows neither of them.
+ * Writes in plain words that a program could not be started. The launchers (`bwrap`, `env`) write
+ * their own message to the stderr of a command that never ran; the caller uses neither of them.
  *
  * Text is held back only while it may still be such a message about this very program.
  */

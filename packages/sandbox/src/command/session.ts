@@ -1,5 +1,5 @@
 /**
- * What a session does alike in each driver that launches one process for each command: it knows its
+ * The parts of a session that are alike in each driver that launches one process for each command: it holds its
  * running commands, moves files by programs of the driver, and closes once.
  */
 import { SkeinError } from '@skein/api';
@@ -36,8 +36,8 @@ export function sessionOf(work: SessionWork): SandboxSession {
     }
     const started = start();
     running.add(started);
-    const forget = (): void => void running.delete(started);
-    started.ended.then(forget, forget);
+    const remove = (): void => void running.delete(started);
+    started.ended.then(remove, remove);
     return started;
   }
   const program = (...given: Parameters<SessionWork['program']>): RunningCommand =>

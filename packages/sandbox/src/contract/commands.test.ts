@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { refusalOf } from '../command/plain-refusal.ts';
 import type { Command } from '../contract.ts';
-import { forEachDriver, processesWith, saying } from '../testing/every-driver.ts';
+import { forEachDriver, processesWith, untilOutput } from '../testing/every-driver.ts';
 
 forEachDriver((here) => {
   const { sh } = here;
@@ -26,16 +26,19 @@ forEachDriver((here) => {
       ['no-such-program', 127, 'No such file or directory'],
       ['./no such program', 127, 'No such file or directory'],
       ['/usr', 126, 'Permission denied'],
-    ])('as %s, which cannot be executed, ends as in a shell and says why', async (...row) => {
-      const [program, exitCode, reason] = row;
-      const ending = await here.session.run({ argv: [program, '-x'], workspace: 'writable' });
-      expect(ending).toMatchObject({ endedBy: 'exit', exitCode });
-      expect(String(Buffer.from(ending.stderr))).toBe(`${refusalOf(program, reason)}\n`);
-    });
+    ])(
+      'as %s, which cannot be executed, ends as in a shell and reports the reason',
+      async (...row) => {
+        const [program, exitCode, reason] = row;
+        const ending = await here.session.run({ argv: [program, '-x'], workspace: 'writable' });
+        expect(ending).toMatchObject({ endedBy: 'exit', exitCode });
+        expect(String(Buffer.from(ending.stderr))).toBe(`${refusalOf(program, reason)}\n`);
+      },
+    );
 
-    test('keeps what it says itself, even the words of a launcher', async () => {
-      for (const said of ["env: 'x': No", 'bwrap: execvp', 'env: ', 'e']) {
-        expect((await sh('printf %s "$SAID" >&2', { env: { SAID: said } })).err).toBe(said);
+    test('keeps its own output, even the words of a launcher', async () => {
+      for (const text of ["env: 'x': No", 'bwrap: execvp', 'env: ', 'e']) {
+        expect((await sh('printf %s "$TEXT" >&2', { env: { TEXT: text } })).err).toBe(text);
       }
     });
 
@@ -126,12 +129,12 @@ forEachDriver((here) => {
     test('ends gracefully when it is asked to, and at once when it is killed', async () => {
       const ready = `trap 'echo bye; exit 7' TERM; echo ready; while :; do sleep 0.05; done`;
       const asked = here.session.start({ argv: ['sh', '-c', ready], workspace: 'writable' });
-      await saying(asked.stdout, 'ready');
+      await untilOutput(asked.stdout, 'ready');
       asked.signal('SIGTERM');
       expect(await asked.ended).toMatchObject({ endedBy: 'exit', exitCode: 7 });
 
       const killed = here.session.start({ argv: ['sh', '-c', ready], workspace: 'writable' });
-      await saying(killed.stdout, 'ready');
+      await untilOutput(killed.stdout, 'ready');
       expect(await killed.kill()).toMatchObject({
         endedBy: 'killed',
         exitCode: null,
@@ -170,7 +173,7 @@ forEachDriver((here) => {
       expect(start({ cwd: 'here' })).toThrow(/absolute/);
     });
 
-    test('runs beside others', async () => {
+    test('runs at the same time as others', async () => {
       const runs = await Promise.all(
         Array.from({ length: 6 }, async (_, index) => await sh(`sleep 0.1; echo ${index}`)),
       );

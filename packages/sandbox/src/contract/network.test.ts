@@ -25,13 +25,13 @@ import socket, sys
 first, then = (text.encode().decode('unicode_escape').encode() for text in sys.argv[1:])
 with socket.create_connection(('127.0.0.1', 3128), timeout=20) as proxy:
     proxy.sendall(first)
-    said = proxy.recv(4096)
-    if b' 200 ' in said:
+    reply = proxy.recv(4096)
+    if b' 200 ' in reply:
         proxy.sendall(then)
-    while part := proxy.recv(4096): said += part
-print(said.decode())
+    while part := proxy.recv(4096): reply += part
+print(reply.decode())
 `;
-/** Looks for a way around the proxy to port argv[1] of this machine, and to the rest of the world. */
+/** Tries every way around the proxy to port argv[1] of this machine, and to the rest of the world. */
 const AROUND = `
 import socket, sys, os
 port = int(sys.argv[1])
@@ -147,14 +147,14 @@ forEachDriver((here) => {
     test('lets tunnels through', async () => {
       const at = `127.0.0.1:${portOf(listed)}`;
       const session = await open([at]);
-      const said = await python(
+      const output = await python(
         session,
         TALK,
         String.raw`CONNECT ${at} HTTP/1.1\r\nHost: ${at}\r\n\r\n`,
         String.raw`GET /inside HTTP/1.1\r\nHost: ${at}\r\nConnection: close\r\n\r\n`,
       );
-      expect(said).toMatch(/^HTTP\/1\.1 200 Connection established/);
-      expect(said).toContain(`GET /inside of ${at}`);
+      expect(output).toMatch(/^HTTP\/1\.1 200 Connection established/);
+      expect(output).toContain(`GET /inside of ${at}`);
     });
 
     test('refuses everything else, and reports it to the guest and to the caller', async () => {
@@ -183,9 +183,9 @@ forEachDriver((here) => {
     test('bounds the memory in the buffers of sockets', async () => {
       const session = await open(['example.org:443'], true);
       // The proxy keeps no connection longer than one whose head never ends.
-      const said = await python(session, HOARD);
-      expect(said).not.toContain('ESCAPED');
-      expect(Number(said)).toBeLessThan(24 * MEBIBYTE);
+      const output = await python(session, HOARD);
+      expect(output).not.toContain('ESCAPED');
+      expect(Number(output)).toBeLessThan(24 * MEBIBYTE);
     });
 
     test('applies to one session only', async () => {

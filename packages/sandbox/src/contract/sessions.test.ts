@@ -1,7 +1,7 @@
 /** Sessions: several at once, after their end, and refused when a limit cannot be enforced. */
 import { expect, test } from 'vitest';
 import type { SandboxSession, SessionOptions } from '../contract.ts';
-import { forEachDriver, LIMITS, processesWith, saying } from '../testing/every-driver.ts';
+import { forEachDriver, LIMITS, processesWith, untilOutput } from '../testing/every-driver.ts';
 
 forEachDriver((here) => {
   const { options, isolates } = here;
@@ -31,7 +31,7 @@ forEachDriver((here) => {
       argv: ['sh', '-c', `echo ready; sleep ${mark}`],
       workspace: 'writable',
     });
-    await saying(command.stdout, 'ready');
+    await untilOutput(command.stdout, 'ready');
     await closing.close();
     expect((await command.ended).endedBy).toBe('killed');
     expect(processesWith(mark)).toEqual([]);

@@ -1,7 +1,7 @@
 /** Files into and out of a workspace, whatever a guest left there. */
 import { Buffer } from 'node:buffer';
 import { describe, expect, test } from 'vitest';
-import { forEachDriver, MEBIBYTE, saying } from '../testing/every-driver.ts';
+import { forEachDriver, MEBIBYTE, untilOutput } from '../testing/every-driver.ts';
 
 forEachDriver((here) => {
   const { sh, collected, freezes } = here;
@@ -89,7 +89,7 @@ forEachDriver((here) => {
       await sh('chmod 700 shut; chmod 700 shut/in; rm -rf shut');
     });
 
-    test('says which outputs are missing, and which are too large', async () => {
+    test('names the outputs that are missing, and those that are too large', async () => {
       await sh('echo here > here; head -c 5000 /dev/zero > big');
       await expect(collected(['here', 'gone', 'no/where'])).rejects.toThrow(/"gone", "no\/where"/);
       await expect(collected(['big'], 4999)).rejects.toMatchObject({
@@ -122,7 +122,7 @@ forEachDriver((here) => {
         argv: ['sh', '-c', 'echo x > f; echo ready; sleep 60'],
         workspace: 'writable',
       });
-      await saying(command.stdout, 'ready');
+      await untilOutput(command.stdout, 'ready');
       expect((await collected(['f'])).get('f')).toBe('x\n');
       expect((await command.ended).endedBy).toBe('killed');
       await sh('rm f');

@@ -13,7 +13,7 @@ import {
   MIB,
   OPTIONS,
   running,
-  said,
+  outputOf,
 } from './testing/docker-fixture.ts';
 
 const { skip } = requireComponent('sandbox-image');
@@ -45,7 +45,7 @@ describe.skipIf(skip)('a container', () => {
 
   test('gives a guest no right at all', async () => {
     const session = await open();
-    const status = await said(session, 'cat /proc/self/status');
+    const status = await outputOf(session, 'cat /proc/self/status');
     for (const set of ['Inh', 'Prm', 'Eff', 'Bnd', 'Amb'])
       expect(status).toMatch(new RegExp(`^Cap${set}:\\t0{16}$`, 'm'));
     expect(status).toMatch(/^NoNewPrivs:\t1$/m);
@@ -58,7 +58,7 @@ describe.skipIf(skip)('a container', () => {
     const session = await open();
     const shown =
       'cat /proc/vmstat /proc/diskstats /proc/interrupts /proc/zoneinfo; ls /proc/sys/fs';
-    expect(await said(session, `{ ${shown}; } 2>/dev/null | wc -c`)).toBe('0\n');
+    expect(await outputOf(session, `{ ${shown}; } 2>/dev/null | wc -c`)).toBe('0\n');
   });
 
   test('is removed with its session, and no container waits when the pool is off', async () => {
@@ -72,15 +72,15 @@ describe.skipIf(skip)('a container', () => {
   test('serves one session only: the next session finds no trace of it', async () => {
     const docker = common;
     const first = await docker.open(OPTIONS);
-    expect(await said(first, 'echo x > mine; ls')).toBe('mine\n');
+    expect(await outputOf(first, 'echo x > mine; ls')).toBe('mine\n');
     await first.close();
     const second = await docker.open(OPTIONS);
-    expect(await said(second, 'ls -A . /tmp /dev/shm')).toBe('.:\n\n/dev/shm:\n\n/tmp:\n');
+    expect(await outputOf(second, 'ls -A . /tmp /dev/shm')).toBe('.:\n\n/dev/shm:\n\n/tmp:\n');
   });
 });
 
 describe.skipIf(skip)('an image with volumes', () => {
-  /** As `docker commit --change` leaves it; the layers are those of the base. */
+  /** The result of `docker commit --change`; the layers are the base's. */
   async function withVolumes(): Promise<string> {
     const engine = connectEngine(undefined);
     const base = await engine.createContainer({ Image: 'skein-sandbox:minimal', Cmd: ['true'] });
@@ -98,7 +98,7 @@ describe.skipIf(skip)('an image with volumes', () => {
   test('gives none: nothing can be written where no limit is', async () => {
     const image = await withVolumes();
     const session = await driver({ warm: 0 }).open({ ...OPTIONS, image });
-    const tried = await said(
+    const tried = await outputOf(
       session,
       'for d in /data /srv/deep/er; do head -c 1000 /dev/zero 2>/dev/null > $d/x && echo ESCAPED $d; done; echo x > /tmp/y; cat /tmp/y; grep -E " (/data|/srv/deep/er) " /proc/self/mounts',
     );
@@ -147,7 +147,7 @@ describe.skipIf(skip)('commands', () => {
     expect(ending.endedBy).toBe('cpu-limit');
     expect(ending.usage.cpuMs).toBeGreaterThan(490);
     expect(
-      await said(session, 'for p in /proc/[0-9]*; do tr "\\0" " " < $p/cmdline; done'),
+      await outputOf(session, 'for p in /proc/[0-9]*; do tr "\\0" " " < $p/cmdline; done'),
     ).not.toContain('sleep');
   });
 

@@ -32,7 +32,7 @@ const CONTAINER_BYTES = 96 * 1024 * 1024;
 const CONTAINER_PIDS = 32;
 
 export interface DockerOptions {
-  /** As in DOCKER_HOST; default the environment's. */
+  /** In the form of DOCKER_HOST; default the environment's. */
   readonly host?: string | undefined;
   /** Image of sessions that name none. */
   readonly image?: string | undefined;

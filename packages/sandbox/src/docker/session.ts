@@ -211,7 +211,7 @@ export class DockerSession implements SandboxSession {
         await ended;
         throw error;
       }
-      // It has ended early, and stderr says why.
+      // It has ended early, and stderr has the reason.
     }
     if ((await ended).exitCode !== 0) {
       const why = (await complaint).trim();

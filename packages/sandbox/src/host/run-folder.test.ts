@@ -20,7 +20,7 @@ it('removes the folders of dead processes, and of no other', async () => {
 });
 
 it.runIf(process.getuid?.() === 0)(
-  'starts beside a leftover that cannot be removed yet',
+  'starts next to a leftover that cannot be removed yet',
   async () => {
     const busy = `${dirname(await folderOf())}/1-1-busy`;
     mkdirSync(`${busy}/mounted`, { recursive: true });

@@ -7,7 +7,7 @@ import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { ownerIsAlive, ownedName } from './owner.ts';
 
-/** Makes it, and removes those of dead processes. */
+/** Makes the folder, and removes folders of dead processes. */
 export async function makeRunFolder(): Promise<string> {
   const uid = process.getuid?.() ?? 0;
   const base =

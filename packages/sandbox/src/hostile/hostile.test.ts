@@ -1,6 +1,6 @@
 /**
- * The hostile corpus over each driver that claims to run untrusted work: every program ends as its
- * comment says, the next command finds no trace of it, and afterwards the host is unchanged.
+ * The hostile corpus over each driver that claims to run untrusted work: every program ends as its comment
+ * requires, the next command finds no trace of it, and afterwards the host is unchanged.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -31,7 +31,7 @@ const SWEEP =
   'for at in . /tmp; do cd $at && { chmod -R u+rwx . 2>&-; find . -mindepth 1 -delete; }; done';
 const COLLECT_BYTES = 1024 * 1024;
 
-test('the corpus is large, and every program says how it must end', () => {
+test('the corpus is large, and every program declares how it must end', () => {
   expect(CORPUS.length).toBeGreaterThanOrEqual(40);
   for (const { name, what, expect: endings } of CORPUS) {
     expect(what, name).not.toBe('');
@@ -88,11 +88,11 @@ describe.each(DRIVERS)('%s', (name) => {
       ]);
       const { argv, limits } = program;
       const ending = await session.run({ argv, limits, env: env(), workspace: 'writable' });
-      const said = `${Buffer.from(ending.stdout)}${Buffer.from(ending.stderr)}`.slice(0, 2000);
+      const output = `${Buffer.from(ending.stdout)}${Buffer.from(ending.stderr)}`.slice(0, 2000);
 
-      expect.soft(said).not.toContain('ESCAPED');
+      expect.soft(output).not.toContain('ESCAPED');
       expect
-        .soft(program.expect, `${describeEnding(ending)} ${said}`)
+        .soft(program.expect, `${describeEnding(ending)} ${output}`)
         .toContain(endingOf(ending, program));
       expect.soft(ending.usage.peakMemoryBytes).toBeLessThanOrEqual(LIMITS.memoryBytes);
       for (const action of program.after) await act(session, action, canaries.mark);
@@ -131,8 +131,8 @@ async function inside(
   workspace: Command['workspace'],
 ): Promise<string> {
   const ending = await session.run({ argv, workspace });
-  const said = Buffer.from(ending.stderr).toString();
-  if (ending.exitCode !== 0) throw new Error(`${describeEnding(ending)} ${said}`);
+  const stderr = Buffer.from(ending.stderr).toString();
+  if (ending.exitCode !== 0) throw new Error(`${describeEnding(ending)} ${stderr}`);
   return Buffer.from(ending.stdout).toString();
 }
 

@@ -27,7 +27,7 @@ const SAMPLE = new Set([
   'read-host-files.py',
 ]);
 /**
- * What a pod is free to do to itself under the seccomp profile `RuntimeDefault`, where the other drivers
+ * Harm that a pod may do to itself under the seccomp profile `RuntimeDefault`, where the other drivers
  * have a filter of their own; none of it may reach beyond the pod. The buffers of sockets are counted by
  * control groups v2 alone.
  */
@@ -78,11 +78,11 @@ describe.skipIf(skip)('in pods', () => {
       const env = { ...canaries.env, VICTIM_MARK: mark, DISK_BYTES: String(LIMITS.diskBytes) };
       const ending = await session.run({ argv, limits, env, workspace: 'writable' });
       await session.close();
-      const said = `${Buffer.from(ending.stdout)}${Buffer.from(ending.stderr)}`.slice(0, 2000);
-      if (!FREE.has(program.name)) expect.soft(said).not.toContain('ESCAPED');
+      const output = `${Buffer.from(ending.stdout)}${Buffer.from(ending.stderr)}`.slice(0, 2000);
+      if (!FREE.has(program.name)) expect.soft(output).not.toContain('ESCAPED');
       const accepted = FREE.has(program.name) ? ['exit 1', ...program.expect] : program.expect;
       expect
-        .soft(accepted, `${describeEnding(ending)} ${said}`)
+        .soft(accepted, `${describeEnding(ending)} ${output}`)
         .toContain(endingOf(ending, program));
       expect.soft(canaries.damage()).toEqual([]);
     },

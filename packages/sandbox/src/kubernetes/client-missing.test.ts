@@ -17,9 +17,9 @@ test('the client of a cluster is named where it is missing, and not needed for a
     const { available, reason, fix } = await driver.availability();
     console.log(available, reason, fix);`;
   const env = { ...process.env, SKEIN_KUBERNETES_NAMESPACE: 'jobs' };
-  const said = execFileSync(process.execPath, ['--input-type=module', '-e', code], {
+  const output = execFileSync(process.execPath, ['--input-type=module', '-e', code], {
     encoding: 'utf8',
     env,
   });
-  expect(said).toMatch(/^false .*@kubernetes\/client-node.*npm install/);
+  expect(output).toMatch(/^false .*@kubernetes\/client-node.*npm install/);
 });

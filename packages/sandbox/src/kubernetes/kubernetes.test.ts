@@ -14,7 +14,7 @@ import {
   type WorkerFixture,
 } from '../../../jobs/src/worker/testing/worker-fixture.ts';
 import type { SandboxDriver, SessionOptions } from '../contract.ts';
-import { processesWith, saying } from '../testing/every-driver.ts';
+import { processesWith, untilOutput } from '../testing/every-driver.ts';
 import { createKubernetes } from './kubernetes.ts';
 import { IMAGE, NAMESPACE, startTestCluster, type TestCluster } from './testing/test-cluster.ts';
 
@@ -100,7 +100,7 @@ describe.skipIf(skip)('the kubernetes driver', () => {
     expect([before > 0, cluster.faults.used.size]).toEqual([true, 0]);
   });
 
-  test('survives dropped watches, a forgotten version, and refusals for a while', async () => {
+  test('survives dropped watches, a dropped version, and refusals for a while', async () => {
     const refusals = new Map<string, number>();
     cluster.faults.refuse = (verb, resource) => {
       const key = `${verb} ${resource}`;
@@ -140,7 +140,7 @@ describe.skipIf(skip)('the kubernetes driver', () => {
     expect(jobs()).toEqual([]);
   });
 
-  test('says what the cluster refuses, and what it has no image for', async () => {
+  test('reports a refusal of the cluster, and an image that the cluster lacks', async () => {
     cluster.faults.refuse = (verb, resource) =>
       verb === 'create' && resource === 'batch/jobs'
         ? { status: 403, message: 'jobs.batch is forbidden: exceeded quota' }
@@ -179,7 +179,7 @@ describe.skipIf(skip)('the kubernetes driver', () => {
       workspace: 'writable',
     });
     command.stderr.resume();
-    await saying(command.stdout, 'ready');
+    await untilOutput(command.stdout, 'ready');
     expect(processesWith(mark)).not.toEqual([]);
     cluster.cutStreams();
     await expect(command.ended).rejects.toMatchObject({ code: 'SANDBOX_LOST' });
@@ -197,7 +197,7 @@ describe.skipIf(skip)('the kubernetes driver', () => {
     expect(jobs()).toEqual([]);
   });
 
-  test('after kill -9 of a worker, its pod ends by itself and the next worker removes its Job', async () => {
+  test('after kill -9 of a worker, its pod ends automatically and the next worker removes its Job', async () => {
     const mark = `62.${process.pid}${Math.floor(Math.random() * 1e6)}`;
     const main = fileURLToPath(new URL('../testing/left-behind.ts', import.meta.url));
     const worker = spawn(process.execPath, [main, 'kubernetes', mark], {
@@ -251,7 +251,7 @@ describe.skipIf(skip)('the kubernetes driver', () => {
         const mark = `64.${Math.floor(Math.random() * 1e9)}`;
         const job = await at.enqueue(command(['sleep', mark]));
         await until(() => processesWith(mark).length > 0);
-        await at.store.cancel(job.id, 'the test says so');
+        await at.store.cancel(job.id, 'the test ends it');
         await until(() => processesWith(mark).length === 0 && jobs().length === 0);
         expect(await at.ended(job.id)).toMatchObject({ state: 'cancelled' });
       });

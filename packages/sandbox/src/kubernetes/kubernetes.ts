@@ -3,7 +3,7 @@
  * `exec` starts in it. It touches no cluster unless a namespace is named for it.
  *
  * A cluster has no folders of this machine: files travel as tar streams over the same connections.
- * manifests.ts says how a pod is hardened, process-one.sh how it ends with its worker,
+ * manifests.ts defines how a pod is hardened, process-one.sh how it ends with its worker,
  * owner-labels.ts how leftovers are found.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -80,7 +80,7 @@ export function createKubernetes(options: KubernetesOptions = {}): SandboxDriver
     } catch (thrown) {
       const error = clusterError(thrown, 'answer');
       const isNotNamed = readNamespace(options) === undefined;
-      // What may pass is tried again by the next caller.
+      // The next caller tries a failure again that may pass.
       if (error.code === 'SANDBOX_NOT_STARTED') known = undefined;
       return {
         available: false,

@@ -4,13 +4,13 @@ import { SkeinError } from '@skein/api';
 export interface KubernetesOptions {
   /** Where Jobs are created; without it the driver touches no cluster. Default: SKEIN_KUBERNETES_NAMESPACE. */
   readonly namespace?: string | undefined;
-  /** Of the kubeconfig. Default: SKEIN_KUBERNETES_CONTEXT, else its current one; in a pod, its service account. */
+  /** A context of the kubeconfig. Default: SKEIN_KUBERNETES_CONTEXT, else its current one; in a pod, its service account. */
   readonly context?: string | undefined;
   /** Image of sessions that name none; it needs sh, coreutils and GNU tar. Default: SKEIN_KUBERNETES_IMAGE. */
   readonly image?: string | undefined;
   /** The repository whose tags are the registered images. Default: SKEIN_KUBERNETES_IMAGES; none. */
   readonly images?: string | undefined;
-  /** Such as `gvisor`. Default: SKEIN_KUBERNETES_RUNTIME_CLASS; the cluster's. */
+  /** For example `gvisor`. Default: SKEIN_KUBERNETES_RUNTIME_CLASS; the cluster's. */
   readonly runtimeClass?: string | undefined;
   /** LocalQueue of Kueue. Default: SKEIN_KUBERNETES_QUEUE; none. */
   readonly queue?: string | undefined;

@@ -12,10 +12,10 @@
 # stdin:  `park NAME` | `reap NAME PID`. When it closes, every launched process is killed.
 # stdout: `forked NAME PID`, `parked NAME`, `failed NAME`, `ended NAME STATUS`; PID in its name space.
 #
-# While it is parked, a slot's descriptors are: 0, what the node says (the release); 1 and 2, the
-# launcher's; 3, what the slot says to the node; 4, 6 and 8, its stdin, stdout and stderr to be; 5,
+# While it is parked, a slot's descriptors are: 0, what the node writes (the release); 1 and 2, the
+# launcher's; 3, what the slot writes to the node; 4, 6 and 8, its stdin, stdout and stderr to be; 5,
 # the seccomp program. The node opens its ends through /proc/PID/fd. Once released: 0, 1 and 2 as
-# usual, 3 and 5 as before, and 4, what the node said after the release.
+# usual, 3 and 5 as before, and 4, what the node wrote after the release.
 # The release is read as lines, never through eval:
 #   FILE_BLOCKS STACK_KIB CPU_SECONDS OPEN_FILES ARGC, then each argument as its number of lines
 #   and those lines.

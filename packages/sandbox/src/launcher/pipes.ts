@@ -17,7 +17,7 @@ export interface Pipes {
   readonly stdin: Writable;
   readonly stdout: Readable;
   readonly stderr: Readable;
-  /** What the process says at descriptor 3. Ends with the process. */
+  /** The process's output at descriptor 3. Ends with the process. */
   readonly status: Lines;
   /** The release, and what the released process then reads from descriptor 4. */
   readonly control: Writable;
@@ -52,7 +52,7 @@ export function openPipes(pid: number): Pipes {
       try {
         for (const fd of [PARKED.stdin, PARKED.stdout, PARKED.stderr]) chownSync(at(fd), uid, uid);
       } catch (error) {
-        // The process was killed meanwhile and will not open its pipes; its status tells that it
+        // The process was killed meanwhile and will not open its pipes; its status shows that it
         // has ended.
         if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
       }

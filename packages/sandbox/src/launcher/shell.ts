@@ -9,7 +9,7 @@ const SCRIPT = fileURLToPath(new URL('launcher.sh', import.meta.url));
 const COMPLAINTS = 5;
 
 export interface Shell {
-  /** Descriptors that launched processes inherit besides their own: open, but useless. */
+  /** Descriptors that launched processes inherit in addition to their own: open, but useless. */
   readonly covered: readonly number[];
   /** Whether it has ended, and with it all launched processes. */
   readonly gone: boolean;
@@ -32,7 +32,7 @@ export interface Parked {
 }
 
 /** The messages of the shell about one slot. */
-interface News {
+interface Steps {
   readonly forked: PromiseWithResolvers<number>;
   readonly parked: PromiseWithResolvers<void>;
   readonly ended: PromiseWithResolvers<number>;
@@ -61,17 +61,17 @@ export function startShell({ folders, seccomp, within }: ShellOptions): Shell {
   }) as ChildProcessWithoutNullStreams;
   closeSync(nothing);
   const complaints: string[] = [];
-  const news = new Map<string, News>();
+  const slots = new Map<string, Steps>();
   let gone = false;
 
-  const said = (what: string): Error => new Error([what, ...complaints].join('; '));
+  const failure = (what: string): Error => new Error([what, ...complaints].join('; '));
   const end = new Promise<void>((resolve) => {
     const finish = (): void => {
       gone = true;
-      for (const { forked, parked, ended } of news.values()) {
-        for (const step of [forked, parked, ended]) step.reject(said('the launcher has ended'));
+      for (const { forked, parked, ended } of slots.values()) {
+        for (const step of [forked, parked, ended]) step.reject(failure('the launcher has ended'));
       }
-      news.clear();
+      slots.clear();
       resolve();
     };
     child.once('error', finish);
@@ -85,10 +85,10 @@ export function startShell({ folders, seccomp, within }: ShellOptions): Shell {
   });
   void follow(readLines(child.stdout), (line) => {
     const [verb, name = '', value] = line.split(' ');
-    const slot = news.get(name);
+    const slot = slots.get(name);
     if (verb === 'forked') slot?.forked.resolve(Number(value));
     if (verb === 'parked') slot?.parked.resolve();
-    if (verb === 'failed') slot?.parked.reject(said('a process could not be parked'));
+    if (verb === 'failed') slot?.parked.reject(failure('a process could not be parked'));
     if (verb === 'ended') slot?.ended.resolve(Number(value));
   });
 
@@ -98,19 +98,19 @@ export function startShell({ folders, seccomp, within }: ShellOptions): Shell {
       return gone;
     },
     async park(name) {
-      if (gone) throw said('the launcher has ended');
-      const slot = expectNews();
-      news.set(name, slot);
+      if (gone) throw failure('the launcher has ended');
+      const slot = expectSteps();
+      slots.set(name, slot);
       child.stdin.write(`park ${name}\n`);
       const [pid] = await Promise.all([slot.forked.promise, slot.parked.promise]);
       return { pid, hostPid: findHostPid(child.pid ?? 0, pid) };
     },
     async reap(name) {
-      const slot = news.get(name);
-      if (slot === undefined) throw said('the launcher has ended');
+      const slot = slots.get(name);
+      if (slot === undefined) throw failure('the launcher has ended');
       child.stdin.write(`reap ${name} ${await slot.forked.promise}\n`);
       const status = await slot.ended.promise;
-      news.delete(name);
+      slots.delete(name);
       return status;
     },
     async close() {
@@ -125,7 +125,7 @@ const CLOSE_ON_EXEC = 0o2000000;
 
 /**
  * The descriptors of this process that a child would inherit. Node marks its own close-on-exec, but
- * not those that it was started with, nor those of libraries.
+ * not the ones that it was started with, nor the ones of libraries.
  */
 function inheritedDescriptors(): number[] {
   return readdirSync('/proc/self/fd')
@@ -173,7 +173,7 @@ function readProc(path: string): string {
   }
 }
 
-function expectNews(): News {
+function expectSteps(): Steps {
   const steps = {
     forked: Promise.withResolvers<number>(),
     parked: Promise.withResolvers<void>(),

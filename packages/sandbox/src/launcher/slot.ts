@@ -7,7 +7,7 @@ import type { Lines } from './lines.ts';
 export interface Release {
   /** The program and its arguments. */
   readonly argv: readonly string[];
-  /** What the program reads from descriptor 4. */
+  /** The program's input at descriptor 4. */
   readonly options?: Uint8Array;
   readonly rlimits: Rlimits;
   /** The user that may open stdin, stdout and stderr by name; default this process's user. */
@@ -31,14 +31,14 @@ export interface Slot {
   readonly pid: number;
   readonly hostPid: number;
   readonly name: string;
-  /** Descriptors besides its own that the program should close. */
+  /** Descriptors other than its own that the program should close. */
   readonly covered: readonly number[];
   /** Undefined when there are no control groups. */
   readonly group: ControlGroup | undefined;
   readonly stdin: Writable;
   readonly stdout: Readable;
   readonly stderr: Readable;
-  /** What the program writes to descriptor 3. Ends when the program ends. */
+  /** The program's output at descriptor 3. Ends when the program ends. */
   readonly status: Lines;
   release(release: Release): void;
   /** Exit status of the process as a shell gives it; call it once `status` has ended. */

@@ -9,7 +9,7 @@
 import { BlockList, isIP } from 'node:net';
 
 const SPECIAL_IPV4 = [
-  ['0.0.0.0', 8], // this network; also a way to say loopback
+  ['0.0.0.0', 8], // this network; also another name of loopback
   ['10.0.0.0', 8], // private
   ['100.64.0.0', 10], // behind a carrier's address translation
   ['127.0.0.0', 8], // loopback

@@ -42,7 +42,7 @@ export async function listenInside(pid: number, owned: boolean): Promise<Server>
     env: { PATH: '/usr/bin:/bin:/usr/sbin:/sbin', ...compileCache() },
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
-  const said = text(child.stderr!);
+  const output = text(child.stderr!);
   let server: Server | undefined;
   let failed: string | undefined;
   child.once('message', (word: string, handle) => {
@@ -52,7 +52,9 @@ export async function listenInside(pid: number, owned: boolean): Promise<Server>
   // While it lives, it would accept connections too.
   await once(child, 'close');
   if (server !== undefined) return server;
-  throw new Error(`nothing can listen in the network of a guest: ${failed ?? (await said).trim()}`);
+  throw new Error(
+    `nothing can listen in the network of a guest: ${failed ?? (await output).trim()}`,
+  );
 }
 
 /** Half of the time until it listens goes away where the node keeps compiled code: its types are stripped already. */

@@ -35,12 +35,12 @@ export interface ProxyOptions {
 }
 
 export interface ProxyBounds {
-  /** Of one session, in both directions together. */
+  /** Bytes of one session, in both directions together. */
   readonly bytes: number;
   readonly connectionsAtOnce: number;
   readonly connections: number;
   readonly refusals: number;
-  /** Of the head of a request. */
+  /** Bytes of the head of a request. */
   readonly headBytes: number;
   /** Longest time for the head of a request, for a connection to be made, and without a byte, in milliseconds. */
   readonly headMs: number;
@@ -59,7 +59,7 @@ const BOUNDS: ProxyBounds = {
   idleMs: 300_000,
 };
 /** Refusals that are reported; further ones are only counted. */
-const TOLD = 20;
+const REPORTED = 20;
 const SHOWN_CHARACTERS = 200;
 /** Time for a guest to read why it was refused, in milliseconds. */
 const FAREWELL_MS = 1000;
@@ -208,7 +208,7 @@ export class Proxy {
 
   #refuse(client: Socket, { status, message }: Refusal): void {
     this.#refusals += 1;
-    if (this.#refusals <= TOLD) this.#options.report(`A connection was refused: ${message}.`);
+    if (this.#refusals <= REPORTED) this.#options.report(`A connection was refused: ${message}.`);
     const body = `${message}\n`;
     client.end(
       `HTTP/1.1 ${status} ${REASONS[status]}\r\nContent-Type: text/plain\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,

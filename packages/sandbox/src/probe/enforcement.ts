@@ -6,7 +6,7 @@ import type { Enforcement } from '../contract.ts';
 /** The drivers to use instead of one that isolates nothing. */
 export const ISOLATING = SANDBOX_NAMES.filter((name) => SANDBOXES[name].isolates).join(' or ');
 
-/** What the driver adds to the control groups. */
+/** The limits that the driver adds to the control groups. */
 export interface OwnEnforcement {
   readonly disk: Enforcement['limits']['diskBytes'];
   readonly network: Enforcement['network'];
@@ -52,7 +52,7 @@ export function enforcementOf(
   };
 }
 
-/** What enforces an address list. @param noList why none can be enforced. */
+/** The mechanism that enforces an address list. @param noList why none can be enforced. */
 export function listBy(noList: string | undefined): string {
   return noList === undefined
     ? 'a list of addresses by a proxy of the node, which is the only way out'

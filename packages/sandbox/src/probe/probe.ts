@@ -1,6 +1,6 @@
 /**
  * Probes the limits that a driver is about to claim, with programs that exceed them: a limit that
- * does not hold here is not claimed, whatever the files of the kernel say. Takes half a second,
+ * does not hold here is not claimed, whatever the files of the kernel contain. Takes half a second,
  * once.
  */
 import { Buffer } from 'node:buffer';
@@ -34,9 +34,9 @@ const SLEEP_MS = 50;
 const FEW_BYTES = 1000;
 const FEW_CORES = 0.2;
 const BUSY_WALL_MS = 150;
-/** Above what it takes in that time. If the node is killed meanwhile, its processes end at this limit by themselves. */
+/** Above what it takes in that time. If the node is killed meanwhile, its processes end at this limit on their own. */
 const LEFT_MS = 1000;
-/** A quota is for a period of 100 ms, of which the last may have just begun; and a sandbox is made first. */
+/** A quota is for a period of 100 ms, and the last period may have just begun; and a sandbox is made first. */
 const CORES_SLACK_MS = 45;
 
 /** 127.0.0.1 and the port, as the kernel lists sockets. */
@@ -74,8 +74,8 @@ export async function probe(
   const first = await run(RIGHTS);
   const rights = Buffer.from(first.stdout).toString();
   if (first.exitCode !== 0) {
-    const said = Buffer.from(first.stderr).toString().trim();
-    throw new Error(`${first.endedBy} ${first.exitCode}: ${said}`);
+    const stderr = Buffer.from(first.stderr).toString().trim();
+    throw new Error(`${first.endedBy} ${first.exitCode}: ${stderr}`);
   }
   if (claimed.untrusted && !NO_RIGHTS.test(rights)) {
     throw new Error(`a guest is left with rights: ${rights.trim().replaceAll(/\s+/g, ' ')}`);

@@ -3,7 +3,7 @@
  *
  * Nothing is isolated: a command can read and change everything that the user of the node can.
  * Control groups limit and count what they can, and every process of a command is killed with it;
- * without control groups, those of its process group.
+ * without control groups, the processes of its process group.
  */
 import { mkdirSync, readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';

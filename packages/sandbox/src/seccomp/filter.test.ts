@@ -131,9 +131,9 @@ describe.each(['x64', 'arm64'] as const)('the filter for %s', (architecture: Arc
 
   test('opens the sockets that the network of the session has', () => {
     const opens = (sockets: Sockets, ...args: number[]): boolean => {
-      const said = askOf(sockets, 'socket', ...args);
-      expect([ALLOWED, EAFNOSUPPORT]).toContain(said);
-      return said === ALLOWED;
+      const answer = askOf(sockets, 'socket', ...args);
+      expect([ALLOWED, EAFNOSUPPORT]).toContain(answer);
+      return answer === ALLOWED;
     };
     const [STREAM, DATAGRAM, NONBLOCK] = [1, 2, 0x800];
     for (const sockets of ['none', 'list', 'host'] as const) {
@@ -165,7 +165,7 @@ test('x32 calls do not exist', () => {
 });
 
 const HEADER = '/usr/include/x86_64-linux-gnu/asm/unistd_64.h';
-test.runIf(existsSync(HEADER))('the numbers of x86_64 are those of the kernel’s header', () => {
+test.runIf(existsSync(HEADER))('the numbers of x86_64 equal the kernel’s header', () => {
   const header = readFileSync(HEADER, 'latin1');
   for (const [name, [number]] of Object.entries(ALL)) {
     const found = new RegExp(`^#define __NR_${name}\\s+(\\d+)$`, 'm').exec(header)?.[1];
@@ -175,7 +175,7 @@ test.runIf(existsSync(HEADER))('the numbers of x86_64 are those of the kernel’
 
 const GENERIC = '/usr/include/asm-generic/unistd.h';
 const canPreprocess = existsSync(GENERIC) && spawnSync('cpp', ['--version']).status === 0;
-test.runIf(canPreprocess)('the numbers of aarch64 are those of the kernel’s header', () => {
+test.runIf(canPreprocess)('the numbers of aarch64 equal the kernel’s header', () => {
   const names = Object.entries(ALL);
   const source = [
     '#define __BITS_PER_LONG 64',

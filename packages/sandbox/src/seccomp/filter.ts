@@ -17,7 +17,7 @@
  *     anything else                             → allowed
  *
  * Without a network only AF_UNIX can be opened: its buffers are charged to the process that fills
- * them, while control groups of version 1 do not count those of TCP and UDP. With an address list
+ * them, while control groups of version 1 do not count buffers of TCP and UDP. With an address list
  * there is also TCP over IPv4, to the proxy. No program can bind or listen then, so a guest has no
  * more connections than the proxy accepts, and their buffers are bounded by the settings of the
  * network (listener.ts).

@@ -1,6 +1,6 @@
 /**
  * The Docker daemon behind a relay that changes requests: to a driver, it is a daemon that accepts
- * a request and does less than it says.
+ * a request and does less than it claims.
  */
 import { once } from 'node:events';
 import { createServer, request, type ClientRequest, type IncomingMessage } from 'node:http';
@@ -18,7 +18,7 @@ export type Fields = Record<string, unknown>;
 export type Alter = (limits: Fields, order: Fields) => void;
 
 export interface AlteredDaemon {
-  /** As in DOCKER_HOST. */
+  /** In the form of DOCKER_HOST. */
   readonly host: string;
   close(): void;
 }

@@ -38,7 +38,7 @@ const TRUSTED: SessionOptions = {
   untrusted: false,
 };
 
-/** What a driver cannot be tested without; one that is not listed is tested everywhere. */
+/** The component that a driver needs for its tests; one that is not listed is tested everywhere. */
 const NEEDS: Readonly<Partial<Record<SandboxName, Component>>> = {
   bubblewrap: 'bubblewrap',
   docker: 'sandbox-image',
@@ -49,7 +49,7 @@ const NEEDS: Readonly<Partial<Record<SandboxName, Component>>> = {
 /** The drivers that enforce no list of addresses anywhere. */
 const NO_LISTS: ReadonlySet<SandboxName> = new Set(['kubernetes']);
 
-/** What has to run before a driver can be tested; its environment is set until it is closed. */
+/** Starts what a driver needs for its tests; its environment is set until it is closed. */
 const PREPARE: Readonly<
   Partial<
     Record<
@@ -84,7 +84,7 @@ export function driversHere(work: 'untrusted' | 'any', needs: typeof NEEDS = {})
   });
 }
 
-export interface Said extends Ending {
+export interface ScriptEnding extends Ending {
   readonly out: string;
   readonly err: string;
 }
@@ -102,7 +102,7 @@ export interface Here {
   readonly driver: SandboxDriver;
   readonly session: SandboxSession;
   /** Runs a script in the session. */
-  readonly sh: (script: string, more?: Partial<Command>) => Promise<Said>;
+  readonly sh: (script: string, more?: Partial<Command>) => Promise<ScriptEnding>;
   /** Files of the session's workspace by their paths, as latin1. */
   readonly collected: (paths: string[], maxBytes?: number) => Promise<Map<string, string>>;
 }
@@ -156,12 +156,12 @@ export function forEachDriver(tests: (here: Here) => void): void {
 }
 
 /** Resolves when the stream has output; continues to read it. */
-export async function saying(stream: Readable, what: string): Promise<void> {
-  let said = '';
+export async function untilOutput(stream: Readable, what: string): Promise<void> {
+  let output = '';
   await new Promise<void>((resolve) => {
     stream.on('data', (chunk: Buffer) => {
-      said += chunk.toString();
-      if (said.includes(what)) resolve();
+      output += chunk.toString();
+      if (output.includes(what)) resolve();
     });
   });
 }

@@ -26,4 +26,4 @@ const command = session.start({
   argv: ['sh', '-c', `setsid sleep ${mark} & echo running; sleep ${mark}`],
   workspace: 'writable',
 });
-command.stdout.on('data', (said: Buffer) => process.stdout.write(said));
+command.stdout.on('data', (chunk: Buffer) => process.stdout.write(chunk));

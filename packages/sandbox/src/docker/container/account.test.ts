@@ -11,9 +11,9 @@ import { connectEngine } from '../daemon/engine.ts';
 const ROOT = '/sys/fs/cgroup';
 const MIB = 1024 * 1024;
 const UNIFIED = existsSync(`${ROOT}/cgroup.controllers`);
-const beside = process.getuid?.() === 0;
+const isRoot = process.getuid?.() === 0;
 
-describe.skipIf(requireComponent('sandbox-image').skip || !beside)(
+describe.skipIf(requireComponent('sandbox-image').skip || !isRoot)(
   'a command in a container',
   () => {
     let driver: SandboxDriver;
@@ -53,13 +53,13 @@ describe.skipIf(requireComponent('sandbox-image').skip || !beside)(
       return { command, pid: find()! };
     }
 
-    test.runIf(UNIFIED)('has a group below that of its container, with version 2', async () => {
+    test.runIf(UNIFIED)("has a group below its container's, with version 2", async () => {
       const [first, second] = [await start(20 * MIB), await start(30 * MIB)];
       const groups = [first, second].map(({ pid }) => groupOf(pid, ''));
       const [own, other] = groups;
       expect(own).toMatch(/\/command-\d+$/);
       expect(own).not.toBe(other);
-      // The container, whose rules about devices go on applying there; process 1 is beside.
+      // The container, whose rules about devices still apply there; process 1 is in a sibling.
       const container = own!.replace(/\/[^/]*$/, '');
       expect(other).toMatch(new RegExp(`^${container}/command-\\d+$`));
       const [supervisor] = readFileSync(
@@ -77,18 +77,21 @@ describe.skipIf(requireComponent('sandbox-image').skip || !beside)(
         .toBe(false);
     });
 
-    test.runIf(!UNIFIED)('has a group beside those of other drivers, with version 1', async () => {
-      const { command, pid } = await start(20 * MIB);
-      for (const controller of ['memory', 'pids', 'cpuacct']) {
-        expect(groupOf(pid, controller)).toMatch(
-          new RegExp(`/skein/${thisOwner()}-\\w+/docker-\\d+$`),
-        );
-      }
-      const own = groupOf(pid, 'memory');
-      expect(readIf(`${ROOT}/memory${own}/memory.limit_in_bytes`).trim()).toBe(String(20 * MIB));
-      await command.kill();
-      await expect.poll(() => existsSync(`${ROOT}/memory${own}`)).toBe(false);
-    });
+    test.runIf(!UNIFIED)(
+      'has a group next to the groups of other drivers, with version 1',
+      async () => {
+        const { command, pid } = await start(20 * MIB);
+        for (const controller of ['memory', 'pids', 'cpuacct']) {
+          expect(groupOf(pid, controller)).toMatch(
+            new RegExp(`/skein/${thisOwner()}-\\w+/docker-\\d+$`),
+          );
+        }
+        const own = groupOf(pid, 'memory');
+        expect(readIf(`${ROOT}/memory${own}/memory.limit_in_bytes`).trim()).toBe(String(20 * MIB));
+        await command.kill();
+        await expect.poll(() => existsSync(`${ROOT}/memory${own}`)).toBe(false);
+      },
+    );
 
     test('leaves no group when its session is closed', async () => {
       const { pid } = await start(20 * MIB);
@@ -98,7 +101,7 @@ describe.skipIf(requireComponent('sandbox-image').skip || !beside)(
       expect(existsSync(path)).toBe(true);
       await session.close();
       await expect.poll(() => existsSync(path)).toBe(false);
-      // Those of the driver's trials and of waiting children too.
+      // Includes the groups of the driver's trials and of waiting children.
       const left = () => globSync(`${ROOT}/{*/,}skein/${thisOwner()}-*/docker-*`);
       await expect.poll(left).toEqual([]);
     });

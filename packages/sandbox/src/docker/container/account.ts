@@ -4,7 +4,7 @@
  *
  * All commands of a container share its group, the peak of a group cannot be reset on most kernels,
  * and `docker update` costs 40 ms. So a node that is root on the daemon's machine moves the waiting
- * child into a fresh group: with version 1 beside those of other drivers; with version 2 below the
+ * child into a fresh group: with version 1 next to the groups of other drivers; with version 2 below the
  * container's own, whose device rules still apply there. With a daemon elsewhere, the usage is the
  * difference of the counters that the supervisor reads inside.
  */
@@ -27,10 +27,10 @@ export function accountsOf(
   groups: ControlGroups | undefined,
 ): Accounts | undefined {
   if (groups === undefined || !isHere(container)) return undefined;
-  return groups.version === 'v1' ? beside(container, groups) : below(container);
+  return groups.version === 'v1' ? alongside(container, groups) : below(container);
 }
 
-function beside(container: SandboxContainer, groups: ControlGroups): Accounts {
+function alongside(container: SandboxContainer, groups: ControlGroups): Accounts {
   return {
     async open(pid) {
       const group = await groups.create(`docker-${++serial}`);
@@ -83,7 +83,7 @@ async function enter(
 }
 
 /**
- * Whether the daemon's process ids are those of this process: the daemon is on this machine, and its
+ * Whether the daemon and this process share process ids: the daemon is on this machine, and its
  * runtime lets processes of a container be processes of the host, not of a kernel of its own.
  */
 function isHere({ pid, id }: SandboxContainer): boolean {

@@ -142,8 +142,10 @@ export async function startContainer(docker: Docker, shape: Shape): Promise<Sand
       : engineError(error, 'make a sandbox');
   }
   const complaints = new PassThrough();
-  let said = '';
-  complaints.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(-2000)));
+  let output = '';
+  complaints
+    .setEncoding('utf8')
+    .on('data', (text: string) => (output = (output + text).slice(-2000)));
   try {
     const stream = await container.attach({
       stream: true,
@@ -163,10 +165,10 @@ export async function startContainer(docker: Docker, shape: Shape): Promise<Sand
   } catch (error) {
     await removeContainer(container).catch(() => undefined);
     if (error instanceof SkeinError) throw error;
-    const text = `${error instanceof Error ? error.message : String(error)} ${said}`;
+    const text = `${error instanceof Error ? error.message : String(error)} ${output}`;
     if (/python3.*(not found|no such file)/is.test(text)) throw withoutPython(shape.image);
     throw engineError(
-      said === '' ? error : new Error(said.trim(), { cause: error }),
+      output === '' ? error : new Error(output.trim(), { cause: error }),
       'start a sandbox',
     );
   }

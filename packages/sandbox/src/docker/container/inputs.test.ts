@@ -59,7 +59,7 @@ async function watched(options: DockerOptions = {}) {
 
 const mount = (name: string, target: string): Mount => ({ source: join(folder, name), target });
 
-async function said(session: SandboxSession, script: string): Promise<string> {
+async function outputOf(session: SandboxSession, script: string): Promise<string> {
   const { stdout, stderr } = await session.run({
     argv: ['sh', '-c', script],
     workspace: 'writable',
@@ -80,16 +80,16 @@ describe.skipIf(requireComponent('sandbox-image').skip)('a mounted file', () => 
     const session = await open(...mounts);
     expect(started).toEqual([['/inputs/1', '/inputs/tree', '/data/elsewhere']]);
     expect(
-      await said(
+      await outputOf(
         session,
         'cat /inputs/0 /data/elsewhere /inputs/tree/leaf; /inputs/deep/er/tool; wc -c < /inputs/1',
       ),
     ).toBe(`small\nsmall\nleaf\ntool\n${5 * MIB}\n`);
     for (const { target } of mounts) {
       const tried = `t=${target}; { echo x > $t || echo x > $t/new || rm -f $t/leaf $t || mv $t $t.old || chmod 777 $t; } 2>&- || echo kept`;
-      expect(await said(session, tried), target).toBe('kept\n');
+      expect(await outputOf(session, tried), target).toBe('kept\n');
     }
-    expect(await said(session, 'echo x > /inputs/new || mkdir /inputs/deep/new')).toMatch(
+    expect(await outputOf(session, 'echo x > /inputs/new || mkdir /inputs/deep/new')).toMatch(
       /(denied|Read-only)[^]*(denied|Read-only)/,
     );
     await session.close();
@@ -101,9 +101,9 @@ describe.skipIf(requireComponent('sandbox-image').skip)('a mounted file', () => 
     const first = await open();
     await expect.poll(() => started.length).toBe(2);
     const second = await open(mount('small', '/inputs/0'));
-    expect(await said(second, 'cat /inputs/0')).toBe('small\n');
+    expect(await outputOf(second, 'cat /inputs/0')).toBe('small\n');
     const third = await open();
-    expect(await said(third, 'ls -A /inputs')).toBe('');
+    expect(await outputOf(third, 'ls -A /inputs')).toBe('');
     for (const session of [first, second, third]) await session.close();
     expect(started.every((bound) => bound.length === 0)).toBe(true);
   });
@@ -113,7 +113,7 @@ describe.skipIf(requireComponent('sandbox-image').skip)('a mounted file', () => 
     /** The number of containers that should exist when one more session is over. */
     const after = async (containers: number): Promise<void> => {
       const session = await open(mount('tree', '/inputs/tree'));
-      expect(await said(session, 'cat /inputs/tree/leaf')).toBe('leaf\n');
+      expect(await outputOf(session, 'cat /inputs/tree/leaf')).toBe('leaf\n');
       await session.close();
       await expect.poll(() => started.length).toBe(containers);
     };

@@ -18,7 +18,7 @@ import type { PutFile } from '../supervisor/file-stream.ts';
  * read-only.
  */
 export const INPUTS = '/inputs';
-/** Bound of all written files together; a container has room for twice as much. */
+/** Bound of all written files together; a container has space for twice as much. */
 const WRITTEN_BYTES = 4 * 1024 * 1024;
 const WRITTEN_FILES = 256;
 export const INPUTS_BYTES = 2 * WRITTEN_BYTES;
@@ -36,14 +36,14 @@ export interface Inputs {
 export async function readInputs(mounts: readonly Mount[], local: boolean): Promise<Inputs> {
   const written: PutFile[] = [];
   const bound: BoundMount[] = [];
-  let room = WRITTEN_BYTES;
+  let left = WRITTEN_BYTES;
   for (const mount of mounts) {
     const { source, target } = mount;
     const file = await lookAt(mount);
-    const fits = file.size <= room && written.length < WRITTEN_FILES;
+    const fits = file.size <= left && written.length < WRITTEN_FILES;
     if (file.isFile && fits && target.startsWith(`${INPUTS}/`) && normalize(target) === target) {
       const content = await readFile(source);
-      room -= content.length;
+      left -= content.length;
       written.push({
         path: target.slice(INPUTS.length + 1),
         content,

@@ -1,5 +1,5 @@
 /**
- * Containers of dead nodes. A container ends by itself when its node does; this removes the ones
+ * Containers of dead nodes. A container ends on its own when its node does; this removes the ones
  * that the daemon kept. The labels of a container name its owner.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -13,10 +13,10 @@ export function ownerLabels(): Record<string, string> {
   return { [OWNER]: thisOwner(), [MACHINE]: thisMachine() };
 }
 
-/** How long a node that starts waits for the removal, in milliseconds; it goes on in the daemon. */
+/** How long a node that starts waits for the removal, in milliseconds; the daemon continues it. */
 const PATIENCE_MS = 2000;
 
-/** Removes the containers of dead nodes of this machine. Those of other machines are left alone. */
+/** Removes the containers of dead nodes of this machine. Containers of other machines are left alone. */
 export async function removeLeftovers(docker: Docker): Promise<void> {
   const found = await docker.listContainers({
     all: true,

@@ -6,7 +6,7 @@
  * on some versions. No compiler or interpreter needs them, and several have been ways out of a
  * container. A call that is not in the list fails with ENOSYS, for which the C library has a fallback.
  *
- * Names are those of libseccomp; ones that an architecture lacks are skipped by the runtime.
+ * Names are libseccomp's; ones that an architecture lacks are skipped by the runtime.
  */
 import {
   ADVICE,
@@ -71,7 +71,7 @@ const CLONE_NAMESPACES = 0x7e020000;
 /** PER_LINUX, PER_LINUX32, UNAME26 and the question what it is. */
 const PERSONALITIES = [0, 8, 0x20000, 0xffffffff];
 
-/** All fcntl commands below it are harmless; above it, only those of the list are allowed. */
+/** All fcntl commands below it are harmless; above it, only the listed ones are allowed. */
 const FILE_MARKS_BEGIN = 1024;
 /** F_GETLEASE, F_DUPFD_QUERY, F_CREATED_QUERY, F_CANCELLK, F_DUPFD_CLOEXEC, the sizes of pipes, seals. */
 const MORE_FCNTL = [1025, 1027, 1028, 1029, 1030, 1031, 1032, 1033, 1034];

@@ -15,7 +15,7 @@ import {
   OPTIONS,
   OWNER,
   running,
-  said,
+  outputOf,
 } from '../testing/docker-fixture.ts';
 
 const { skip } = requireComponent('sandbox-image');
@@ -81,7 +81,7 @@ describe.skipIf(skip)('what is missing', () => {
       code: 'SANDBOX_UNSUPPORTED',
     });
     const session = await open('/etc/hostname', '/inputs/0');
-    expect(await said(session, 'cat /inputs/0')).toBe(readFileSync('/etc/hostname', 'utf8'));
+    expect(await outputOf(session, 'cat /inputs/0')).toBe(readFileSync('/etc/hostname', 'utf8'));
   });
 });
 

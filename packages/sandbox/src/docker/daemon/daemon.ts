@@ -6,11 +6,11 @@ import { dockerReference } from '../../images.ts';
 
 export interface Daemon {
   readonly version: string;
-  /** Of its control groups. */
+  /** Version of its control groups. */
   readonly groups: 'v1' | 'v2';
-  /** Names of the OCI runtimes that it knows. */
+  /** Names of its OCI runtimes. */
   readonly runtimes: readonly string[];
-  /** Of this installation. */
+  /** The id of this installation. */
   readonly id: string;
 }
 
@@ -35,7 +35,7 @@ export async function askDaemon(docker: Docker): Promise<Daemon> {
 
 /** The digest that the image of a session stands for. @throws SkeinError SANDBOX_IMAGE_UNKNOWN, SANDBOX_UNAVAILABLE. */
 export async function digestOf(docker: Docker, image: string): Promise<string> {
-  // It becomes part of a path: that of a folder would ask another host.
+  // It becomes part of a path: a folder's path would ask another host.
   const reference = dockerReference(image);
   try {
     return (await docker.getImage(reference).inspect()).Id;

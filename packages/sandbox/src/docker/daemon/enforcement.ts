@@ -20,7 +20,7 @@ export function enforcement(
       memoryBytes: held(
         // The probe shows whether swap is off: with swap, a program that takes memory runs on in
         // it.
-        `${group}${own ? '' : '; a peak below that of an earlier command of the session is sampled'}`,
+        `${group}${own ? '' : '; a peak below the peak of an earlier command of the session is sampled'}`,
       ),
       pids: held(group),
       outputBytes: held('the supervisor in the container'),

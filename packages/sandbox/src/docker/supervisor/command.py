@@ -29,7 +29,7 @@ class Command:
         self.output = 0
         self.pending = bytearray()  # stdin that the guest has not taken yet
         self.stdin_ends = False
-        self.told = False
+        self.reported = False
         self.fork()
 
     def fork(self):

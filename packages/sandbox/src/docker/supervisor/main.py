@@ -11,12 +11,12 @@ What it keeps true:
 - Nothing that a guest wrote is parsed here: its bytes are relayed, its files are touched only by a
   child that has already become that guest.
 - When a command has ended, every process of it is dead and /tmp, /dev/shm are empty, or the node is
-  told that they are not.
+  notified that they are not.
 - When the node ends (end of stdin), this process ends, and with it every process in the container.
 
 A command is made in two steps. PREPARE forks a child that waits; where the node can, it moves the
 child into a control group of its own, with limits and an account that no other command shares. GO
-tells the child what to become. Where the node cannot (`shared`: a daemon on another machine), time
+sends the child the guest to become. Where the node cannot (`shared`: a daemon on another machine), time
 and memory are the difference in the counters of the container, read here.
 """
 import gc
@@ -141,7 +141,7 @@ class Supervisor:
     # Streams of a guest.
 
     def feed(self, command):
-        """Writes stdin to the guest as far as it reads, and tells the node how much that was."""
+        """Writes stdin to the guest as far as it reads, and reports to the node how much that was."""
         if command.stdin is None:
             taken = len(command.pending)
         else:
@@ -162,17 +162,17 @@ class Supervisor:
                 self.by_descriptor[command.stdin] = (command, None)
                 self.poll.register(command.stdin, select.POLLOUT)
         else:
-            self.forget(command.stdin)
+            self.unregister(command.stdin)
             if command.stdin_ends:
                 self.close_stdin(command)
 
     def close_stdin(self, command):
         if command.stdin is not None:
-            self.forget(command.stdin)
+            self.unregister(command.stdin)
             os.close(command.stdin)
             command.stdin = None
 
-    def forget(self, descriptor):
+    def unregister(self, descriptor):
         if self.by_descriptor.pop(descriptor, None):
             try:
                 self.poll.unregister(descriptor)
@@ -185,15 +185,15 @@ class Supervisor:
         except BlockingIOError:
             return
         if not chunk:
-            self.forget(stream.descriptor)
+            self.unregister(stream.descriptor)
             os.close(stream.descriptor)
             stream.descriptor = None
             return
         command.output += len(chunk)
         most = command.spec['outputBytes']
-        room = len(chunk) if most is None else max(0, most - command.output + len(chunk))
-        if len(chunk) > room:
-            chunk = chunk[:room]
+        left = len(chunk) if most is None else max(0, most - command.output + len(chunk))
+        if len(chunk) > left:
+            chunk = chunk[:left]
             command.end('output-limit')
             self.kill(command)
         if chunk:
@@ -238,8 +238,8 @@ class Supervisor:
                 self.swept(command)
         elif command.spec is None or command.spec['work'] != 'run':
             self.swept(command)
-        elif not command.told:
-            command.told = True
+        elif not command.reported:
+            command.reported = True
             self.send(EXITED, command.number)
 
     def swept(self, command):

@@ -47,7 +47,7 @@ export class Running implements RunningCommand {
   #group: ControlGroup | undefined;
   #cause: EndedBy | undefined;
   #over = false;
-  #told = false;
+  #started = false;
   #killed = false;
 
   constructor(prepared: Prepared, order: RunOrder, pipe: boolean) {
@@ -64,7 +64,7 @@ export class Running implements RunningCommand {
   buried: Promise<void> | undefined;
 
   signal(signal: 'SIGTERM' | 'SIGINT' | 'SIGUSR1'): void {
-    if (!this.#over && this.#told) this.#guest.signal(constants.signals[signal]);
+    if (!this.#over && this.#started) this.#guest.signal(constants.signals[signal]);
   }
 
   kill(): Promise<Ending> {
@@ -86,7 +86,7 @@ export class Running implements RunningCommand {
       guest.onExited = () => void this.#sweep();
       if (this.#killed) guest.kill();
       guest.go(this.#order.spec);
-      this.#told = true;
+      this.#started = true;
       if (this.#group !== undefined) void this.#watch(this.#group);
       const ended = await guest.done;
       this.#over = true;
@@ -116,7 +116,7 @@ export class Running implements RunningCommand {
     if (!this.#over) await this.#order.giveUp().catch(() => undefined);
   }
 
-  /** Kills the processes that a command left when it ended beside other commands. */
+  /** Kills the processes that a command left when it ended while other commands ran. */
   async #sweep(): Promise<void> {
     while (this.#group !== undefined && this.#group.processes().length > 0) {
       this.#group.kill();

@@ -141,7 +141,7 @@ export class Supervisor {
     }
     for (const frame of frames) {
       if (frame.kind === 'ready') {
-        // A frame for no command: it tells the supervisor that the node is alive.
+        // A frame for no command: it notifies the supervisor that the node is alive.
         this.#send('swept', 0);
         this.#ready.resolve();
       }
@@ -163,7 +163,7 @@ export class Guest {
   /** Resolves when the supervisor has reported its end. */
   readonly done: Promise<Ended>;
   /**
-   * Called when the program has ended beside others, so that the supervisor cannot kill its
+   * Called when the program has ended while others run, so that the supervisor cannot kill its
    * remaining processes.
    */
   onExited: (() => void) | undefined;
@@ -211,7 +211,7 @@ export class Guest {
     this.#send('kill', this.number);
   }
 
-  /** Tells the supervisor that no process is left of a command that ended beside others. */
+  /** Notifies the supervisor that no process is left of a command that ended while others run. */
   swept(): void {
     this.#send('swept', this.number);
   }
@@ -258,7 +258,7 @@ export class Guest {
     };
     const stream = new Readable({
       highWaterMark: WINDOW_BYTES,
-      // This runs before the reader takes the chunk that made room for this call: continue in the
+      // This runs before the reader takes the chunk whose place allowed this call: continue in the
       // next tick.
       read: () => process.nextTick(acknowledge),
     });

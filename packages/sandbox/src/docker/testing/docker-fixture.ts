@@ -44,7 +44,7 @@ export function dockerFixture() {
     onEnd(() => session.close());
     return session;
   };
-  /** A second name of the image, by which a test tells its containers from those that wait for others. */
+  /** A second name of the image, by which a test distinguishes its containers from those that wait for others. */
   const secondName = async (): Promise<string> => {
     const [repo, tag] = ['skein-sandbox', `test-${process.pid}`];
     const engine = connectEngine(undefined);
@@ -55,7 +55,7 @@ export function dockerFixture() {
   return { common, onEnd, driver, open, secondName };
 }
 
-export async function said(session: SandboxSession, code: string): Promise<string> {
+export async function outputOf(session: SandboxSession, code: string): Promise<string> {
   const { stdout, stderr } = await session.run({ argv: ['sh', '-c', code], workspace: 'writable' });
   return `${Buffer.from(stdout)}${Buffer.from(stderr)}`;
 }

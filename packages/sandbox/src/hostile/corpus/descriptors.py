@@ -1,4 +1,4 @@
-# Looks for descriptors that were left open to it.
+# Searches for descriptors that were left open to it.
 # expect: held
 import os
 escaped = False

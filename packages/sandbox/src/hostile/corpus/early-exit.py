@@ -1,4 +1,4 @@
-# Closes its standard streams and goes on.
+# Closes its standard streams and continues.
 # expect: wall-limit cpu-limit
 import os, time
 for descriptor in range(3):

@@ -1,4 +1,4 @@
-# Looks for the host's listener under every address that it might have.
+# Searches for the host's listener under every address that it might have.
 # expect: held
 import os, socket
 port = int(os.environ['CANARY_PORT'])

@@ -2,7 +2,7 @@
 # expect: held
 import os
 escaped = False
-# Where the first process is of this user, it has no more rights than this one.
+# Where the first process runs as this user, it has no more rights than this one.
 own = os.stat('/proc/1/mem').st_uid == os.getuid()
 for path in ('/proc/sys/kernel/core_pattern', '/proc/sys/kernel/modprobe', '/proc/sysrq-trigger', '/proc/sys/vm/overcommit_memory',
              '/proc/sys/kernel/hostname', '/proc/1/oom_score_adj', '/proc/1/mem', '/proc/1/uid_map', '/sys/kernel/uevent_helper',

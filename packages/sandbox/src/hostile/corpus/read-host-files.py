@@ -1,4 +1,4 @@
-# Looks for a file of the host, by its path and by every other way to the same place.
+# Searches for a file of the host, by its path and by every other way to the same place.
 # expect: held
 import os
 path, secret = os.environ['CANARY_FILE'], os.environ['CANARY_MARK'].encode()

@@ -1,7 +1,7 @@
-# Looks for what another session, running at this moment, has in its files and processes.
+# Searches the files and processes of another session that runs at this moment.
 # expect: held
 import os
-other = os.environ['VICTIM_MARK'].encode() + b'+'  # how the mark goes on in the other session alone
+other = os.environ['VICTIM_MARK'].encode() + b'+'  # the continuation of the mark in the other session alone
 escaped = False
 def look(path):
     global escaped

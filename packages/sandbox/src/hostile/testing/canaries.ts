@@ -21,7 +21,7 @@ import { thisOwner } from '../../host/owner.ts';
 import { processesWith } from '../../testing/every-driver.ts';
 
 export interface Canaries {
-  /** Tells a hostile program where the canaries are. */
+  /** Gives a hostile program the places of the canaries. */
   readonly env: Readonly<Record<string, string>>;
   /** A text that only the file of the host contains. */
   readonly mark: string;
@@ -139,7 +139,7 @@ function sharedMemory(): string[] {
 }
 
 /**
- * Mounts of this project on the host, for comparison; those of a container are removed with it.
+ * Mounts of this project on the host, for comparison; mounts of a container are removed with it.
  * Without the small disks that other tests mount at the same time, all from the source `test-disk`.
  */
 export function mounts(): string[] {

@@ -1,5 +1,5 @@
 /**
- * The hostile corpus: programs that must run in a sandbox only. The first comment of each says what
+ * The hostile corpus: programs that must run in a sandbox only. The first comment of each describes what
  * it does and how it must end.
  *
  *     // expect: out-of-memory held     one of these endings; `held` is an exit with 0: every attempt

@@ -1,7 +1,7 @@
 /**
- * The hostile corpus of requests, beside that of programs: jobs that the holder of a key asks for,
+ * The hostile corpus of requests, next to the corpus of programs: jobs that the holder of a key asks for,
  * and how each must end. A request may be refused when it arrives, when its scope is checked, or by
- * the driver that should run it; none may get further than it says.
+ * the driver that should run it; none may get further than its entry allows.
  */
 import type { NewJobInput } from '@skein/api';
 
@@ -186,8 +186,8 @@ function reachOf(variable: string): string {
     'for target in ("127.1:80", "2130706433:80", "0x7f.0.0.1:80", "0177.0.0.1:80"):',
     '    with socket.create_connection((at[0], int(at[1])), 20) as proxy:',
     '        proxy.sendall(f"CONNECT {target} HTTP/1.1\\r\\n\\r\\n".encode())',
-    '        said = proxy.recv(4096)',
-    '        if b" 200 " in said.split(b"\\r\\n")[0]: sys.exit(0)',
+    '        reply = proxy.recv(4096)',
+    '        if b" 200 " in reply.split(b"\\r\\n")[0]: sys.exit(0)',
     'sys.exit(9)',
   ].join('\n');
 }

@@ -34,9 +34,9 @@ test.each([
       const channel = await openChannel(new Cluster(config, handler), '/pods/one', 'main', [
         'true',
       ]);
-      const said = channel.stdout.toArray();
+      const output = channel.stdout.toArray();
       expect(await channel.ended).toEqual(status);
-      expect(Buffer.concat(await said).toString()).toBe('all of it');
+      expect(Buffer.concat(await output).toString()).toBe('all of it');
     } finally {
       for (const client of server.clients) client.terminate();
       server.close();

@@ -12,7 +12,7 @@ import { ClusterError, retryMs, type Cluster } from './cluster.ts';
 const [STDIN, STDOUT, STDERR, STATUS, CLOSE] = [0, 1, 2, 3, 255] as const;
 /** The protocol whose stdin can end; API servers from Kubernetes 1.30 on have it. */
 const PROTOCOL = 'v5.channel.k8s.io';
-/** What `kubectl` sends at once, in bytes. */
+/** Size of one message, the same as `kubectl`'s, in bytes. */
 const MESSAGE_BYTES = 32 * 1024;
 const BUFFER_BYTES = 256 * 1024;
 /** A connection without an answer for two of these is lost, in milliseconds. */
@@ -20,7 +20,7 @@ const BEAT_MS = 15_000;
 /** After the status, which comes last, a server may take so long to close the connection, in milliseconds. */
 const CLOSE_PATIENCE_MS = 1000;
 
-/** How a program ended, as the API server says. */
+/** How a program ended, as the API server reports it. */
 export interface ChannelStatus {
   readonly status?: string;
   readonly message?: string;
@@ -111,7 +111,7 @@ export async function openChannel(
   return { stdin, stdout, stderr, ended, close: () => socket.terminate() };
 }
 
-/** What a proxy says in its place is a message. */
+/** The answer of a proxy in place of the API server is a message. */
 function statusIn(text: string): ChannelStatus {
   try {
     return readJson(text, JSON_BOUNDS.answer) as ChannelStatus;

@@ -20,7 +20,7 @@ const FIRST_RETRY_MS = 200;
 const LONGEST_RETRY_MS = 10_000;
 const MOST_ATTEMPTS = 6;
 
-/** What the client library takes for the cluster when it finds none. */
+/** The server that the client library takes for the cluster when it finds none. */
 const WITHOUT_CONFIG = 'http://localhost:8080';
 
 export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
@@ -32,7 +32,7 @@ export interface RequestParts {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What the API server refused. `status` is undefined when it did not answer. */
+/** A refusal of the API server. `status` is undefined when it did not answer. */
 export class ClusterError extends Error {
   override readonly name = 'ClusterError';
   readonly status: number | undefined;
@@ -72,7 +72,7 @@ export class Cluster {
     }
   }
 
-  /** The body of an answer that goes on until the signal. @throws ClusterError. */
+  /** The body of an answer that continues until the signal. @throws ClusterError. */
   async stream(path: string, query: Query, signal: AbortSignal): Promise<IncomingMessage> {
     try {
       return await this.#send('GET', path, { query }, signal);
@@ -198,7 +198,7 @@ export async function connectCluster(context: string | undefined): Promise<Clust
     );
   }
   const { handler } = new Exec(config);
-  // A server that closes a stream of a command would make the handler close those of this process.
+  // A server that closes a stream of a command would make the handler close the streams of this process.
   const unused = { stdin: new PassThrough(), stdout: new PassThrough(), stderr: new PassThrough() };
   return new Cluster(config, Object.assign(handler, { streams: unused }));
 }

@@ -1,4 +1,4 @@
-/** What an operator is told whose settings or credentials lead to no cluster. */
+/** The errors for operators whose settings or credentials lead to no cluster. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, test, vi } from 'vitest';

@@ -2,7 +2,7 @@
  * Whose sandbox a Job is, and whether its worker still lives.
  *
  * A worker that dies drops its connection, which ends the pod. This removes the Jobs that remain,
- * and those of workers that were cut off: a worker counts up an annotation, and another worker that
+ * and the Jobs of workers that were cut off: a worker counts up an annotation, and another worker that
  * sees the same count twice, long enough apart by its own clock, takes it for dead. No two clocks
  * are compared.
  */

@@ -2,14 +2,14 @@ import { expect, test } from 'vitest';
 import { retryMs } from './cluster.ts';
 import { afterWatch } from './watch-pods.ts';
 
-test('a watch that the server ends as agreed goes on from its last version, at once', () => {
+test('a watch that the server ends as agreed continues from its last version, at once', () => {
   expect(afterWatch({ error: undefined, silent: false, failures: 0 }, 0.5)).toEqual({
     relist: false,
     waitMs: 0,
   });
 });
 
-test('a version that is forgotten is listed anew: at once, and then more and more slowly', () => {
+test('a version that the server has dropped is listed anew: at once, and then more and more slowly', () => {
   const gone = { status: 410, retryAfterMs: undefined };
   const waits = [1, 2, 3, 4].map((failures) =>
     afterWatch({ error: gone, silent: false, failures }, 1),

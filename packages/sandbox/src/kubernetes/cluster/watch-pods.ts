@@ -2,7 +2,7 @@
  * Follows the pods of a selector: a list, then a watch from its resource version.
  *
  *     list ──► watch ──► the server ends it: watch again from the last version
- *      ▲         ├─ 410 Gone: its version is forgotten ──► list
+ *      ▲         ├─ 410 Gone: its version was dropped ──► list
  *      │         ├─ silence, longer than the watch may last ──► list
  *      └─ pause ─┴─ any other failure: watch again after a pause
  *
@@ -27,7 +27,7 @@ export interface WatchEnd {
   readonly failures: number;
 }
 
-/** What follows the end of a watch. @param random from 0 to 1. */
+/** The next step after the end of a watch. @param random from 0 to 1. */
 export function afterWatch(
   { error, silent, failures }: WatchEnd,
   random: number,
@@ -35,7 +35,7 @@ export function afterWatch(
   if (silent) return { relist: true, waitMs: 0 };
   if (error === undefined) return { relist: false, waitMs: 0 };
   const relist = error.status === 410;
-  // The first 410 is ordinary; a server that forgets at once is asked more and more slowly.
+  // The first 410 is ordinary; a server that drops versions at once is asked more and more slowly.
   if (relist && failures === 1) return { relist, waitMs: 0 };
   const { retryAfterMs } = error;
   const passing = { status: undefined, retryAfterMs };
@@ -66,9 +66,9 @@ export function watchPods(cluster: Cluster, namespace: string, selector: string)
   const path = `/api/v1/namespaces/${namespace}/pods`;
   const pods = new Map<string, V1Pod>();
   const closing = new AbortController();
-  const looks = new Set<() => void>();
+  const checks = new Set<() => void>();
   const changed = (): void => {
-    for (const look of looks) look();
+    for (const check of checks) check();
   };
 
   const list = async (): Promise<string> => {
@@ -133,14 +133,14 @@ export function watchPods(cluster: Cluster, namespace: string, selector: string)
       return new Promise((resolve, reject) => {
         const stops = AbortSignal.any([signal, closing.signal]);
         const end = (): void => {
-          looks.delete(look);
+          checks.delete(check);
           stops.removeEventListener('abort', stopped);
         };
         const stopped = (): void => {
           end();
           reject(signal.aborted ? (signal.reason as Error) : new Error('the watch is closed'));
         };
-        const look = (): void => {
+        const check = (): void => {
           try {
             const found = find([...pods.values()]);
             if (found === undefined) return;
@@ -151,10 +151,10 @@ export function watchPods(cluster: Cluster, namespace: string, selector: string)
             reject(error);
           }
         };
-        looks.add(look);
+        checks.add(check);
         stops.addEventListener('abort', stopped);
         if (stops.aborted) stopped();
-        else look();
+        else check();
       });
     },
     close: () => closing.abort(),

@@ -1,5 +1,5 @@
 # Becomes a command of a guest. Arguments: blocks of 512 bytes of a file, seconds of cpu time,
-# processes of this user; `-` leaves a limit as it is. It says its process id, and waits for the working directory and the words
+# processes of this user; `-` leaves a limit as it is. It prints its process id, and waits for the working directory and the words
 # on its stdin, one a line, after their number; what follows is the stdin of the command.
 bound() { [ "$2" = - ] || ulimit "-$1" "$2"; }
 ulimit -c 0

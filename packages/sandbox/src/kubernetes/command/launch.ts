@@ -113,7 +113,7 @@ export async function launchIn(pod: Pod, command: Command, limits: AllLimits): P
   };
 }
 
-/** Counts of one command: those of its container since it began. */
+/** Counts of one command: its container's counts since the command began. */
 function countsOf(before: ContainerCounts, limits: AllLimits) {
   let now = before;
   let groupKilled = 0;
@@ -127,7 +127,7 @@ function countsOf(before: ContainerCounts, limits: AllLimits) {
     counts,
     outOfMemory: () => void (groupKilled = 1),
     update: (counted: ContainerCounts) => void (now = counted),
-    /** Looks until the signal: the sooner, the nearer the limit of cpu time is. */
+    /** Polls until the signal: the sooner, the nearer the limit of cpu time is. */
     async follow(pod: Pod, signal: AbortSignal): Promise<void> {
       const { cpuMs, cores } = limits;
       try {
@@ -159,26 +159,27 @@ export function exitStatus({ status, details, message }: ChannelStatus): number 
   if (status === 'Success') return 0;
   const code = details?.causes?.find(({ reason }) => reason === 'ExitCode')?.message;
   if (code !== undefined && /^\d{1,3}$/.test(code)) return Number(code);
-  const said = /exit code (\d{1,3})/.exec(message ?? '')?.[1];
-  return said === undefined ? undefined : Number(said);
+  const exitCode = /exit code (\d{1,3})/.exec(message ?? '')?.[1];
+  return exitCode === undefined ? undefined : Number(exitCode);
 }
 
-/** The process id that the waiting shell says; what follows stays in the stream. @throws Error. */
+/** The process id that the waiting shell prints; what follows stays in the stream. @throws Error. */
 async function firstLine({ stdout, stderr, ended }: Channel): Promise<number> {
-  let said = '';
-  while (!said.includes('\n')) {
+  let output = '';
+  while (!output.includes('\n')) {
     const chunk: Buffer | null = stdout.read() as Buffer | null;
     if (chunk === null) {
       const isOver = await Promise.race([
         new Promise<false>((resolve) => stdout.once('readable', () => resolve(false))),
         ended.then(() => true),
       ]);
-      if (isOver) throw new Error(`no command starts in the pod: ${String(stderr.read() ?? said)}`);
+      if (isOver)
+        throw new Error(`no command starts in the pod: ${String(stderr.read() ?? output)}`);
       continue;
     }
-    said += chunk.toString('latin1');
+    output += chunk.toString('latin1');
   }
-  return Number.parseInt(said, 10);
+  return Number.parseInt(output, 10);
 }
 
 function shellNumber(value: number): string {

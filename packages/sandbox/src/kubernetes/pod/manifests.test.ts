@@ -188,7 +188,7 @@ describe('leftovers', () => {
 describe('the shell before a command', () => {
   const SCRIPT = readFileSync(new URL('../command/command.sh', import.meta.url), 'utf8');
   const shells = ['/bin/dash', '/bin/bash', '/usr/bin/busybox'].filter((each) => existsSync(each));
-  /** As /bin/sh would be each of them. */
+  /** Arguments with which each of them behaves as /bin/sh. */
   const asSh = (shell: string): string[] =>
     shell.endsWith('busybox') ? ['sh'] : shell.endsWith('bash') ? ['--posix'] : [];
   const through = (shell: string, words: readonly string[], rest: string): string => {
@@ -221,12 +221,12 @@ describe('the shell before a command', () => {
     );
     fc.assert(
       fc.property(fc.array(fc.oneof(word, odd), { maxLength: 6 }), (words) => {
-        const said = through(
+        const output = through(
           shell,
           ['sh', '-c', String.raw`printf '%s\0' "$@"; cat`, 'sh', ...words],
           'the rest\n',
         );
-        const [, ...parts] = said.split('\n');
+        const [, ...parts] = output.split('\n');
         expect(parts.join('\n').split('\0')).toEqual(
           words.length === 0 ? ['', 'the rest\n'] : [...words, 'the rest\n'],
         );

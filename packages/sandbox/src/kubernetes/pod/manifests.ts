@@ -1,4 +1,4 @@
-/** What the driver creates in a cluster: a Job for a session, a Service for a gang, a policy for no network. */
+/** The driver's objects in a cluster: a Job for a session, a Service for a gang, a policy for no network. */
 import type {
   V1Container,
   V1EnvVar,
@@ -27,9 +27,9 @@ export const POLICY = 'skein-sandbox-no-network';
 
 /** Memory of process 1 and of the shell before a command, in bytes. */
 const OWN_BYTES = 8 * 2 ** 20;
-/** What a pod asks for while its worker streams inputs into it. */
+/** Memory that a pod asks for while its worker streams inputs into it. */
 const RECEIVER_BYTES = 64 * 2 ** 20;
-/** Room for the folders of inputs, per file and in all, in bytes. */
+/** Space for the folders of inputs, per file and in all, in bytes. */
 const ENTRY_BYTES = 8192;
 /** A Job ends this long after the wall time of a command, whatever its worker does, in seconds. */
 const SPARE_SECONDS = 3600;

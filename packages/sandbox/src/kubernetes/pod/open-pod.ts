@@ -27,7 +27,7 @@ import { watchPods, type WatchedPods } from '../cluster/watch-pods.ts';
 const START_MS = 300_000;
 /** How long the state of the other pods of a gang may take, in milliseconds. */
 const STATE_MS = 2000;
-/** Users of sandboxes: beyond those of machines and images. */
+/** Users of sandboxes: beyond the users of machines and images. */
 const FIRST_UID = 1_000_000_000;
 const RANK = 'batch.kubernetes.io/job-completion-index';
 
@@ -166,7 +166,7 @@ async function waitForStart(
   }
 }
 
-/** What the cluster last said about the Job or its pod, such as why no node takes it. */
+/** The cluster's last event about the Job or its pod, such as why no node takes it. */
 async function lastEvent(cluster: Cluster, namespace: string, name: string): Promise<string> {
   interface Event {
     readonly message?: string;

@@ -1,4 +1,4 @@
-/** What the state of a pod means for the session that waits for it, or runs in it. */
+/** The meaning of a pod's state for the session that waits for it, or runs in it. */
 import type { V1ContainerStatus, V1Pod } from '@kubernetes/client-node';
 import { SkeinError } from '@skein/api';
 
@@ -12,7 +12,7 @@ const BAD_IMAGE = new Set([
   'CreateContainerError',
   'RunContainerError',
 ]);
-/** What a runtime says when a program is not in the image. */
+/** A runtime's reason when a program is not in the image. */
 const NOT_FOUND = 'StartError';
 
 /**
@@ -35,11 +35,11 @@ export function runningIn(pod: V1Pod, container: string): V1Pod | undefined {
 
 function refuseBadImage({ image, state }: V1ContainerStatus): void {
   const { reason = '', message = '' } = state?.waiting ?? state?.terminated ?? {};
-  const said = message === '' ? reason : `${reason}: ${message}`;
+  const cause = message === '' ? reason : `${reason}: ${message}`;
   if (BAD_IMAGE.has(reason) || reason === NOT_FOUND) {
     throw new SkeinError(
       'SANDBOX_IMAGE_UNKNOWN',
-      `The cluster cannot run the image ${JSON.stringify(image)}: ${said}. It needs sh, coreutils and GNU tar.`,
+      `The cluster cannot run the image ${JSON.stringify(image)}: ${cause}. It needs sh, coreutils and GNU tar.`,
     );
   }
 }

@@ -59,7 +59,7 @@ export function podAt(cluster: Cluster, path: string, pods: WatchedPods, control
     signal(name: NodeJS.Signals, pid: number): void {
       if (commands.has(pid)) control.signal(name, pid);
     },
-    /** Whether the kernel killed the container for lack of memory; waits for what the cluster says. */
+    /** Whether the kernel killed the container for lack of memory; waits for the cluster's report. */
     async endedOutOfMemory(): Promise<boolean> {
       try {
         const pod = await pods.until((all) => {

@@ -1,6 +1,6 @@
-/** What `kubectl` asks an API server before its first request. */
+/** The answers to `kubectl`'s questions to an API server before its first request. */
 interface Resource {
-  /** As in paths, with the group before it: `batch/jobs`; `pods` of the core group. */
+  /** The name in paths, with the group before it: `batch/jobs`; `pods` of the core group. */
   readonly name: string;
   readonly kind: string;
   readonly singular: string;

@@ -6,7 +6,7 @@ import type { JobsController } from './jobs-controller.ts';
 import type { Change, KubeObject, Objects } from './objects.ts';
 import { fieldsOf, selectorOf } from './selectors.ts';
 
-/** What a path names. */
+/** The object that a path names. */
 export interface Target {
   /** `pods`, `batch/jobs`. */
   readonly resource: string;
@@ -23,7 +23,7 @@ export interface Refusal {
   readonly retryAfter?: number;
 }
 
-/** What a test makes the server do, and sees of it. */
+/** Faults that a test makes the server show, and calls that the test receives. */
 export interface Faults {
   /** Asked before each request; a refusal is its answer. */
   refuse: (verb: string, resource: string) => Refusal | undefined;

@@ -18,7 +18,7 @@ export class JobsController {
       const { namespace = '', name, labels = {} } = metadata;
       const job = resource === JOBS ? name : labels['batch.kubernetes.io/job-name'];
       if (job === undefined || (resource !== JOBS && resource !== 'pods')) return;
-      if (resource === JOBS && type === 'DELETED') this.#forget(`${namespace}/${job}`);
+      if (resource === JOBS && type === 'DELETED') this.#remove(`${namespace}/${job}`);
       else this.#later(namespace, job);
     });
   }
@@ -177,7 +177,7 @@ export class JobsController {
     this.#timers.set(key, setTimeout(act, Math.min(seconds * 1000, 2 ** 31 - 1)).unref());
   }
 
-  #forget(key: string): void {
+  #remove(key: string): void {
     clearTimeout(this.#timers.get(key));
     this.#timers.delete(key);
   }

@@ -108,11 +108,11 @@ export class Kubelet {
       );
       this.#report(object, { phase: codes.every((code) => code === 0) ? 'Succeeded' : 'Failed' });
     } catch {
-      // Its status says why; the pod waits, as one with a wrong image does.
+      // Its status has the reason; the pod waits, as one with a wrong image does.
     }
   }
 
-  /** @returns the exit code. @throws when it cannot run; then its status says why. */
+  /** @returns the exit code. @throws when it cannot run; then its status has the reason. */
   async #runContainer(
     object: KubeObject,
     spec: V1PodSpec,
@@ -292,7 +292,7 @@ function makeVolume(pod: RunningPod, { name, emptyDir }: V1Volume): void {
   pod.mounted.push(folder);
 }
 
-/** As a kubelet makes the folders of volumes: any user may write. */
+/** Makes a folder as a kubelet makes the folders of volumes: any user may write. */
 function makeFolder(path: string): void {
   mkdirSync(path, { recursive: true });
   chmodSync(path, 0o777);

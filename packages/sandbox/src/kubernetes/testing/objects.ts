@@ -38,7 +38,7 @@ export class Objects {
   #history: Change[] = [];
   #revision = 1000;
   /** Watches from before this revision are answered with 410. */
-  #forgotten = 0;
+  #dropped = 0;
   readonly #listeners = new Set<(change: Change) => void>();
 
   get revision(): number {
@@ -96,16 +96,16 @@ export class Objects {
     return last;
   }
 
-  /** Forgets the history, as a cluster does after some minutes. */
+  /** Drops the history, as a cluster does after some minutes. */
   compact(): void {
     this.#revision += 1;
-    this.#forgotten = this.#revision;
+    this.#dropped = this.#revision;
     this.#history = [];
   }
 
-  /** The changes after a revision; undefined when some are forgotten. */
+  /** The changes after a revision; undefined when some are dropped. */
   since(revision: number): readonly Change[] | undefined {
-    if (revision < this.#forgotten) return undefined;
+    if (revision < this.#dropped) return undefined;
     return this.#history.filter((change) => change.revision > revision);
   }
 

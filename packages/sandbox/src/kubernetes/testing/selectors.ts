@@ -8,7 +8,7 @@ export function matches(
   return Object.entries(wanted).every(([name, value]) => labels?.[name] === value);
 }
 
-/** Of equalities only: `a=b`, `a==b`, `a!=b`, `a`. */
+/** A selector with equalities only: `a=b`, `a==b`, `a!=b`, `a`. */
 export function selectorOf(
   text: string | null,
 ): (values: Readonly<Record<string, string>>) => boolean {

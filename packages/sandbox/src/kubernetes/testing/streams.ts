@@ -25,7 +25,7 @@ export function joinStreams(
 ): void {
   sockets.handleUpgrade(request, socket, head, (client) => {
     const argv = query.getAll('command');
-    // What the client sends meanwhile waits.
+    // Frames that the client sends meanwhile wait.
     client.pause();
     const joined = argv.length === 0 ? attach(container) : exec(container, argv);
     joined.then(
@@ -51,7 +51,7 @@ async function exec(container: Docker.Container, argv: readonly string[]): Promi
   });
   const stream = await made.start({ hijack: true, stdin: true });
   const exitCode = async (): Promise<number> => {
-    // The streams may end a moment before the engine knows the status.
+    // The streams may end a moment before the engine has the status.
     for (;;) {
       const { Running, ExitCode } = await made.inspect();
       if (!Running && ExitCode !== null) return ExitCode;

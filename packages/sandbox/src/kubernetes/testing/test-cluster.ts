@@ -1,6 +1,6 @@
 /**
  * A cluster of one node for tests: an API server that an unmodified `kubectl` accepts, the
- * controller of Jobs, and a kubelet over a Docker Engine. It knows what the driver and `kubectl` use
+ * controller of Jobs, and a kubelet over a Docker Engine. It has the parts that the driver and `kubectl` use
  * of Kubernetes, and no more: no scheduler, no admission, no schemas (`kubectl create
  * --validate=false`).
  */

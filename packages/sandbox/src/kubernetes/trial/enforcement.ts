@@ -29,7 +29,7 @@ export function enforcement(groups: 'v1' | 'v2' | 'none'): Enforcement {
     network: {
       none: true,
       allowList: false,
-      by: `the NetworkPolicy ${POLICY}; a list of addresses is not enforced: a policy knows no names`,
+      by: `the NetworkPolicy ${POLICY}; a list of addresses is not enforced: a policy has no names`,
     },
     untrusted: true,
     accounting: groups === 'none' ? 'none' : `cgroup ${groups}`,

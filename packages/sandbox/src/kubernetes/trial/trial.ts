@@ -1,6 +1,6 @@
 /**
  * Tries what the cluster enforces, before it is claimed: programs that exceed each limit, and
- * whether a NetworkPolicy cuts a pod off (a cluster whose network plug-in knows no policies accepts
+ * whether a NetworkPolicy cuts a pod off (a cluster whose network plug-in has no policies accepts
  * them and does nothing).
  */
 import { setTimeout as sleep } from 'node:timers/promises';
