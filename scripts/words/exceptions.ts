@@ -36,7 +36,6 @@ export const NOT_YET: readonly string[] = [
   'packages/onnx',
   'packages/server',
   'packages/train',
-  'apps',
   'bench',
   'fuzz',
   'scripts',

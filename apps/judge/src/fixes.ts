@@ -15,5 +15,5 @@ export const FIXES: Readonly<Partial<Record<ErrorCode, string>>> = {
   REQUEST_INVALID: 'Correct the field that the message names; /openapi.json lists every field.',
   PORT_IN_USE: 'Choose another with --port; 0 takes any free one.',
   DATA_FOLDER_LOCKED: 'Stop the judge that runs on it, or choose another folder with --data.',
-  BODY_TOO_LARGE: 'Send less; `GET /api/v1/judge` tells the limit.',
+  BODY_TOO_LARGE: 'Send less; `GET /api/v1/judge` returns the limit.',
 };

@@ -44,7 +44,7 @@ async function readSubmitted(path: string): Promise<ProgramFile> {
   return { path, content: new Uint8Array(content), executable: false };
 }
 
-/** Answers to two tests may have the same base name: their folders tell them apart. */
+/** Answers to two tests may have the same base name: their folders distinguish them. */
 function submittedAs(path: string, { type, tests }: Problem): string {
   return type.submitAnswer ? answerNamed(resolve(path), testsOf(tests)) : basename(path);
 }

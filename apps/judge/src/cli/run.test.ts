@@ -57,7 +57,7 @@ describe('skein-judge', () => {
 
   it('lets nothing that it is given be obeyed by a terminal', async () => {
     const hostile = 'a\u001B]52;c;x\u0007\u009B2J';
-    const told = async (isTTY: boolean): Promise<string> => {
+    const shownIn = async (isTTY: boolean): Promise<string> => {
       let text = '';
       const stream = { isTTY, write: (more: string) => (text += more) };
       const terminal = {
@@ -66,19 +66,19 @@ describe('skein-judge', () => {
         signal: new AbortController().signal,
       };
       await runCommandLine([hostile], terminal);
-      await runCommandLine(['say'], terminal, {
-        say: async (_operands, _options, { stdout }) => {
+      await runCommandLine(['print'], terminal, {
+        print: async (_operands, _options, { stdout }) => {
           stdout.write(hostile);
           return 0;
         },
       });
       return text;
     };
-    const shown = await told(true);
+    const shown = await shownIn(true);
     // eslint-disable-next-line no-control-regex
     expect(shown).not.toMatch(/[\u0000-\u0009\u000B-\u001F\u007F-\u009F]/);
     expect(shown).toContain('a\\u001b]52;c;x\\u0007\\u009b2J');
-    expect(await told(false)).toContain(hostile);
+    expect(await shownIn(false)).toContain(hostile);
   });
 
   it('explains itself', async () => {
@@ -94,7 +94,7 @@ describe('skein-judge', () => {
     });
   });
 
-  it('says how to start beside a service on the same port', { timeout: TIMEOUT }, async () => {
+  it('explains how to start next to a service on the same port', { timeout: TIMEOUT }, async () => {
     const taken = createServer().listen(0, '127.0.0.1');
     onTestFinished(() => void taken.close());
     await once(taken, 'listening');
@@ -155,7 +155,7 @@ describe.skipIf(requireComponent('bubblewrap').skip)('skein-judge in bubblewrap'
   );
 
   it(
-    'exits with 1 when a package is not in order, and says why',
+    'exits with 1 when a package is not in order, and gives the reason',
     async () => {
       const folder = packageFolder({ 'submissions/accepted/echo.py': 'print(0)\n' });
       const answer = await run('verify', ...bubblewrap, folder);
@@ -204,7 +204,7 @@ describe.skipIf(requireComponent('bubblewrap').skip)('skein-judge in bubblewrap'
   );
 
   it(
-    'tells answers with the same base name apart by their folders',
+    'distinguishes answers with the same base name by their folders',
     async () => {
       const folder = packageFolder({
         'problem.yaml': MINIMAL['problem.yaml']!.replace('limits:', 'type: submit-answer\nlimits:'),

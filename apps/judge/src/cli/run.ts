@@ -1,5 +1,5 @@
 /**
- * The `skein-judge` command: `verify` checks packages, `judge` judges one submission, `languages` says
+ * The `skein-judge` command: `verify` checks packages, `judge` judges one submission, `languages` lists
  * what can be judged here; `serve` is the judge as a service, `worker` judges for a fleet of them, and
  * `users` gives out its keys.
  *
@@ -98,7 +98,7 @@ export async function runCommandLine(
   }
 }
 
-/** What submissions and packages say reaches a terminal as text only; a file gets it as it came. */
+/** Output of submissions and packages reaches a terminal as text only; a file gets it as it came. */
 function harmless({ stdout, stderr, signal }: Terminal): Terminal {
   return { stdout: written(stdout), stderr: written(stderr), signal };
 }

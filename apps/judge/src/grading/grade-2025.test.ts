@@ -59,7 +59,7 @@ describe('points of a test', () => {
     expect(caseMaximum(group(min, 4), min, test(''))).toBe(30);
   });
 
-  it('leave room for the static validation', () => {
+  it('leave points for the static validation', () => {
     const sum = rules('sum', 30);
     const statics = { kind: 'static', name: 's', maxScore: 10, args: [] } as const;
     const both: TestGroup = { ...group(sum, 4), children: [statics, ...group(sum, 4).children] };

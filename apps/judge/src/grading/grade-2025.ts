@@ -9,7 +9,7 @@ import type { GroupRules, StaticCase, TestCase, TestGroup } from '../package/pro
 
 type Rules = Extract<GroupRules, { version: '2025-09' }>;
 
-/** Sums of shares such as 100/3 come out a little beside the whole. */
+/** Sums of shares such as 100/3 come out a little above or below the whole. */
 const ROUNDING = 1e-9;
 
 /** The most points that a case of the group can bring; `Infinity` when unbounded. */

@@ -1,4 +1,4 @@
-/** The result of a group from those of its children; a legacy package may bring a grader of its own. */
+/** The result of a group from its children's results; a legacy package may bring a grader of its own. */
 import type { GroupResult, TestResult } from '../judging/events.ts';
 import { JudgeFault } from '../judging/judge-fault.ts';
 import type { JudgeSandbox } from '../judging/judge-sandbox.ts';

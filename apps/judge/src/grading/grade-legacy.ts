@@ -77,7 +77,7 @@ function scoreOf(scores: readonly number[], mode: ScoreMode): number {
 
 /** One line of a grader's input or output: a code and a score. */
 export function gradeLine({ verdict, score }: Graded): string {
-  // The format knows four codes.
+  // The format has four codes.
   const code = verdict === 'MLE' || verdict === 'OLE' ? 'RTE' : verdict;
   return `${code} ${score}`;
 }

@@ -15,7 +15,7 @@ export function scoreCase(
   const { rules } = group;
   try {
     if (rules.version === '2025-09') {
-      // What validators score on samples is ignored.
+      // Scores of validators on samples are ignored.
       if (group.name === 'sample') return undefined;
       const maximum = caseMaximum(group, rules, item);
       return caseScore(result.verdict, result.validatorScore, rules, maximum);

@@ -30,7 +30,7 @@ export function createJudgeDriver(
 }
 
 /**
- * What provides the root file system that a driver complains about: an image by the reference that the
+ * The source of the root file system that a driver complains about: an image by the reference that the
  * daemon lacks, or a folder that does not exist yet.
  *
  * @returns undefined when it is about something else, such as a folder with other things in it.
@@ -46,5 +46,5 @@ export function imageFix(complaint: string): string | undefined {
   return `\`bash deploy/sandbox/base-image.sh judge ${target}\` builds it, as root.`;
 }
 
-/** Of bubblewrap: the folder of a registered name, or one that was given by its path. */
+/** The folder of a registered name, or one that was given by its path, in a message of bubblewrap. */
 const MISSING_FOLDER = /there is no folder (\S+?)\.?(?:\s|$)|"(\/[^"]*)" is not a directory/;

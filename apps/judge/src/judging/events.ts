@@ -15,7 +15,7 @@ export const UsageRecord = z.object({
 });
 export type CaseUsage = Readonly<z.infer<typeof UsageRecord>>;
 
-/** What is kept of a test. */
+/** The record of a test. */
 export const TestRecord = z.object({
   name: z.string(),
   verdict: VerdictCode,
@@ -29,7 +29,7 @@ export const TestRecord = z.object({
   judgeMessage: z.string().optional(),
   teamMessage: z.string().optional(),
   hint: z.string().optional(),
-  // What a contestant may see of a failed test whose data are public; each part is cut short.
+  // The parts of a failed test with public data that a contestant may see; each part is cut short.
   feedback: z
     .object({ input: z.string(), output: z.string(), error: z.string(), answer: z.string() })
     .optional(),
@@ -37,7 +37,7 @@ export const TestRecord = z.object({
 export type TestRecord = z.infer<typeof TestRecord>;
 export type FullFeedback = NonNullable<TestRecord['feedback']>;
 
-/** What is kept of a group. */
+/** The record of a group. */
 export const GroupRecord = z.object({
   name: z.string(),
   verdict: VerdictCode,
@@ -49,7 +49,7 @@ export const GroupRecord = z.object({
 });
 export type GroupRecord = z.infer<typeof GroupRecord>;
 
-/** What is kept of a judging. */
+/** The record of a judging. */
 export const JudgementRecord = z.object({
   verdict: VerdictCode,
   reason: z.string(),

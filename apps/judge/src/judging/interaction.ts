@@ -3,7 +3,7 @@
  * through the judge.
  *
  * The side that ends first decides. A validator that rejects has the last word. A submission that
- * fails by itself is judged by its failure, whatever verdict the validator reaches after that. A
+ * fails on its own is judged by its failure, whatever verdict the validator reaches after that. A
  * validator that accepts still waits for the submission to end well. To keep that order, the end of
  * one side's output is forwarded only when that side has ended — or after a delay, for programs
  * that close their output and continue. Neither side ever gets SIGPIPE: output without a reader is

@@ -31,7 +31,7 @@ export interface JudgeSandbox {
   open(limits: Limits): Promise<SandboxSession>;
 }
 
-/** What was found out about a sandbox: plain data, for other threads of the process. */
+/** The facts about a sandbox that the trials found: plain data, for other threads of the process. */
 export type JudgeSandboxFacts = Omit<JudgeSandbox, 'driver' | 'open'>;
 
 export interface JudgeSandboxOptions {
@@ -55,7 +55,7 @@ const PROBE_LIMITS: Limits = {
 
 /**
  * @throws SkeinError JUDGE_SANDBOX when the driver may not run untrusted programs, or does not hold
- * what verdicts rest on; the message says what is missing.
+ * what verdicts rest on; the message names the missing part.
  */
 export async function openJudgeSandbox(
   driver: SandboxDriver,

@@ -51,7 +51,7 @@ describeOverSandboxes('judging in', (open) => {
   it.each<[string, string, string, string, RegExp]>([
     ['a right program', 'main.py', 'print(input())', 'AC', /accepted/],
     ['a wrong program', 'main.py', 'print(0)', 'WA', /sample\/1/],
-    ['a program that says nothing', 'main.py', 'input()', 'WA', /sample\/1/],
+    ['a program without output', 'main.py', 'input()', 'WA', /sample\/1/],
     [
       'right output before a bad exit',
       'main.py',
@@ -137,7 +137,7 @@ describeOverSandboxes('judging in', (open) => {
   );
 
   it(
-    'tells every step, and measures it',
+    'reports every step, and measures it',
     async () => {
       const problem = await loadProblem(packageFolder({ 'problem.yaml': SMALL }));
       const content = new TextEncoder().encode('for i in range(10**6): pass\nprint(input())');
@@ -218,7 +218,7 @@ describeOverSandboxes('judging in', (open) => {
   );
 
   it(
-    'lets a program write where the problem allows it, and forgets it after the test',
+    'lets a program write where the problem allows it, and drops the files after the test',
     async () => {
       const files: Files = { 'problem.yaml': `${SMALL}allow_file_writing: true\n` };
       const code =
@@ -268,7 +268,7 @@ describeOverSandboxes('judging in', (open) => {
       {},
     ],
     [
-      'one file of its own beside an included one, under any name',
+      'one file of its own with an included one, under any name',
       { 'answer.py': 'from helper import help\nprint(help(input()))' },
       { 'include/python3/helper.py': 'def help(x): return x\n' },
     ],
@@ -296,7 +296,7 @@ describeOverSandboxes('judging in', (open) => {
   );
 
   describe('conversations', () => {
-    // What the submission says first is what the validator does.
+    // The first word of the submission decides what the validator does.
     const talk: Files = {
       'problem.yaml': `${SMALL}type: interactive\n`,
       'output_validator/talk.py': `
@@ -304,19 +304,19 @@ import sys
 word = sys.stdin.readline().strip()
 if word == "wait": sys.stdin.readline()
 if word == "crash": sys.exit(1)
-open(sys.argv[3] + "judgemessage.txt", "w").write("heard " + word)
+open(sys.argv[3] + "judgemessage.txt", "w").write("received " + word)
 sys.exit(42 if word == "yes" else 43)
 `,
     };
     it.each<[string, string, string, RegExp]>([
       [
-        'the validator says yes, and the end of its output ends the submission',
+        'the validator accepts, and the end of its output ends the submission',
         'print("yes", flush=True)\nimport sys\nsys.stdin.read()',
         'AC',
         /accepted/,
       ],
       [
-        'the validator says no while the submission would go on for ever',
+        'the validator rejects while the submission would run for ever',
         'print("no", flush=True)\nwhile True: pass',
         'WA',
         /rejected/,
@@ -328,13 +328,13 @@ sys.exit(42 if word == "yes" else 43)
         /exit status 4/,
       ],
       [
-        'the submission crashes first, and the validator says no',
+        'the submission crashes first, and the validator rejects',
         'import sys\nsys.exit(4)',
         'RTE',
         /exit status 4/,
       ],
       [
-        'the submission goes on after a yes',
+        'the submission continues after a yes',
         'print("yes", flush=True)\nwhile True: pass',
         'TLE',
         /cpu time/,
@@ -380,7 +380,7 @@ sys.exit(42 if word == "yes" else 43)
         /not multi-pass/,
       ],
       [
-        'that writes nextpass.in and says no',
+        'that writes nextpass.in and rejects',
         'import sys\nopen(sys.argv[3] + "nextpass.in", "w").write("x")\nsys.exit(43)',
         'JE',
         /did not exit with 42/,

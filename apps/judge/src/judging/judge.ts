@@ -17,7 +17,7 @@ import {
   type TestGroup,
   testsOf,
 } from '../package/problem.ts';
-import { openOutputValidator } from '../validation/validator-room.ts';
+import { openOutputValidator } from '../validation/validator-session.ts';
 import { buildProgram, isFailure, resolveLanguage } from './build.ts';
 import type { GroupResult, JudgeEvent, Judgement, TestResult } from './events.ts';
 import { JudgeFault } from './judge-fault.ts';
@@ -26,7 +26,7 @@ import { runLimits, solutionSession } from './limits.ts';
 import { largestUsage, runTest, type TestRig } from './run-test.ts';
 import { runAnswer } from './run-answer.ts';
 import { runStatic } from './run-static.ts';
-import { SOLUTION_FOLDER, solutionRuns } from './solution-room.ts';
+import { SOLUTION_FOLDER, solutionRuns } from './solution-session.ts';
 import { checkLanguage, checkSubmission, type Submission, withIncludes } from './submission.ts';
 import type { Outcome, Verdict } from './verdict.ts';
 
@@ -141,8 +141,8 @@ class Judging {
       memoryBytes: problem.limits.compilationMemoryBytes,
     });
     if (isFailure(built)) {
-      const [reason = '', ...said] = built.failed.split('\n');
-      this.#compileOutput = said.join('\n') || reason;
+      const [reason = '', ...output] = built.failed.split('\n');
+      this.#compileOutput = output.join('\n') || reason;
       return { verdict: 'CE', reason };
     }
     this.#compileOutput = built.output;

@@ -8,7 +8,7 @@ import { mebibytes } from './verdict.ts';
 
 /**
  * Wall time that a run may take beyond its cpu time, for waiting that is not its own doing. A program
- * that sleeps or waits for ever is stopped by it, and the verdict says so.
+ * that sleeps or waits for ever is stopped by it, and the verdict gives that reason.
  */
 const WALL_SLACK_MS = 5000;
 const WALL_FACTOR = 3;
@@ -52,7 +52,7 @@ export function solutionSession(problem: Problem, limits: RunLimits): Limits {
   };
 }
 
-/** @param dataBytes what the validator is given besides its own files. */
+/** @param dataBytes size of the validator's input, without its own files. */
 export function validatorSession(problem: Problem, limits: RunLimits, dataBytes: number): Limits {
   const { limits: own } = problem;
   const bytes = SCRATCH_BYTES + dataBytes + own.validationOutputBytes;
@@ -90,7 +90,7 @@ export interface Ceilings {
   readonly timeMs: number;
 }
 
-/** What this machine can promise: most of its memory, and ten minutes. */
+/** The limits that this machine can promise: most of its memory, and ten minutes. */
 export function machineCeilings(): Ceilings {
   return { memoryBytes: Math.floor(usableMemoryBytes() * 0.9), timeMs: 600_000 };
 }

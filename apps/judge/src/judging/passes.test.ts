@@ -39,7 +39,7 @@ else:
     print("".join("0" if read(name) else "1" for name in names))
 `;
 
-const FORGET = `
+const EVICT = `
 import os, sys
 for folder in sys.argv[1:]:
     for name in os.listdir(folder):
@@ -68,12 +68,12 @@ function coldFiles(name: JudgeDriver): void {
   for (let index = 0; index < FILES; index++) {
     writeFileSync(join(folder, String(index).padStart(4, '0')), 'x'.repeat(5000));
   }
-  execFileSync('python3', ['-c', FORGET, folder]);
+  execFileSync('python3', ['-c', EVICT, folder]);
 }
 
 describeOverDrivers('passes in', (name) => {
   it.runIf(process.getuid?.() === 0)(
-    'tell each other nothing by what they read',
+    'pass nothing to each other by the files that they read',
     async () => {
       coldFiles(name);
       const driver = await createJudgeDriver(name);

@@ -94,7 +94,7 @@ describe('a submission', () => {
     expect(() => checkSubmission({ files }, problem)).toThrow(message);
   });
 
-  it('is of a language that the problem takes', async () => {
+  it('has a language that the problem takes', async () => {
     const problem = await load('languages: [cpp, java]\n');
     expect(() => checkLanguage('cpp', problem)).not.toThrow();
     expect(() => checkLanguage('python3', problem)).toThrow(/takes cpp, java, not python3/);

@@ -2,7 +2,7 @@
 import type { Problem, ProgramFile, TestCase } from '../package/problem.ts';
 import type { OutputValidator } from '../validation/validator.ts';
 import type { TestResult } from './events.ts';
-import { outcomeOf, readPackageFile, saidBy } from './run-test.ts';
+import { outcomeOf, readPackageFile, messagesOf } from './run-test.ts';
 import { answerTo } from './submission.ts';
 
 const NOT_RUN = { cpuMs: 0, wallMs: 0, memoryBytes: 0 };
@@ -29,7 +29,7 @@ export async function runAnswer(
   return {
     ...base,
     ...outcomeOf(validation),
-    ...saidBy(validation),
+    ...messagesOf(validation),
     hint: validation.accepted ? undefined : test.hint,
   };
 }

@@ -1,13 +1,13 @@
 /** A judgement over the submission's sources, by the package's static validator. */
 import type { Problem, ProgramFile, StaticCase } from '../package/problem.ts';
 import { inspect } from '../validation/custom-output-validator.ts';
-import { openRoom } from '../validation/validator-room.ts';
+import { openValidator } from '../validation/validator-session.ts';
 import type { Built } from './build.ts';
 import type { TestResult } from './events.ts';
 import { JudgeFault } from './judge-fault.ts';
 import type { JudgeSandbox } from './judge-sandbox.ts';
 import { validatorLimits } from './limits.ts';
-import { outcomeOf, saidBy } from './run-test.ts';
+import { outcomeOf, messagesOf } from './run-test.ts';
 import type { RunLimits } from './verdict.ts';
 
 const FEEDBACK = 'feedback/static';
@@ -23,11 +23,11 @@ export async function runStatic(
 ): Promise<TestResult> {
   const { staticValidator } = problem;
   if (staticValidator === undefined) throw new JudgeFault('the package has no static validator');
-  const room = await openRoom(staticValidator, problem, sandbox, files, limits);
+  const opened = await openValidator(staticValidator, problem, sandbox, files, limits);
   try {
-    await room.session.put([{ path: `${FEEDBACK}/.judge`, content: new Uint8Array() }]);
+    await opened.session.put([{ path: `${FEEDBACK}/.judge`, content: new Uint8Array() }]);
     const place = {
-      ...room,
+      ...opened,
       problem,
       limits: validatorLimits(problem, limits),
       feedback: FEEDBACK,
@@ -40,9 +40,9 @@ export async function runStatic(
       ...outcomeOf(validation, 'the static validator'),
       usage: { cpuMs: 0, wallMs: 0, memoryBytes: 0 },
       passes: 0,
-      ...saidBy(validation),
+      ...messagesOf(validation),
     };
   } finally {
-    await room.session.close();
+    await opened.session.close();
   }
 }

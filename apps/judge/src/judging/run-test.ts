@@ -8,7 +8,7 @@ import type { OutputValidator, TestValidation, Validation } from '../validation/
 import type { CaseUsage, FullFeedback, TestResult } from './events.ts';
 import { interact } from './interaction.ts';
 import { JudgeFault } from './judge-fault.ts';
-import type { solutionRuns } from './solution-room.ts';
+import type { solutionRuns } from './solution-session.ts';
 import { failureOf, type Outcome, type RunLimits } from './verdict.ts';
 
 export interface TestRig {
@@ -135,8 +135,8 @@ export function outcomeOf({ accepted }: Validation, by = 'the validator'): Outco
     : { verdict: 'WA', reason: `rejected by ${by}` };
 }
 
-/** What a validator adds to the result of a test. */
-export function saidBy({ score, judgeMessage, teamMessage }: Validation) {
+/** The fields that a validator adds to the result of a test. */
+export function messagesOf({ score, judgeMessage, teamMessage }: Validation) {
   return { validatorScore: score, judgeMessage, teamMessage };
 }
 
@@ -188,7 +188,7 @@ function result(
     ...outcome,
     usage: largestUsage(usages),
     passes: usages.length,
-    ...(validation && saidBy(validation)),
+    ...(validation && messagesOf(validation)),
     feedback: failed && test.fullFeedback ? feedback : undefined,
     hint: failed ? test.hint : undefined,
   };

@@ -1,4 +1,4 @@
-/** What a contestant hands in, and the checks before anything is built. */
+/** A contestant's submission, and the checks before anything is built. */
 import { SkeinError } from '@skein/api';
 import { FILE_NAME } from '../package/archive/package-folder.ts';
 import type { Problem, ProgramFile, TestCase } from '../package/problem.ts';

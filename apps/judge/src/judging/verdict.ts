@@ -72,7 +72,7 @@ export function failureOf(ending: Ending, limits: RunLimits): Outcome | undefine
   return undefined;
 }
 
-/** What was used, in words; none where nothing ran, as with answers that were computed elsewhere. */
+/** The usage in words; none where nothing ran, as with answers that were computed elsewhere. */
 export function usageWords({
   cpuMs,
   memoryBytes,

@@ -12,5 +12,5 @@ export const cpp: Language = {
   run: ({ folder }) => [`${folder}/program`],
   pids: 32,
   grammar: 'cpp',
-  besides: ['c'],
+  admits: ['c'],
 };

@@ -2,7 +2,7 @@ import { anyEntry, type Language } from './language.ts';
 
 const extensions = ['.go'];
 
-/** What contestants import. */
+/** Packages that contestants import. */
 const PACKAGES =
   'bufio bytes cmp container/heap container/list errors fmt io maps math math/big math/bits math/cmplx math/rand os slices sort strconv strings sync time unicode';
 const IMPORTS = PACKAGES.split(' ')

@@ -9,7 +9,7 @@ const extensions = ['.java'];
 
 const NAME = String.raw`[\p{ID_Start}$_][\p{ID_Continue}$]*`;
 const PACKAGE = new RegExp(String.raw`^[ \t]*package\s+([\p{ID_Continue}$.]+)\s*;`, 'mu');
-/** What the nesting of types and their main methods is read from. */
+/** Tokens that show the nesting of types and their main methods. */
 const LANDMARKS = new RegExp(
   [
     '[{};]',

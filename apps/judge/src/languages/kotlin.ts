@@ -28,7 +28,7 @@ export const kotlin: Language = {
     }
     const name = main.path.slice(main.path.lastIndexOf('/') + 1, -'.kt'.length);
     const inPackage = PACKAGE.exec(text(main))?.[1];
-    // As the compiler names it: letters of every script stay.
+    // The compiler names it so: letters of every script stay.
     const stem = name.replace(/^\d/, '_$&').replaceAll(/[^\p{L}\d]/gu, '_');
     const className = `${stem.charAt(0).toUpperCase()}${stem.slice(1)}Kt`;
     return { entry: inPackage === undefined ? className : `${inPackage}.${className}` };

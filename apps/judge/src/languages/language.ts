@@ -48,7 +48,7 @@ export interface Language {
   /** The format's code: `cpp`. */
   readonly code: string;
   readonly name: string;
-  /** Endings that tell the language of a file. */
+  /** Endings that determine the language of a file. */
   readonly extensions: readonly string[];
   /** Further endings of its files, which count only when the language is named: `.py` for PyPy. */
   readonly sharedExtensions?: readonly string[];
@@ -70,10 +70,10 @@ export interface Language {
   readonly compile?: (place: Place) => readonly string[];
   readonly run: (place: Place) => readonly string[];
   readonly env?: Readonly<Record<string, string>>;
-  /** What the toolchain compiles once and then only reads. */
+  /** Output that the toolchain compiles once and then only reads. */
   readonly cache?: ToolchainCache;
-  /** Codes of languages whose files may stand beside its own, as C headers beside C++. */
-  readonly besides?: readonly string[];
+  /** Codes of languages whose files may stand next to its own, such as C headers next to C++. */
+  readonly admits?: readonly string[];
   /** How the editor shows it; default: as plain text. */
   readonly grammar?: Grammar;
   /** Processes and threads that one program of the language may have at once. */

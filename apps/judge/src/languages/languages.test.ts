@@ -26,7 +26,7 @@ it.each(LANGUAGES)('$name is known by its files, and by no other', ({ code, exte
   }
 });
 
-it('takes C beside C++ for C++, and other mixtures for none', () => {
+it('takes C next to C++ for C++, and other mixtures for none', () => {
   const file = (path: string) => ({ path, content: new Uint8Array(), executable: false });
   expect(detectLanguage([file('a.c'), file('b.cpp')])).toMatchObject({ code: 'cpp' });
   const mixed = { problem: expect.stringContaining('several languages'), unknown: false };
@@ -78,9 +78,9 @@ it.each<[string, string, ProgramFile[], string | undefined]>([
     'index.js',
   ],
   ['none, when two are not imported', 'javascript', [source('a.js'), source('b.js')], undefined],
-  ['the own file beside an included one', 'python3', [source('x.py'), included('y.py')], 'x.py'],
+  ['the own file next to an included one', 'python3', [source('x.py'), included('y.py')], 'x.py'],
   [
-    'the own file beside an included one with an import',
+    'the own file next to an included one with an import',
     'javascript',
     [source('x.js', "require('./y.js')"), included('y.js'), included('index.js')],
     'x.js',
@@ -93,7 +93,7 @@ it.each<[string, string, ProgramFile[], string | undefined]>([
     undefined,
   ],
   [
-    'the own class beside an included one with a main',
+    'the own class next to an included one with a main',
     'java',
     [
       source('Own.java', 'class Own { public static void main(String[] a) {} }'),
@@ -207,7 +207,7 @@ it.each<[string, string | undefined]>([
   expect(found).toMatchObject(code === undefined ? { unknown: true } : { code });
 });
 
-it('tells languages that it does not know from mixtures', () => {
+it('distinguishes unknown languages from mixtures', () => {
   expect(detectLanguage([source('a.lisp')])).toMatchObject({ unknown: true });
   expect(detectLanguage([source('a.c++')])).toMatchObject({ code: 'cpp' });
 });

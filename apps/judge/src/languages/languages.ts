@@ -51,14 +51,14 @@ export function languageOf(code: string): Language | undefined {
   return LANGUAGES.find((language) => language.code === code);
 }
 
-/** What people call it; the code of a language that this judge does not know. */
+/** The usual name of a language; its code where this judge does not have it. */
 export function languageName(code: string): string {
   return languageOf(code)?.name ?? code;
 }
 
 export interface NoLanguage {
   readonly problem: string;
-  /** No file is of a language that this judge knows; another judge may know it. */
+  /** No file has a language of this judge; another judge may have it. */
   readonly unknown: boolean;
 }
 
@@ -73,12 +73,12 @@ export function detectLanguage(files: readonly ProgramFile[]): Language | NoLang
     return { problem: `no language is known by the files ${names.join(', ')}`, unknown: true };
   }
   if (found.length > 1) {
-    const whole = found.find(({ code, besides = [] }) =>
-      found.every((other) => other.code === code || besides.includes(other.code)),
+    const whole = found.find(({ code, admits = [] }) =>
+      found.every((other) => other.code === code || admits.includes(other.code)),
     );
     if (whole !== undefined) return whole;
     return {
-      problem: `the files are of several languages: ${found.map((one) => one.name).join(', ')}`,
+      problem: `the files have several languages: ${found.map((one) => one.name).join(', ')}`,
       unknown: false,
     };
   }

@@ -1,6 +1,6 @@
 /**
  * Where a program of JavaScript or TypeScript modules starts: at its only file, at `main.*`, where
- * `package.json` says, at `index.*`, or at the only file that no other file imports.
+ * `package.json` points, at `index.*`, or at the only file that no other file imports.
  */
 import { JSON_BOUNDS, readJsonOr } from '@skein/api/foreign-json';
 import type { ProgramFile } from '../package/problem.ts';
@@ -53,7 +53,7 @@ function notImported(sources: readonly ProgramFile[]): string | undefined {
   return roots.length === 1 ? roots[0]?.path : undefined;
 }
 
-/** Not by `node:path`, which a browser does not have: the page knows the languages too. */
+/** Not by `node:path`, which a browser does not have: the page uses the languages too. */
 function at(from: string, specifier: string): string {
   return new URL(specifier, `file:///${from}`).pathname.slice(1);
 }

@@ -43,5 +43,5 @@ export const typescript: Language = {
   run: (place) => runNode(place, place.entry.replace(/ts$/, 'js')),
   pids: 64,
   grammar: 'typescript',
-  besides: ['javascript'],
+  admits: ['javascript'],
 };

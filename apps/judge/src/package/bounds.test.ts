@@ -1,4 +1,4 @@
-/** What a package may not make its reader do: hang, recurse without end, or hold any amount of memory. */
+/** A package may not make its reader hang, recurse without end, or hold any amount of memory. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Files, MINIMAL, MINIMAL_LEGACY, packageFolder } from '../testing/package-folder.ts';

@@ -1,5 +1,5 @@
 /**
- * What DOMjudge adds at the root of a package: the time limit in `.timelimit`, and its own settings in
+ * DOMjudge's additions at the root of a package: the time limit in `.timelimit`, and its own settings in
  * `domjudge-problem.ini`.
  *
  * `limits.time_limit` of problem.yaml comes first, then the settings, then `.timelimit`, which must
@@ -18,7 +18,7 @@ const SETTINGS_FILE = 'domjudge-problem.ini';
 const MAX_BYTES = 64 * 2 ** 10;
 /** `key = value`; a quoted value may have several lines. Takes linear time. */
 const SETTING = /^[ \t]*([\w.-]+)[ \t]*=[ \t]*(?:"([^"]*)"|'([^']*)'|([^\n;]*))/gm;
-/** A program of the server, in place of the package's; those of every server change nothing. */
+/** A program of the server, in place of the package's; programs of every server change nothing. */
 const PROGRAMS: Readonly<Record<string, string>> = {
   special_compare: 'compare',
   special_run: 'run',

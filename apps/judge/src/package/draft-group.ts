@@ -71,7 +71,7 @@ export function readDraftGroup(
 /**
  * The points of a group that names none.
  *
- * @param siblings the groups beside it and itself.
+ * @param siblings the groups of the same parent, itself included.
  */
 export function sharedScore(
   above: { readonly maxScore: number; readonly aggregation: string },

@@ -97,7 +97,7 @@ describe('a package of version 2025-09', () => {
       /data\/secret: it holds no test/,
     ],
     [
-      'tests beside groups',
+      'tests next to groups',
       { 'data/secret/g/1.in': '', 'data/secret/g/1.ans': '' },
       /one or the other/,
     ],
@@ -170,7 +170,7 @@ describe('a package of version 2025-09', () => {
     await expect(loadProblem(folder)).rejects.toThrow(/problem\.en\.md: it is not UTF-8/);
   });
 
-  it('says what of a test is shown in the place of its input and its answer', async () => {
+  it('gives the texts that are shown in the place of a test’s input and answer', async () => {
     const { tests } = await load({
       'data/sample/1.out': '1\n',
       'data/secret/1.in.statement': '…\n',
@@ -279,7 +279,7 @@ credits:
 
   it('refuses a file that is too large to be read', async () => {
     const folder = packageFolder({});
-    // Sparse: it takes no room.
+    // Sparse: it takes no space.
     truncateSync(join(folder, 'data/secret/1.in'), 2 ** 31);
     await expect(loadProblem(folder)).rejects.toThrow(
       'data/secret/1.in: it has 2147483648 bytes; a file may have 2147483647',

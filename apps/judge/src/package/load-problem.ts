@@ -125,7 +125,7 @@ async function readStatements(
     metadata,
   );
   if (statements.length === 0) {
-    throw invalid(at, 'there is no problem.<language>.(md|tex|pdf), and no problem.pdf beside it');
+    throw invalid(at, 'there is no problem.<language>.(md|tex|pdf), and no problem.pdf next to it');
   }
   if (current) {
     const named = Object.keys(metadata.names);

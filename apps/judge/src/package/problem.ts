@@ -76,7 +76,7 @@ export interface TestCase {
   /** Path of the input file in the package. */
   readonly input: string;
   readonly answer: string;
-  /** What its author shows in their place (`.in.statement`, `.ans.statement`, `.out`), by their paths. */
+  /** Texts that its author shows in their place (`.in.statement`, `.ans.statement`, `.out`), by their paths. */
   readonly shown: { readonly input: string; readonly answer: string };
   /** Files in the submission's working folder: name there → path in the package. */
   readonly files: ReadonlyMap<string, string>;

@@ -34,7 +34,7 @@ export const SERVICE_LIMITS: ServiceLimits = {
   bodyBytes: 16 * 2 ** 20,
 };
 
-/** What the service, the follower and the calls of the API work with. */
+/** The parts that the service, the follower and the calls of the API share. */
 export interface JudgeParts {
   readonly catalog: Catalog;
   readonly submissions: Submissions;
@@ -96,7 +96,7 @@ export function createJudgeService(options: JudgeServiceOptions) {
       );
     }
     const nth = submissions.nthNewest(user.name, limits.submissionsPerMinute);
-    // A time that is still to come is of a clock that was set back since: it would refuse until then.
+    // A time in the future was written by a clock that was set back since: it would refuse until then.
     const wait = nth === undefined || nth > now() ? 0 : nth + MINUTE_MS - now();
     if (wait > 0) {
       throw new SkeinError(
@@ -192,7 +192,7 @@ export function createJudgeService(options: JudgeServiceOptions) {
     },
 
     /**
-     * Newest first: the caller's own; for admins those of all users.
+     * Newest first: the caller's own; for admins the submissions of all users.
      * @throws SkeinError SCOPE_MISSING.
      */
     history(filter: SubmissionFilter, caller: User): SubmissionSummary[] {

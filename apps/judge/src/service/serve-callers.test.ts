@@ -36,7 +36,7 @@ describe.skipIf(requireComponent('bubblewrap').skip)('a judge', () => {
   });
 
   it(
-    'ends the stream of a user whose key is revoked, and says why',
+    'ends the stream of a user whose key is revoked, and gives the reason',
     async () => {
       const dora = await serve.user('dora');
       const slow = await dora.submit('echo', 'import time\ntime.sleep(60)\n');

@@ -11,7 +11,7 @@ import { ECHO, serving } from '../testing/serving.ts';
 const TIMEOUT = 90_000;
 
 it.skipIf(requireComponent('bubblewrap').skip)(
-  'limits the rate of each user separately, and says when to retry',
+  'limits the rate of each user separately, and names the time of a retry',
   async () => {
     await using serve = await serving(
       { echo: {} },

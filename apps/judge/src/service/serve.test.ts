@@ -283,11 +283,11 @@ describeOverDrivers('a judge with', (driver) => {
       [{ ...echo, surprise: 1 }, 400, 'REQUEST_INVALID', 'surprise'],
       ['{', 400, 'BODY_NOT_JSON', 'JSON'],
     ];
-    for (const [given, status, code, said] of cases) {
+    for (const [given, status, code, message] of cases) {
       const answer = await post(given);
       expect(answer.body).toMatchObject({
         code,
-        error: expect.stringContaining(said),
+        error: expect.stringContaining(message),
         fix: expect.stringMatching(/./),
       });
       expect(answer.status).toBe(status);

@@ -12,7 +12,7 @@ const COMMON: Files = {
 export const COUNTDOWN: Files = {
   ...COMMON,
   'problem.yaml':
-    'name: Countdown\nvalidation: custom multi-pass\nvalidator_flags: --say "one less, please"\nlimits:\n  validation_passes: 4\n',
+    'name: Countdown\nvalidation: custom multi-pass\nvalidator_flags: --text "one less, please"\nlimits:\n  validation_passes: 4\n',
   'data/sample/1.in': '2\n',
   'data/sample/1.ans': '\n',
   'data/secret/1.in': '4\n',

@@ -8,7 +8,7 @@ const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
 
 export interface JudgeProcess extends AsyncDisposable {
   /** First line of the command's output after it has opened. */
-  readonly said: Readonly<Record<string, unknown>>;
+  readonly started: Readonly<Record<string, unknown>>;
   /** Its log so far, one JSON object per line. */
   log(): string;
   /** SIGKILL; resolves when the process has exited. */
@@ -56,7 +56,7 @@ export async function startJudgeProcess(args: readonly string[]): Promise<JudgeP
     }
   }
   return {
-    said: JSON.parse(line.toString()) as JudgeProcess['said'],
+    started: JSON.parse(line.toString()) as JudgeProcess['started'],
     log: () => log,
     kill: () => end('SIGKILL'),
     [Symbol.asyncDispose]: () => end('SIGTERM'),

@@ -6,7 +6,7 @@ import { judgeCacheFolder } from '../judging/cache-folder.ts';
 import { createJudgeDriver, JUDGE_DRIVERS, type JudgeDriver } from '../judging/drivers.ts';
 import { type JudgeSandbox, openJudgeSandbox } from '../judging/judge-sandbox.ts';
 
-/** What a driver cannot be tested without; one that is not listed is tested everywhere. */
+/** The component that a driver needs for its tests; one that is not listed is tested everywhere. */
 const NEEDED: Readonly<Partial<Record<JudgeDriver, Component>>> = {
   bubblewrap: 'bubblewrap',
   docker: 'judge-image',

@@ -32,7 +32,7 @@ export const MINIMAL_LEGACY: Files = {
   'submissions/accepted/echo.py': 'print(input())\n',
 };
 
-// Not with the test: for concurrent tests the runner cannot tell which one created it.
+// Not with the test: for concurrent tests the runner cannot determine which one created it.
 const made: string[] = [];
 afterAll(() => {
   for (const folder of made.splice(0)) rmSync(folder, { recursive: true, force: true });

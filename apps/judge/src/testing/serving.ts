@@ -7,7 +7,7 @@ import type { SubmissionSummary, SubmissionView } from '../service/api/schemas.t
 import { type RunningJudge, serveJudge, type ServeOptions } from '../service/serve.ts';
 import { type Files, packageFolder } from './package-folder.ts';
 
-// As the command does: each submission has a thread, which loads its modules again.
+// The command does the same: each submission has a thread, which loads its modules again.
 enableCompileCache();
 
 /** Reads a number and prints it: right for the minimal package. */

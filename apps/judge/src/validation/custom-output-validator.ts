@@ -1,6 +1,6 @@
 /**
- * A package's own output validator: in a session of its own, beside the input, the answer and the
- * submission's files, never beside the running submission.
+ * A package's own output validator: in a session of its own, with the input, the answer and the
+ * submission's files, never in the session of the running submission.
  *
  * Layout of the workspace: `validator/` the program, `submission/` the submitted files (the working
  * folder, as the format asks), `case/` the input and answer of the current test, `feedback/N/` the
@@ -83,7 +83,7 @@ export function customValidation(place: ValidatorPlace): TestValidation {
   };
 }
 
-/** As a static validator: over the submission's files, with their language and entry point. */
+/** Runs it as a static validator: over the submission's files, with their language and entry point. */
 export async function inspect(
   place: ValidatorPlace,
   language: string,

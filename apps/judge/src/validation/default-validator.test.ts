@@ -86,7 +86,7 @@ describe('the default validator', () => {
     );
   });
 
-  it('tells where the output differs', () => {
+  it('names the place where the output differs', () => {
     const result = compareOutput(bytes('1\n2 5\n'), bytes('1\n2 3\n'), parseFlags([]));
     expect(result).toEqual({
       accepted: false,

@@ -125,7 +125,7 @@ class Tokens {
   #spaceStart = 0;
   #start = 0;
   #end = 0;
-  /** Of the current token, from 1. */
+  /** Line of the current token, from 1. */
   line = 1;
 
   constructor(bytes: Uint8Array) {

@@ -132,7 +132,7 @@ export function whyNotRunnable(program: Program, sandbox: JudgeSandbox): string 
   return 'failed' in language && language.missing === true ? language.failed : undefined;
 }
 
-/** The scripts that come before what the other files say: `build` and `run`. */
+/** The scripts that take precedence over the other files: `build` and `run`. */
 function scriptsOf({ files }: Program): ReadonlySet<string> {
   return new Set(
     files.map(({ path }) => path).filter((path) => path === 'build' || path === 'run'),

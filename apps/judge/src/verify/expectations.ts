@@ -57,8 +57,8 @@ export function unmetExpectations(
 
 /** With the first line that the compiler wrote, unless that is the reason itself. */
 function notBuilt({ reason, compileOutput }: Judgement): string {
-  const [said = ''] = compileOutput.split('\n');
-  return `it does not build: ${reason}${said === '' || said === reason ? '' : `: ${said}`}`;
+  const [output = ''] = compileOutput.split('\n');
+  return `it does not build: ${reason}${output === '' || output === reason ? '' : `: ${output}`}`;
 }
 
 function unmet(requirement: Requirement, judgement: Judgement): string[] {
@@ -81,8 +81,8 @@ function unmet(requirement: Requirement, judgement: Judgement): string[] {
     problems.push(`no test is ${list(required)}, and one is required (${where})`);
   }
   if (score !== undefined) problems.push(...scoreUnmet(requirement, score, where, judgement));
-  const said = results.some((result) => result.judgeMessage?.includes(message ?? '') === true);
-  if (message !== undefined && !said) {
+  const isFound = results.some((result) => result.judgeMessage?.includes(message ?? '') === true);
+  if (message !== undefined && !isFound) {
     problems.push(`no judgemessage.txt has "${message}" in it (${where})`);
   }
   return problems;

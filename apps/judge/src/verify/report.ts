@@ -6,7 +6,7 @@ export interface ExampleReport {
   readonly name: string;
   readonly language: string | undefined;
   readonly verdict?: Verdict | undefined;
-  /** Of the verdict, or why the example was not run. */
+  /** The reason of the verdict, or why the example was not run. */
   readonly reason: string;
   readonly failingTest?: string | undefined;
   readonly score?: number | undefined;
@@ -23,7 +23,7 @@ export interface ExampleReport {
 export interface CheckReport {
   readonly name: string;
   readonly ok: boolean;
-  /** What would check it is missing here. */
+  /** The tool that would check it is missing here. */
   readonly notChecked?: boolean;
   readonly message: string;
 }
@@ -38,7 +38,7 @@ export interface VerifyReport {
   readonly inputs: readonly CheckReport[];
   readonly outputs: readonly CheckReport[];
   readonly examples: readonly ExampleReport[];
-  /** Of the package as a whole. */
+  /** Problems of the package as a whole. */
   readonly problems: readonly string[];
   readonly warnings: readonly string[];
 }

@@ -9,7 +9,7 @@ import { testsMeant } from './expectations.ts';
 export interface TimeBounds {
   /** Slowest run of a submission that must be fast enough; undefined when none was measured. */
   readonly slowestAcceptedMs: number | undefined;
-  /** Of the submissions that must be too slow, the fastest one's slowest run. */
+  /** The fastest submission's slowest run, among the submissions that must be too slow. */
   readonly fastestTooSlowMs: number | undefined;
 }
 

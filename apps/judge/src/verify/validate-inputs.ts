@@ -147,8 +147,8 @@ function argsFor(validator: Program, input: Input): readonly string[] {
 }
 
 function reasonOf(result: Ending & Record<'stdout' | 'stderr', Uint8Array>): string {
-  const said = new TextDecoder().decode(Buffer.concat([result.stderr, result.stdout])).trim();
+  const output = new TextDecoder().decode(Buffer.concat([result.stderr, result.stdout])).trim();
   const end =
     result.exitCode === null ? (result.signal ?? result.endedBy) : `exit ${result.exitCode}`;
-  return said === '' ? end : `${end}: ${said.slice(0, 500)}`;
+  return output === '' ? end : `${end}: ${output.slice(0, 500)}`;
 }

@@ -7,7 +7,7 @@ import type { JudgeSandbox } from '../judging/judge-sandbox.ts';
 import { runLimits } from '../judging/limits.ts';
 import { readPackageFile } from '../judging/run-test.ts';
 import { type Problem, testsOf } from '../package/problem.ts';
-import { openOutputValidator } from '../validation/validator-room.ts';
+import { openOutputValidator } from '../validation/validator-session.ts';
 import type { CheckReport } from './report.ts';
 
 interface OutputCase {
@@ -39,10 +39,10 @@ export async function* validateOutputs(
           await validator.begin(item, answer)
         ).check(input, output);
         const ok = accepted === item.accepted;
-        const said = judgeMessage === undefined ? '' : `: ${judgeMessage}`;
+        const reason = judgeMessage === undefined ? '' : `: ${judgeMessage}`;
         const message = ok
           ? ''
-          : `the output validator ${accepted ? 'accepts' : 'rejects'} it${said}`;
+          : `the output validator ${accepted ? 'accepts' : 'rejects'} it${reason}`;
         yield { name: item.name, ok, message };
       } catch (error) {
         if (!(error instanceof JudgeFault)) throw error;
@@ -57,7 +57,7 @@ export async function* validateOutputs(
 /** Passes depend on each other, so multi-pass answers cannot be checked on their own. */
 function sampleAnswers(problem: Problem): OutputCase[] {
   if (problem.type.multiPass || problem.version === 'legacy') return [];
-  // One that a text for the statement takes the place of need not be right by itself.
+  // An answer that a text for the statement replaces need not be right.
   return testsOf(problem.tests)
     .filter((test) => test.name.startsWith('sample/') && !test.shown.answer.endsWith('.statement'))
     .map((test) => ({ ...test, output: test.shown.answer, accepted: true }));

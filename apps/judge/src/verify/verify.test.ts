@@ -224,16 +224,16 @@ describeOverSandboxes('verifying in', (open) => {
         [`input_validators/format${extension}`]: 'INT(0,9) NEWLINE EOF\n',
       };
       const sandbox = { ...(await open()), inputTools: new Map<string, string>() };
-      const beside = await report(packageFolder(files), sandbox);
-      expect(beside.inputs.filter((one) => one.notChecked === true).map((one) => one.name)).toEqual(
-        ['invalid_input/a'],
-      );
+      const some = await report(packageFolder(files), sandbox);
+      expect(some.inputs.filter((one) => one.notChecked === true).map((one) => one.name)).toEqual([
+        'invalid_input/a',
+      ]);
       const alone = await report(
         packageFolder({ ...files, 'input_validators/any.py': undefined }),
         sandbox,
       );
       expect(alone.inputs.filter((one) => one.notChecked !== true)).toEqual([]);
-      for (const found of [beside, alone]) {
+      for (const found of [some, alone]) {
         expect(found.ok).toBe(true);
         expect(found.warnings).toEqual([expect.stringContaining(`no command ${tool}`)]);
       }
@@ -242,7 +242,7 @@ describeOverSandboxes('verifying in', (open) => {
   );
 
   it(
-    'runs a validator by its own script, whatever else lies beside it',
+    'runs a validator by its own script, whatever else lies next to it',
     async () => {
       const folder = packageFolder({
         'input_validators/any.py': undefined,

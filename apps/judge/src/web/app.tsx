@@ -122,13 +122,13 @@ function Account() {
 /** Every page shows when the judge cannot judge. */
 function Banner() {
   const { value } = useFresh({ everyMs: BANNER_MS }, () => get('getJudge'));
-  const [said, setSaid] = useState('');
+  const [reason, setReason] = useState('');
   useEffect(() => {
-    if (value !== undefined) setSaid(value.judges ? '' : (value.reason ?? ''));
+    if (value !== undefined) setReason(value.judges ? '' : (value.reason ?? ''));
   }, [value]);
   return (
-    <p class="banner" id="banner" role="status" hidden={said === ''}>
-      {said}
+    <p class="banner" id="banner" role="status" hidden={reason === ''}>
+      {reason}
     </p>
   );
 }

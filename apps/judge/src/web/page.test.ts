@@ -137,7 +137,7 @@ describe.skipIf(driver === undefined || requireComponent('chromium').skip)('the 
       for (const id of ids) {
         expect(await serve.admin.verdict(id)).toMatchObject({ judging: 2 });
       }
-      // The list reloads by itself until the last of them is judged.
+      // The list reloads automatically until the last of them is judged.
       await unfinished.waitFor({ state: 'detached' });
       await page.getByRole('row', { name: new RegExp(`^${ids[0]} .*Accepted`) }).waitFor();
       await page.getByRole('row', { name: new RegExp(`^${ids[1]} .*Wrong answer`) }).waitFor();
@@ -155,7 +155,7 @@ describe.skipIf(driver === undefined || requireComponent('chromium').skip)('the 
       await heading(page, HOSTILE).waitFor();
       await page.getByLabel('Language').selectOption('python3');
 
-      // In what a compiler says, by way of the keyboard.
+      // In the output of a compiler, by way of the keyboard.
       await page.getByLabel('Program').focus();
       await page.keyboard.insertText(`${HOSTILE}\n`);
       const [numbers, editor] = await Promise.all(
@@ -164,10 +164,10 @@ describe.skipIf(driver === undefined || requireComponent('chromium').skip)('the 
       expect(numbers?.height).toBe(editor?.height);
       await page.getByRole('button', { name: 'Submit' }).click();
       await judging(page).first().getByText('Compile error', { exact: true }).first().waitFor();
-      const said = await judging(page).first().locator('.compiler pre').textContent();
-      expect(said).toContain(`File "main.py", line 1\n    ${HOSTILE}`);
-      // Not how the judge looks for errors.
-      expect(said).not.toContain('Traceback');
+      const compilerOutput = await judging(page).first().locator('.compiler pre').textContent();
+      expect(compilerOutput).toContain(`File "main.py", line 1\n    ${HOSTILE}`);
+      // Not the way in which the judge finds errors.
+      expect(compilerOutput).not.toContain('Traceback');
 
       // In what a program writes, by way of a file with such a name.
       const source = `x = input()\nprint(x if x == "1" else ${JSON.stringify(HOSTILE)})\n`;
@@ -237,7 +237,7 @@ describe.skipIf(driver === undefined || requireComponent('chromium').skip)('the 
   );
 
   it(
-    'says of a program that is not UTF-8 that it would be handed in changed',
+    'warns that a program which is not UTF-8 would be handed in changed',
     async () => {
       await using opened = await openPage(browser, serve.url, alice.key, TIMEOUT);
       const { page, complaints } = opened;
@@ -255,7 +255,7 @@ describe.skipIf(driver === undefined || requireComponent('chromium').skip)('the 
   );
 
   it(
-    'keeps a draft in its tab, and forgets it when its user signs out',
+    'keeps a draft in its tab, and drops it when its user signs out',
     async () => {
       await using opened = await openPage(browser, serve.url, alice.key, TIMEOUT);
       const { page, complaints } = opened;
@@ -275,7 +275,7 @@ describe.skipIf(driver === undefined || requireComponent('chromium').skip)('the 
   );
 
   it(
-    'says that a key has ended, and not that it tries again',
+    'reports that a key has ended, and not that it tries again',
     async () => {
       const id = await judged(ECHO);
       await using opened = await openPage(browser, serve.url, alice.key, TIMEOUT);
@@ -296,7 +296,7 @@ describe.skipIf(driver === undefined || requireComponent('chromium').skip)('the 
   );
 
   it(
-    'fits a telephone, tells a screen reader how to leave the editor, and opens a large file',
+    'fits a telephone, explains to a screen reader how to leave the editor, and opens a large file',
     async () => {
       await using opened = await openPage(browser, serve.url, alice.key, TIMEOUT);
       const { page, complaints } = opened;
@@ -363,7 +363,7 @@ describe.skipIf(driver === undefined || requireComponent('chromium').skip)('the 
   );
 
   it(
-    'leads back from what is not there',
+    'leads back from an unknown address',
     async () => {
       await using opened = await openPage(browser, serve.url, undefined, TIMEOUT);
       const { page, complaints } = opened;

@@ -19,7 +19,7 @@ export function SignIn() {
 }
 
 function Ask({ message }: { readonly message: string }) {
-  const [said, setSaid] = useState(message);
+  const [status, setStatus] = useState(message);
   const key = useRef<HTMLInputElement>(null);
   const remember = useRef<HTMLInputElement>(null);
   const signIn = async (close: () => void): Promise<void> => {
@@ -31,7 +31,7 @@ function Ask({ message }: { readonly message: string }) {
       me.set(user);
       close();
     } catch (error) {
-      setSaid(error instanceof SkeinError ? error.message : 'The page has a fault; reload it.');
+      setStatus(error instanceof SkeinError ? error.message : 'The page has a fault; reload it.');
     }
   };
   return (
@@ -45,7 +45,7 @@ function Ask({ message }: { readonly message: string }) {
         >
           <h2 id="sign-in-title">Sign in</h2>
           <p class="muted" role="status">
-            {said}
+            {status}
           </p>
           <label>
             API key

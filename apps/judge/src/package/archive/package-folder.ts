@@ -22,7 +22,7 @@ export const MAX_DEPTH = 16;
 const MAX_TEXT_BYTES = 2 ** 20;
 /** All that is read of one package; a problem holds its programs. Test data are not read here. */
 const MAX_HELD_BYTES = 256 * 2 ** 20;
-/** Of any file: Node reads no larger one at once. */
+/** Largest size of any file: Node reads no larger one at once. */
 const MAX_FILE_BYTES = 2 ** 31 - 1;
 
 export interface PackageEntry {
@@ -54,9 +54,9 @@ export interface PackageFolder {
 export interface PackageFiles {
   /** How errors and the problem name the folder. */
   readonly root: string;
-  /** Of what a folder holds, in any order. */
+  /** Names of the entries of a folder, in any order. */
   names(folder: string): Promise<readonly string[]>;
-  /** What a path leads to, links followed. @throws SkeinError PROBLEM_INVALID for a link out of the package. */
+  /** The file at the end of a path, links followed. @throws SkeinError PROBLEM_INVALID for a link out of the package. */
   look(path: string): Promise<FoundFile>;
   /** @throws SkeinError PROBLEM_INVALID for more bytes. */
   read(path: string, maxBytes: number): Promise<Uint8Array>;

@@ -57,10 +57,10 @@ export async function unpackArchive(
   let bytes = 0;
   try {
     for await (const entry of zip.eachEntry()) {
-      // As bsdtar writes the names of `.`.
+      // bsdtar writes the names of `.` so.
       const name = entry.fileName.replace(/^(?:\.\/)+/, '');
       if (name === '') continue;
-      // Such a path fails before its stream has a reader; the stream's error would then end the
+      // A path with a null byte fails before its stream has a reader; the stream's error would then end the
       // process.
       if (name.includes('\0'))
         throw invalid(at, `${JSON.stringify(name)} is not a valid file name`);

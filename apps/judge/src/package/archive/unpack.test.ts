@@ -68,7 +68,7 @@ describe('an archive', () => {
     process.on('uncaughtException', listener);
     onTestFinished(() => void process.off('uncaughtException', listener));
     const path = renamed(await archive({ ...minimal, aaaa: 'x'.repeat(5000) }), 'aaaa', 'a\0aa');
-    // The stream of such an entry fails as well: its content has another length than its header says.
+    // The stream of such an entry fails as well: its content has another length than its header declares.
     const bytes = readFileSync(path);
     const entry = bytes.lastIndexOf('a\0aa') - 46;
     bytes.writeUInt32LE(1, entry + 24);
@@ -144,8 +144,8 @@ describe('an archive', () => {
     await expect(unpackPackage(named, folder())).rejects.toThrow(
       /it holds several packages: echo, two/,
     );
-    const beside = await archive({ ...minimal, '__MACOSX/x': '' });
-    renameSync(beside, named);
+    const withExtra = await archive({ ...minimal, '__MACOSX/x': '' });
+    renameSync(withExtra, named);
     expect((await loadProblem(await unpackPackage(named, folder()))).shortName).toBe('other');
   });
 

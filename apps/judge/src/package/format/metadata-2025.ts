@@ -71,7 +71,7 @@ const isInstant = (text: string): boolean => isCalendarDay(text) && !Number.isNa
 const ProblemYaml = z.strictObject({
   problem_format_version: z.enum(['2025-09', ...DRAFTS]),
   type: typeField(TYPES),
-  /** Of the draft's first year. */
+  /** A key of the draft's first year. */
   validation: validationField.default([]),
   name: z.union([
     z

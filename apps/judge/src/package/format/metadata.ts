@@ -19,7 +19,7 @@ export type Metadata = Pick<
 > & {
   /** Legacy: whether the output validator of the package must be there and is used. */
   readonly customValidation: boolean | undefined;
-  /** The package is of version 2023-07; `version` names the one that it is judged by. */
+  /** The package has version 2023-07; `version` names the one that it is judged by. */
   readonly draft: boolean;
   /** Legacy `validator_flags`, given to every call of the output validator. */
   readonly validatorFlags: readonly string[];

@@ -1,5 +1,5 @@
 /**
- * The type of a problem: the words of `type`, and those of the older key `validation`, which DOMjudge
+ * The type of a problem: the words of `type` and of the older key `validation`, which DOMjudge
  * reads in packages of every version.
  */
 import { z } from 'zod';

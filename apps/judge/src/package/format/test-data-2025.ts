@@ -2,8 +2,8 @@
  * `data/` of format version 2025-09: samples, then secret tests or groups of them, each judged by
  * the rules of its `test_group.yaml`.
  *
- * A group without arguments inherits those of `data/secret/test_group.yaml`: the format does not
- * say so, but setters' tools do.
+ * A group without arguments inherits those in `data/secret/test_group.yaml`: the format does not
+ * define it, but setters' tools do so.
  */
 import { stem, TestCaseYaml, TestGroupYaml, type TestGroupConfig } from './case-config.ts';
 import { substitute } from './constants.ts';

@@ -1,6 +1,6 @@
 /**
- * `data/` of the legacy format: a tree of groups of any depth, each with a `testdata.yaml` or that of
- * its nearest ancestor, graded from the leaves up.
+ * `data/` of the legacy format: a tree of groups of any depth, each with its own `testdata.yaml` or
+ * its nearest ancestor's, graded from the leaves up.
  */
 import { z } from 'zod';
 import { stem } from './case-config.ts';

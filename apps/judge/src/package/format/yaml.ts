@@ -16,7 +16,7 @@ export function parseYaml<Output>(file: string, text: string, schema: z.ZodType<
 }
 
 /**
- * Reads the keys that a strict schema knows, and ignores the others. A key without a value is absent:
+ * Reads the keys of a strict schema, and ignores the others. A key without a value is absent:
  * tools write the keys that a setter left empty.
  *
  * @returns the unknown keys as paths, such as `limits.time_for_AC_submissions`.
@@ -43,7 +43,7 @@ export function parseKnownKeys<Output>(
 
 type Path = readonly PropertyKey[];
 
-/** The unknown keys of an issue; those of a union are the ones of the only form that lacks nothing else. */
+/** The unknown keys of an issue; for a union, the unknown keys of the only form that lacks nothing else. */
 function unknownKeys(issue: z.core.$ZodIssue, above: Path): Path[] {
   const at = [...above, ...issue.path];
   if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => [...at, key]);

@@ -26,7 +26,7 @@ export interface UserView extends User {
 
 export type Accounts = ReturnType<typeof openAccounts>;
 
-/** Also the tenant of the user's jobs. */
+/** The name is the tenant of the user's jobs, too. */
 const NAME = /^[a-z0-9]([a-z0-9._-]{0,38}[a-z0-9])?$/;
 
 export function openAccounts(database: Database, now: () => number) {

@@ -96,7 +96,7 @@ export const JUDGE_ENDPOINTS = {
   listSubmissions: {
     method: 'GET',
     path: '/api/v1/submissions',
-    summary: 'The caller’s submissions, newest first; for admins those of all users.',
+    summary: 'The caller’s submissions, newest first; for admins the submissions of all users.',
     scope: 'user',
     query: z.strictObject({
       user: z.string().max(100).optional(),
@@ -162,7 +162,7 @@ export const JUDGE_ENDPOINTS = {
   listUsers: {
     method: 'GET',
     path: '/api/v1/users',
-    summary: 'The users and their keys, of which only the ids are known.',
+    summary: 'The users and the ids of their keys.',
     scope: 'admin',
     response: z.object({ users: z.array(api.UserView) }),
   },

@@ -1,4 +1,4 @@
-/** What the calls of the API do. */
+/** Handlers of the API's calls. */
 import type { Handlers } from '@skein/http';
 import { testsOf } from '../../package/problem.ts';
 import type { JudgeAccess, JudgeCallers } from '../accounts/access.ts';

@@ -30,7 +30,7 @@ it('shows a package as it was at the start, as it judges it', async () => {
   });
 });
 
-it('serves a statement at the root of its package, and nothing beside it', async () => {
+it('serves a statement at the root of its package, and nothing next to it', async () => {
   const folder = testFolder();
   const at = join(folder, 'problems', 'echo');
   cpSync(packageFolder({ 'statement/problem.en.md': undefined, 'problem.pdf': '%PDF' }), at, {

@@ -20,9 +20,9 @@ import { packProblem } from './pack.ts';
 
 export interface PublishedProblem {
   readonly problem: Problem;
-  /** Of the package's archive. */
+  /** sha-256 of the package's archive. */
   readonly digest: string;
-  /** Files that any client may download: those of the statements and the attachments. */
+  /** Files that any client may download: the files of the statements and the attachments. */
   readonly publicFiles: ReadonlySet<string>;
   /**
    * By path, and the samples: as they were when the package was published. An edit in its folder is
@@ -123,15 +123,15 @@ function publisher({ artifacts, database }: CatalogOptions) {
       addPackage.run(digest, problem.shortName, problem.limits.timeMs ?? null);
     });
     const publicFiles = new Set([
-      ...problem.statements.flatMap(({ path }) => [path, ...besides(files, path)]),
+      ...problem.statements.flatMap(({ path }) => [path, ...filesNextTo(files, path)]),
       ...problem.attachments,
     ]);
     return { problem, digest, publicFiles, ...shown };
   };
 }
 
-/** What stands beside a statement, such as its pictures; at the root of a package stands all of it. */
-function besides(files: PackageFolder, statement: string): string[] {
+/** Files in the folder of a statement, such as its pictures; at the root of a package stands all of it. */
+function filesNextTo(files: PackageFolder, statement: string): string[] {
   const at = dirname(statement);
   return at === '.' ? [] : files.under(at).map(({ path }) => path);
 }

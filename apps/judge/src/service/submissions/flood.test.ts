@@ -36,11 +36,11 @@ it.each(judgeDrivers().slice(0, 1))(
       startJudgeProcess([...args, '--driver', driver, '--rate', '1000', '--workers', '2']);
 
     await using first = await start();
-    const admin = caller(String(first.said['url']), String(first.said['adminKey']));
+    const admin = caller(String(first.started['url']), String(first.started['adminKey']));
     const users = await Promise.all(
       ['ann', 'ben', 'cleo'].map(async (name) => {
         const { body } = await admin.call('POST', 'users', { name });
-        return caller(String(first.said['url']), (body as { key: string }).key);
+        return caller(String(first.started['url']), (body as { key: string }).key);
       }),
     );
     const accepted = await Promise.all(
@@ -65,8 +65,8 @@ it.each(judgeDrivers().slice(0, 1))(
     await first.kill();
 
     await using second = await start();
-    expect(second.said['adminKey']).toBeNull();
-    const again = caller(String(second.said['url']), admin.key);
+    expect(second.started['adminKey']).toBeNull();
+    const again = caller(String(second.started['url']), admin.key);
     const views = await Promise.all(accepted.map(({ id }) => again.verdict(id)));
     expect(views.map(({ id, verdict }) => ({ id, verdict }))).toEqual(accepted);
     expect(new Set(views.map(({ judging }) => judging))).toEqual(new Set([1]));

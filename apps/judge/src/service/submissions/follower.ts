@@ -56,31 +56,31 @@ export function startFollower(options: FollowerOptions): Follower {
   /** Submissions by the jobs that judge them. */
   const byJob = new Map<string, number>();
   /** Examinations in progress, and whether another one is requested. */
-  const looks = new Map<number, { again: boolean; done: Promise<void> }>();
+  const examinations = new Map<number, { again: boolean; done: Promise<void> }>();
 
   function notice(submission: number): void {
-    const look = looks.get(submission);
-    if (look !== undefined) look.again = true;
+    const running = examinations.get(submission);
+    if (running !== undefined) running.again = true;
     else if (!signal.aborted) begin(submission);
   }
 
   function begin(submission: number): void {
-    const look = { again: false, done: Promise.resolve() };
-    looks.set(submission, look);
-    look.done = lookAt(submission)
+    const examination = { again: false, done: Promise.resolve() };
+    examinations.set(submission, examination);
+    examination.done = examine(submission)
       .catch((error: unknown) => {
         // The next sweep retries it.
         log('warn', 'A submission could not be followed.', { submission, err: error });
       })
       .then(() => {
-        looks.delete(submission);
-        if (look.again) notice(submission);
+        examinations.delete(submission);
+        if (examination.again) notice(submission);
       });
   }
 
-  async function lookAt(id: number): Promise<void> {
+  async function examine(id: number): Promise<void> {
     const row = submissions.find(id);
-    if (row === undefined || row.judgedAt !== undefined) return forget(id, row?.job);
+    if (row === undefined || row.judgedAt !== undefined) return drop(id, row?.job);
     const job = row.job === undefined ? undefined : await store.job(row.job);
     if (job === undefined) return enqueue(row);
     byJob.set(job.id, id);
@@ -98,7 +98,7 @@ export function startFollower(options: FollowerOptions): Follower {
     }
     const timeMs = timeLimits.of(published);
     const { problem, digest } = published;
-    // The limits below are those of the package that is here: its tests must be of the same one.
+    // The limits below belong to the package that is here: its tests must have the same one.
     if (row.package !== digest) submissions.setPackage(row.id, row.judging, digest);
     const judged = { ...row, package: digest };
     const [job] = await store.enqueue([judgingJob(judged, problem, timeMs, service)]);
@@ -151,11 +151,11 @@ export function startFollower(options: FollowerOptions): Follower {
     if (submissions.close(row.id, row.judging, record, job.attempts.length)) {
       log('info', 'Judged.', { submission: row.id, judging: row.judging, verdict: record.verdict });
     }
-    forget(row.id, job.id);
+    drop(row.id, job.id);
     live.judged(row.id);
   }
 
-  function forget(id: number, job: string | undefined): void {
+  function drop(id: number, job: string | undefined): void {
     readings.delete(id);
     if (job !== undefined) byJob.delete(job);
   }
@@ -196,7 +196,7 @@ export function startFollower(options: FollowerOptions): Follower {
     async close() {
       closing.abort();
       await Promise.allSettled(running);
-      await Promise.all([...looks.values()].map(({ done }) => done));
+      await Promise.all([...examinations.values()].map(({ done }) => done));
     },
   };
 }

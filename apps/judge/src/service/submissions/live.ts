@@ -51,14 +51,14 @@ export function createLive() {
   const listeners = new Map<number, Set<LiveListener>>();
 
   const stateOf = (submission: number): LiveState => states.get(submission) ?? fresh(0);
-  const tell = (submission: number, message: LiveMessage): void => {
+  const notify = (submission: number, message: LiveMessage): void => {
     for (const listener of listeners.get(submission) ?? []) listener(message);
   };
   const change = (submission: number, by: (state: LiveState) => void): void => {
     const state = stateOf(submission);
     states.set(submission, state);
     by(state);
-    tell(submission, { type: 'state', state });
+    notify(submission, { type: 'state', state });
   };
 
   return {
@@ -66,7 +66,7 @@ export function createLive() {
     /** A new attempt of the job: discards the results of the earlier one. */
     begin(submission: number, attempt: number, worker: string | undefined, note?: string): void {
       states.set(submission, { ...fresh(attempt), worker, note });
-      tell(submission, { type: 'state', state: stateOf(submission) });
+      notify(submission, { type: 'state', state: stateOf(submission) });
     },
     note(submission: number, note: string | undefined): void {
       if (stateOf(submission).note === note) return;
@@ -97,14 +97,14 @@ export function createLive() {
           state.total = event.total;
           if (event.type === 'test-started') state.current = event.name;
           else state.tests[event.index] = event.result;
-          return tell(submission, event);
+          return notify(submission, event);
         }
       }
     },
     /** The verdict is in the database. */
     judged(submission: number): void {
       states.delete(submission);
-      tell(submission, { type: 'judged' });
+      notify(submission, { type: 'judged' });
     },
     /** @returns stops listening. */
     listen(submission: number, listener: LiveListener): () => void {

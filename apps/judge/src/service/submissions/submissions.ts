@@ -12,7 +12,7 @@ type Row = Readonly<Record<string, unknown>>;
 export interface NewSubmissionRow {
   readonly user: string;
   readonly problem: string;
-  /** As the author named it; of a judged one, as judging detected it. */
+  /** The language that the author named; for a judged submission, the one that judging detected. */
   readonly language: string | undefined;
   readonly entryPoint: string | undefined;
   readonly source: string;
@@ -23,7 +23,7 @@ export interface NewSubmissionRow {
 type Judged = JudgementRecord['usage'] &
   Pick<JudgementRecord, 'verdict' | 'reason' | 'score' | 'maxScore' | 'failingTest'>;
 
-/** With the last judging; what only its end tells is undefined until then. */
+/** With the last judging; the fields that only its end sets are undefined until then. */
 export interface SubmissionRow
   extends NewSubmissionRow, Readonly<{ [Field in keyof Judged]: Judged[Field] | undefined }> {
   readonly id: number;
@@ -166,7 +166,7 @@ export function openSubmissions(database: Database, now: () => number) {
       const row = database.read(() => nth.get(user, count - 1));
       return row === undefined ? undefined : (row['submitted_at'] as number);
     },
-    /** Those that wait for their first verdict. */
+    /** The number of submissions that wait for their first verdict. */
     openOf: (user: string): number =>
       (database.read(() => countOpen.get(user)) as { open: number }).open,
     /** Unjudged submissions, oldest first. */
@@ -277,7 +277,7 @@ function testOf(row: Row): TestRecord {
 }
 
 /** The columns by their names in camel case; undefined for SQLite's null. */
-// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the columns' types are the caller's to say
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the caller declares the columns' types
 function recordOf<T>(row: Row): T {
   const fields = Object.entries(row).map(([column, value]) => [
     column.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()),

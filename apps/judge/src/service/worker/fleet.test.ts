@@ -116,13 +116,13 @@ describe.skipIf(lacking)('a judge whose workers are in other processes', () => {
       expect(first.log()).not.toContain('Attempt ended');
       await using second = await startWorkerProcess('second', fleet, driver);
 
-      const told = await events;
-      expect(told.filter(({ event }) => event === 'judged')).toHaveLength(1);
-      expect(told.at(-1)).toMatchObject({
+      const received = await events;
+      expect(received.filter(({ event }) => event === 'judged')).toHaveLength(1);
+      expect(received.at(-1)).toMatchObject({
         event: 'judged',
         data: { verdict: 'AC', attempt: 2, judging: 1, tests: { length: 3 } },
       });
-      expect(told.some(({ data }) => String(data['note']).includes('attempt 2'))).toBe(true);
+      expect(received.some(({ data }) => String(data['note']).includes('attempt 2'))).toBe(true);
       expect(second.log()).toContain('"outcome":"succeeded"');
     },
     TIMEOUT,

@@ -19,7 +19,7 @@ export interface GuestOptions {
   readonly driver?: JudgeDriver | undefined;
   /** Root file system of guests; default: the judge's image, or for bubblewrap the host's programs. */
   readonly image?: string | undefined;
-  /** Folders that no submission may see: those of packages have the answers, and the judge's own the keys. */
+  /** Folders that no submission may see: the folders of packages have the answers, and the judge's own the keys. */
   readonly hidden?: readonly string[] | undefined;
   /** Default: the user's cache. */
   readonly cacheFolder?: string | undefined;
@@ -43,8 +43,8 @@ export interface Guests {
 const KEY = 'skein-judge:guests';
 
 /**
- * Tries the drivers out, and tells the threads that this process starts from now on.
- * @throws SkeinError JUDGE_SANDBOX that says what each driver lacks.
+ * Tries the drivers out, and gives the result to the threads that this process starts from now on.
+ * @throws SkeinError JUDGE_SANDBOX that lists what each driver lacks.
  */
 export async function prepareGuests(options: GuestOptions = {}): Promise<JudgeSandboxFacts> {
   const guests = await findGuests(options);
@@ -64,7 +64,7 @@ export async function prepareGuests(options: GuestOptions = {}): Promise<JudgeSa
 /** The sandbox of an attempt. @throws SkeinError JUDGE_SANDBOX. */
 export async function openGuests(): Promise<Guests> {
   const known = getEnvironmentData(KEY) as unknown as Known | undefined;
-  // A worker that knows nothing of judging but the name of this task.
+  // A worker that has nothing of judging but the name of this task.
   if (known === undefined) return findGuests({});
   const hidden = hiddenBy(known);
   const driver = await createJudgeDriver(known.driver, known.image, hidden);
@@ -75,12 +75,12 @@ export async function openGuests(): Promise<Guests> {
   };
 }
 
-/** What a worker unpacks has the answers, too. */
+/** The folders that a worker unpacks into have the answers, too. */
 function hiddenBy({ hidden, cacheFolder }: Pick<Known, 'hidden' | 'cacheFolder'>): string[] {
   return [...hidden, packagesIn(cacheFolder)];
 }
 
-/** @throws SkeinError JUDGE_SANDBOX that says what each driver lacks. */
+/** @throws SkeinError JUDGE_SANDBOX that lists what each driver lacks. */
 export async function findGuests(options: GuestOptions): Promise<Guests> {
   const { image, hidden = [], cacheFolder = judgeCacheFolder() } = options;
   const names = options.driver === undefined ? JUDGE_DRIVERS : [options.driver];

@@ -84,13 +84,13 @@ async function judgeOne(
   timeMs: number,
   { log, progress, signal }: TaskContext,
 ): Promise<JudgementRecord> {
-  const tell = liveWriter(log);
+  const write = liveWriter(log);
   try {
     const events = judge(submission, problem, sandbox, { timeMs, signal });
     for (;;) {
       const step = await events.next();
       if (step.done === true) return judgementRecord(step.value);
-      tell(step.value);
+      write(step.value);
       if (step.value.type === 'test') {
         const { index, total, result } = step.value;
         progress((index + 1) / total, `${result.name}: ${result.verdict}`);

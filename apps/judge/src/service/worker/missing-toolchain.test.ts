@@ -88,7 +88,7 @@ describe.skipIf(requireComponent('sandbox-image').skip)('a judge without compile
     afterAll(() => browser?.close());
 
     it(
-      'says so where programs are handed in',
+      'is shown where programs are handed in',
       async () => {
         await using opened = await openPage(browser, serve.url, serve.admin.key, TIMEOUT);
         const { page } = opened;

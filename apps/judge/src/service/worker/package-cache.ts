@@ -15,7 +15,7 @@ import type { Problem } from '../../package/problem.ts';
 import { unpackPackage } from '../../package/archive/unpack.ts';
 
 export interface PackageReference {
-  /** Of the archive. */
+  /** sha-256 of the archive. */
   readonly digest: string;
   readonly shortName: string;
 }

@@ -22,10 +22,10 @@ function result(name: string, reason: string): TestResult {
 describe('the live steps of a judging', () => {
   it('pass through the log as lines, short and without details for judges', () => {
     const lines: string[] = [];
-    const tell = liveWriter((line) => lines.push(line));
-    tell({ type: 'compiling', language: 'cpp' });
-    tell({ type: 'test-started', name: 'secret/1', index: 0, total: 1 });
-    tell({ type: 'test', result: result('secret/1', 'a\nb'.repeat(999)), index: 0, total: 1 });
+    const write = liveWriter((line) => lines.push(line));
+    write({ type: 'compiling', language: 'cpp' });
+    write({ type: 'test-started', name: 'secret/1', index: 0, total: 1 });
+    write({ type: 'test', result: result('secret/1', 'a\nb'.repeat(999)), index: 0, total: 1 });
     expect(lines).toHaveLength(3);
     expect(lines.join('')).not.toMatch(/\n|secret of the judges/);
     expect(lines.every((line) => line.length < 1000)).toBe(true);
@@ -39,12 +39,12 @@ describe('the live steps of a judging', () => {
   it('stop at a bound, with a whole line', () => {
     let bytes = 0;
     let last = '';
-    const tell = liveWriter((line) => {
+    const write = liveWriter((line) => {
       bytes += line.length + 1;
       last = line;
     });
     const event: JudgeEvent = { type: 'test', result: result('t', 'r'), index: 0, total: 1 };
-    for (let index = 0; index < 30_000; index += 1) tell(event);
+    for (let index = 0; index < 30_000; index += 1) write(event);
     expect(bytes).toBeGreaterThan(2 ** 20);
     expect(bytes).toBeLessThanOrEqual(3 * 2 ** 20);
     expect(parseLive(last)).toBeDefined();

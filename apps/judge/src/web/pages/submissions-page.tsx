@@ -97,16 +97,16 @@ function Filtered({
   readonly user: Me;
   readonly changed: () => void;
 }) {
-  const [said, setSaid] = useState('');
+  const [message, setMessage] = useState('');
   async function again(): Promise<void> {
     try {
       const { submissions, skipped } = await rejudgeAll(problem);
       const are = (count: number): string => (count === 1 ? '1 is' : `${count} are`);
       const already = skipped === 0 ? '' : `, ${are(skipped)} being judged already`;
-      setSaid(`${are(submissions.length)} judged again${already}.`);
+      setMessage(`${are(submissions.length)} judged again${already}.`);
       changed();
     } catch (error) {
-      setSaid(error instanceof SkeinError ? error.message : String(error));
+      setMessage(error instanceof SkeinError ? error.message : String(error));
     }
   }
   return (
@@ -114,7 +114,7 @@ function Filtered({
       <span>
         To <strong>{problem}</strong>. <a href={linkTo('submissions')}>All</a>
       </span>
-      <span role="status">{said}</span>
+      <span role="status">{message}</span>
       {user.admin ? (
         <button type="button" class="quiet" onClick={() => void again()}>
           Judge all again

@@ -11,7 +11,7 @@ import { askForKey } from '../sign-in.tsx';
 
 const LANGUAGE = 'skein-judge-language';
 
-/** Fields of a submission besides the problem. */
+/** Fields of a submission without the problem. */
 type Read = () => Promise<object>;
 
 /** The form, and below it the submissions made while the page is open, newest first. */
@@ -45,7 +45,7 @@ export function Work({ problem }: { readonly problem: Problem }) {
     <div class="work">
       <Form problem={problem} hand={(read) => void hand(read)} submit={button}>
         <div class="refusal" role="alert" hidden={refusal === undefined}>
-          {refusal === undefined ? null : <Said error={refusal} />}
+          {refusal === undefined ? null : <Refusal error={refusal} />}
         </div>
       </Form>
       <div class="results">
@@ -57,7 +57,7 @@ export function Work({ problem }: { readonly problem: Problem }) {
   );
 }
 
-function Said({ error }: { readonly error: unknown }) {
+function Refusal({ error }: { readonly error: unknown }) {
   const isKnown = error instanceof SkeinError;
   return (
     <>
@@ -260,7 +260,7 @@ function AnswersForm({ problem, hand, submit: button, children }: FormProps) {
   );
 }
 
-/** The answer that a file of this name is: a browser does not say in which folder the file was. */
+/** The answer that a file of this name is: a browser does not report in which folder the file was. */
 function answerNamed(file: string, names: readonly string[]): string {
   const meant = names.filter((name) => name.split('/').at(-1) === file);
   return meant.length === 1 ? meant[0]! : file;
@@ -284,7 +284,7 @@ function FileButton({
   children,
 }: {
   readonly id?: string;
-  /** For screen readers, where the text alone does not say what the file is for. */
+  /** For screen readers, where the text alone does not name the purpose of the file. */
   readonly name?: string;
   readonly multiple?: boolean;
   readonly take: (files: readonly File[]) => void;

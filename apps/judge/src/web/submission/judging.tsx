@@ -18,7 +18,7 @@ const SPACIOUS = 120;
 const PENDING = 2000;
 
 /** The state of one submission, from the judge's stream. */
-type Told =
+type Update =
   | { readonly type: 'submission' | 'judged'; readonly data: Submission }
   | { readonly type: 'running'; readonly data: { readonly name: string; readonly total: number } }
   | { readonly type: 'test'; readonly data: { readonly test: Test; readonly total: number } };
@@ -27,7 +27,7 @@ function begun(row: SubmissionRow, earlier: Submission['earlier'] = []): Submiss
   return { tests: [], groups: [], earlier, ...row };
 }
 
-function after(view: Submission, { type, data }: Told): Submission {
+function after(view: Submission, { type, data }: Update): Submission {
   if (type === 'running')
     return { ...view, state: 'running', current: data.name, total: data.total };
   if (type === 'test') {
@@ -38,7 +38,7 @@ function after(view: Submission, { type, data }: Told): Submission {
 
 /**
  * @param first its state when it was submitted or loaded; followed until its verdict.
- * @param linked links to its own page, and omits details that the program beside it shows.
+ * @param linked links to its own page, and omits details that the program next to it shows.
  */
 export function Judging({
   first,
@@ -60,7 +60,7 @@ export function Judging({
     const listener = {
       connected: () => setIsLost(false),
       event(type: string, data: unknown) {
-        setView((before) => after(before, { type, data } as Told));
+        setView((before) => after(before, { type, data } as Update));
         if (type === 'judged') stop.abort();
       },
       lost: () => setIsLost(true),
@@ -258,7 +258,7 @@ function Details({ test }: { readonly test: Test | undefined }) {
             </>
           ))}
       </dl>
-      <Block title="The judge says" text={test.teamMessage} />
+      <Block title="Message of the judge" text={test.teamMessage} />
       <Block title="For the judges" text={test.judgeMessage} />
       <Block title="Input" text={feedback?.input} />
       <Block title="Your output" text={feedback?.output} />
@@ -306,7 +306,7 @@ function CompileOutput({ compileOutput, verdict }: Submission) {
   if (compileOutput === undefined) return null;
   return (
     <details class="compiler" open={verdict === 'CE'}>
-      <summary>What the compiler says</summary>
+      <summary>Compiler output</summary>
       <pre tabIndex={0}>{compileOutput}</pre>
     </details>
   );
@@ -314,10 +314,10 @@ function CompileOutput({ compileOutput, verdict }: Submission) {
 
 function Earlier({ of }: { readonly of: Submission['earlier'] }) {
   if (of.length === 0) return null;
-  const said = of.map(({ verdict, score }) =>
+  const verdicts = of.map(({ verdict, score }) =>
     score === undefined ? verdict : `${points(score)} points`,
   );
-  return <p class="muted earlier">{`Judged before: ${said.join(', ')}`}</p>;
+  return <p class="muted earlier">{`Judged before: ${verdicts.join(', ')}`}</p>;
 }
 
 function Rejudge({ state, again }: Pick<Submission, 'state'> & { readonly again: () => void }) {

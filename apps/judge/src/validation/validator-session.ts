@@ -25,16 +25,16 @@ export async function openOutputValidator(
   limits: RunLimits,
 ): Promise<OutputValidator> {
   if (problem.outputValidator === undefined) return defaultOutputValidator;
-  const room = await openRoom(problem.outputValidator, problem, sandbox, submission, limits);
+  const opened = await openValidator(problem.outputValidator, problem, sandbox, submission, limits);
   return customOutputValidator(
-    room.session,
-    room.program,
+    opened.session,
+    opened.program,
     problem,
     validatorLimits(problem, limits),
   );
 }
 
-export async function openRoom(
+export async function openValidator(
   program: Program,
   problem: Problem,
   sandbox: JudgeSandbox,

@@ -2,7 +2,7 @@
  * Where a submission is compiled and run: one sandbox session for all of its tests, whose file system
  * no test can change.
  *
- * A run that needs a file system of its own (files beside the program, permission to write, or a pass
+ * A run that needs a file system of its own (files next to the program, permission to write, or a pass
  * that must remember nothing of the one before) gets a fresh session with a copy of what was built.
  * That costs an opening per run and buys that nothing leaks from one run into the next.
  */
@@ -16,7 +16,7 @@ import type { RunLimits } from './verdict.ts';
 
 /** Folder of the workspace with what was submitted and built; where it runs. */
 export const SOLUTION_FOLDER = 'program';
-/** What was built may be this large in all. */
+/** Largest size of all built files together. */
 const MAX_BUILT_BYTES = 256 * 2 ** 20;
 
 export interface RunRequest {
@@ -25,8 +25,8 @@ export interface RunRequest {
   readonly stdin: Uint8Array | 'pipe';
 }
 
-/** What a submission is compiled and run with. */
-export interface SolutionRoom {
+/** The session that a submission is compiled and run in, with its limits. */
+export interface SolutionSession {
   readonly problem: Problem;
   readonly sandbox: JudgeSandbox;
   readonly session: SandboxSession;
@@ -43,7 +43,7 @@ export function solutionRuns({
   sessionLimits,
   limits,
   built,
-}: SolutionRoom) {
+}: SolutionSession) {
   const { allowFileWriting, type } = problem;
   let copy: ProgramFile[] | undefined;
 
