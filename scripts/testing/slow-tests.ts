@@ -23,6 +23,7 @@ export const SLOW_TESTS: readonly string[] = [
   'deploy/helm/**',
   'deploy/try-fleet/podman.test.ts',
   'docs/newcomer.test.ts',
+  'docs/planted-changes.test.ts',
   'docs/readme.test.ts',
   'examples/char-transformer/scenes.test.ts',
   'examples/fashion-mnist/fashion.test.ts',
