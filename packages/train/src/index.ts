@@ -26,13 +26,11 @@ export { readIdx } from './data/formats/idx.ts';
 export { parseNpy, readNpy, storedNpy } from './data/formats/npy.ts';
 export { parseNpz, storedNpz } from './data/formats/npz.ts';
 export { readParquet, type RandomAccess } from './data/formats/parquet.ts';
+export { readCsv, readJsonLines, type CsvTableOptions } from './data/table/read-table.ts';
 export {
   columnOf,
   completeRows,
-  readCsv,
-  readJsonLines,
   selectTableRows,
-  type CsvTableOptions,
   type Table,
   type TableOptions,
 } from './data/table/table.ts';

@@ -7,7 +7,6 @@ import { expect, it } from 'vitest';
 import { selectRows, splitRows } from './data/dataset.ts';
 import { encodeRows, fitEncoder } from './data/encoding/encoder.ts';
 import { withEncoder } from './data/encoding/encoding-graph.ts';
-import { readCsv } from './data/table/table.ts';
 import { adamW } from './optimisers/adam.ts';
 import { nativeBackend } from './run/native-backend.ts';
 import { wasmBackend } from './run/wasm-backend.ts';
@@ -17,6 +16,7 @@ import { trainingStep } from './step/training-step.ts';
 import { classifier } from './testing/models.ts';
 import { classificationReport, openEvaluator } from './trainer/evaluate.ts';
 import { train } from './trainer/trainer.ts';
+import { readCsv } from './data/table/read-table.ts';
 
 const file = new URL('../../../examples/wdbc/wdbc.csv', import.meta.url);
 const table = await readCsv(createReadStream(file));

@@ -8,7 +8,14 @@ import type { FloatType } from '../optimisers/updates.ts';
 import { flatUpdate } from './flat-update.ts';
 import type { GradientStep } from './gradient-step.ts';
 import { lengthOf } from './numbers.ts';
-import type { Stage } from './overlap/stage-plan.ts';
+
+/** A part of the gradient graph, and the numbers of a step that are final once it has run. */
+export interface Stage {
+  /** An ONNX file. */
+  readonly graph: Uint8Array;
+  readonly from: number;
+  readonly to: number;
+}
 
 export interface RankPlan extends Pick<
   GradientStep,

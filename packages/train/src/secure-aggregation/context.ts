@@ -1,7 +1,8 @@
 /** What a secure sum is bound to: every message is signed over the digest of it. */
 import { SkeinError } from '@skein/api/errors';
-import { suite, type Bytes } from './crypto/suite.ts';
+import type { Bytes } from './crypto/suite.ts';
 import { joined, Writer } from './wire/bytes.ts';
+import { suite } from './crypto/platform-suite.ts';
 
 /** Of the messages below `wire/`. */
 export const PROTOCOL_VERSION = 2;

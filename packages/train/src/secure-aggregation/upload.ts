@@ -5,9 +5,10 @@
  */
 import { SkeinError } from '@skein/api/errors';
 import type { AggregationContext } from './context.ts';
-import { suite, type Bytes } from './crypto/suite.ts';
+import type { Bytes } from './crypto/suite.ts';
 import { addPacked, CHUNK, chunkBytes } from './packing.ts';
 import { type Reader, sameBytes, Writer } from './wire/bytes.ts';
+import { suite } from './crypto/platform-suite.ts';
 
 type Later<T> = T | Promise<T>;
 

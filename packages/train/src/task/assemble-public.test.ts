@@ -1,11 +1,11 @@
 import { mlp, readModel, signatureOf, tensor, values, writeModel } from '@skein/onnx';
 import { expect, it } from 'vitest';
-import { readCsv } from '../data/table/table.ts';
 import { nativeBackend } from '../run/native-backend.ts';
 import { assemblePublic, type PublicColumns } from './assemble-public.ts';
 import type { NetworkBuilder } from './assemble.ts';
 import { blueprintOf } from './blueprint.ts';
 import { problemOf, rowsFor } from './problem.ts';
+import { readCsv } from '../data/table/read-table.ts';
 
 const COLUMNS: PublicColumns = {
   features: [

@@ -14,8 +14,8 @@ import { withEncoder } from '../data/encoding/encoding-graph.ts';
 import { ascending, momentsOf } from '../data/encoding/moments.ts';
 import { trainingModel } from './served-model.ts';
 import { columnOf } from '../data/table/table.ts';
-import { blueprintOf, withBlueprint, type Blueprint } from './blueprint.ts';
-import { withHead, type LabelScale } from './head.ts';
+import { blueprintOf, withBlueprint, type Blueprint, type LabelScale } from './blueprint.ts';
+import { withHead } from './head.ts';
 import {
   classesFor,
   givenTask,

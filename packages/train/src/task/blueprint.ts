@@ -8,8 +8,13 @@ import { withGraph, type Model } from '@skein/onnx';
 import { modelError } from '../train-error.ts';
 import type { ArrayEncoding } from '../data/encoding/array-encoding.ts';
 import type { Encoder } from '../data/encoding/encoder.ts';
-import type { LabelScale } from './head.ts';
 import type { TaskKind } from './task.ts';
+
+/** Labels of a regression are compared as (label − mean) / deviation. */
+export interface LabelScale {
+  readonly mean: number;
+  readonly deviation: number;
+}
 
 export interface Blueprint {
   readonly task: TaskKind;

@@ -1,14 +1,8 @@
 /** The end of a network that was built here: turns its raw output into readable values. */
 import { GraphBuilder, signatureOf, tensor, withGraph, type Model } from '@skein/onnx';
 import { modelError } from '../train-error.ts';
-import type { Blueprint } from './blueprint.ts';
+import type { Blueprint, LabelScale } from './blueprint.ts';
 import type { TaskKind } from './task.ts';
-
-/** Labels of a regression are compared as (label − mean) / deviation. */
-export interface LabelScale {
-  readonly mean: number;
-  readonly deviation: number;
-}
 
 /**
  * Adds `probabilities` [batch, classes], `probability` [batch, 1] or `prediction` [batch, numbers]

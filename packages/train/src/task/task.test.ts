@@ -15,7 +15,6 @@ import {
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
 import { selectRows, splitRows } from '../data/dataset.ts';
-import { readCsv } from '../data/table/table.ts';
 import { adam } from '../optimisers/adam.ts';
 import { nativeBackend } from '../run/native-backend.ts';
 import { constant } from '../schedules/schedule.ts';
@@ -26,6 +25,7 @@ import { problemOf, rowsFor, type ProblemOptions } from './problem.ts';
 import { lossFor, suggestedTask } from './task.ts';
 import { trainTask } from './train-task.ts';
 import { rowsOf, type TrainingData } from './training-data.ts';
+import { readCsv } from '../data/table/read-table.ts';
 
 const network: NetworkBuilder = ({ inputs, outputs, seed }) =>
   mlp({ sizes: [inputs, 8, outputs], seed });

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { nativeBackend } from '../../run/native-backend.ts';
 import { encodeRows, fitEncoder } from './encoder.ts';
 import { withEncoder } from './encoding-graph.ts';
-import { readCsv } from '../table/table.ts';
+import { readCsv } from '../table/read-table.ts';
 
 const text = `age,colour,height,city,ill
 30,red,1.5,Aa,no

@@ -15,7 +15,8 @@ import { nativeBackend } from '../../run/native-backend.ts';
 import { encodeRows, fitEncoder } from './encoder.ts';
 import { withEncoder } from './encoding-graph.ts';
 import { withoutRawColumns, withRawColumns } from './raw-columns.ts';
-import { readCsv, type Table } from '../table/table.ts';
+import type { Table } from '../table/table.ts';
+import { readCsv } from '../table/read-table.ts';
 
 function identity(width: number): Model {
   const graph = new GraphBuilder('identity');

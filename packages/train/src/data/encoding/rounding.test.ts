@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { readCsv } from '../table/table.ts';
 import { roundedColumns, type RoundedColumn } from './rounding.ts';
+import { readCsv } from '../table/read-table.ts';
 
 const NOON = Date.UTC(2026, 0, 1, 12);
 

@@ -5,11 +5,12 @@ import { InferenceSession as WebSession, Tensor as WebTensor } from 'onnxruntime
 import { describe, expect, it } from 'vitest';
 import { formatsOf, partsOf, type DateFormat } from '../dates/date-format.ts';
 import { nativeBackend } from '../../run/native-backend.ts';
-import { readCsv, type Table } from '../table/table.ts';
+import type { Table } from '../table/table.ts';
 import { encodeRows, fitEncoder } from './encoder.ts';
 import { withEncoder } from './encoding-graph.ts';
 import { withoutRawColumns, withRawColumns } from './raw-columns.ts';
 import { surveyColumns } from './survey.ts';
+import { readCsv } from '../table/read-table.ts';
 
 const tableOf = (lines: readonly string[]): Promise<Table> =>
   readCsv(new TextEncoder().encode(lines.join('\n')));

@@ -20,7 +20,8 @@ import { readIdx } from '../formats/idx.ts';
 import { parseNpy, storedNpy } from '../formats/npy.ts';
 import { parseNpz, storedNpz } from '../formats/npz.ts';
 import { isStored, type StoredRows } from './stored.ts';
-import { completeRows, readCsv, selectTableRows, type Table } from '../table/table.ts';
+import { completeRows, selectTableRows, type Table } from '../table/table.ts';
+import { readCsv } from '../table/read-table.ts';
 
 const folder = testFolder();
 /** A limit of memory that no rows fit into. */

@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { columnOf, completeRows, readCsv, readJsonLines, selectTableRows } from './table.ts';
+import { columnOf, completeRows, selectTableRows } from './table.ts';
 import type { Column } from './column.ts';
 import { tableBuilder } from './table-builder.ts';
+import { readCsv, readJsonLines } from './read-table.ts';
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 

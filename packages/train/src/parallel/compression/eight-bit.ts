@@ -5,7 +5,7 @@
  *
  * Dettmers, "8-Bit Approximations for Parallelism in Deep Learning" (ICLR 2016), with linear steps.
  */
-import type { Codec } from './exchange.ts';
+import type { Codec } from './codec.ts';
 
 const BLOCK = 256;
 const STEPS = 127;

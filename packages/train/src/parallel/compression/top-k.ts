@@ -6,7 +6,7 @@
  * to it, the first are taken.
  */
 import { requireRange } from '../../optimisers/optimiser.ts';
-import type { Codec } from './exchange.ts';
+import type { Codec } from './codec.ts';
 
 /** @throws RangeError when the share is not in (0, 1]. */
 export function topK(length: number, share: number): Codec {

@@ -6,7 +6,7 @@ import type { Collective } from '../collective.ts';
 import type { Numbers } from '../numbers.ts';
 import type { Replica } from '../replica.ts';
 import type { Exchange } from '../stepper.ts';
-import type { Stage } from './stage-plan.ts';
+import type { Stage } from '../rank-plan.ts';
 
 export function overlappedExchange(
   collective: Collective,

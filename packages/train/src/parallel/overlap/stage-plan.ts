@@ -10,14 +10,7 @@ import { gradientName, inStages, OnnxError, writeModel, type Model } from '@skei
 import type { GradientStep } from '../gradient-step.ts';
 import { bytesPerNumber, lengthOf } from '../numbers.ts';
 import { HEAD } from '../replica.ts';
-
-/** A part of the gradient graph, and the numbers of a step that are final once it has run. */
-export interface Stage {
-  /** An ONNX file. */
-  readonly graph: Uint8Array;
-  readonly from: number;
-  readonly to: number;
-}
+import type { Stage } from '../rank-plan.ts';
 
 /** Smallest size of gradients that gets a stage: on a link of 1 Gbit/s they take 17 ms. */
 export const BUCKET_BYTES = 2 << 20;

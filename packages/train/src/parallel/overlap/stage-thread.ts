@@ -4,10 +4,17 @@
  */
 import { startThread, WorkerLost } from '@skein/calls';
 import { RuntimeFailure } from '@skein/runtime/contract';
-import type { BackendOptions, StagedGraph } from '../../run/backend.ts';
-import type { StageCalls } from './stage-worker.ts';
+import type { BackendOptions, StagedGraph, Tensors } from '../../run/backend.ts';
 
 const ENTRY = new URL('./stage-worker.ts', import.meta.url);
+
+/** The calls that the thread answers. */
+export type StageCalls = {
+  open(given: { readonly stages: readonly Uint8Array[]; readonly threads: number }): Promise<void>;
+  /** Yields the number of each stage once it has run. */
+  run(given: { readonly feeds: Tensors; readonly into: Tensors }): AsyncGenerator<number, void>;
+  close(): Promise<void>;
+};
 
 /** `openStages` of the native backend. */
 export async function openStages(

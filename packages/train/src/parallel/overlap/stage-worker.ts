@@ -13,6 +13,7 @@ import {
 } from '@skein/onnx';
 import type { OpenGraph, Tensors } from '../../run/backend.ts';
 import { nativeBackend } from '../../run/native-backend.ts';
+import type { StageCalls } from './stage-thread.ts';
 
 interface OpenStage {
   readonly graph: OpenGraph;
@@ -65,20 +66,19 @@ async function runStage(
 
 const open: OpenStage[] = [];
 
-const calls = {
-  async open(given: { stages: readonly Uint8Array[]; threads: number }): Promise<void> {
+const calls: StageCalls = {
+  async open(given) {
     for (const bytes of given.stages) open.push(await openStage(bytes, given.threads));
   },
-  async *run({ feeds, into }: { feeds: Tensors; into: Tensors }): AsyncGenerator<number, void> {
+  async *run({ feeds, into }) {
     const values = new Map(feeds);
     for (const [stage, each] of open.entries()) {
       await runStage(each, values, into);
       yield stage;
     }
   },
-  async close(): Promise<void> {
+  async close() {
     await Promise.all(open.map(({ graph }) => graph.close()));
   },
 };
-export type StageCalls = typeof calls;
 serve(calls);

@@ -5,14 +5,18 @@
 import type { JobView } from '@skein/api';
 import type { Client } from '@skein/api/client';
 import { SkeinError } from '@skein/api/errors';
-import type { TrainJobsOptions } from './train-jobs.ts';
 
 /** Bytes of the end of a log that are shown. */
 const LAST_WORDS = 2000;
 
-type Following = Pick<TrainJobsOptions, 'client' | 'onNote' | 'onProgress'> & {
+interface Following {
+  readonly client: Client;
   readonly signal: AbortSignal;
-};
+  /** What becomes of the ranks, in words. */
+  readonly onNote?: ((text: string) => void) | undefined;
+  /** How far rank 0 is: a share from 0 to 1, and words. */
+  readonly onProgress?: ((fraction: number, message: string) => void) | undefined;
+}
 
 /**
  * @returns the succeeded job of rank 0.

@@ -14,8 +14,6 @@ import { isStored, type StoredRows } from '../../data/rows/stored.ts';
 import {
   columnOf,
   completeRows,
-  readCsv,
-  readJsonLines,
   selectTableRows,
   type Table,
   type TableOptions,
@@ -24,6 +22,7 @@ import type { TrainingData } from '../../task/training-data.ts';
 import { dataError, MissingValue } from '../../train-error.ts';
 import { explaining, invalidSetting } from '../failure.ts';
 import { readImageFolder, type ImageSize } from './image-folder.ts';
+import { readCsv, readJsonLines } from '../../data/table/read-table.ts';
 
 export interface DataChoice {
   /** Absolute. */

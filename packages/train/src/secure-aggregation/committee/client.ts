@@ -1,7 +1,7 @@
 /** A client's side of protocol B: one message, after which it may vanish. */
 import { siteNumber } from '../context.ts';
 import { requireNew } from '../context.ts';
-import { randomBytes, suite, type Bytes, type Signer } from '../crypto/suite.ts';
+import { randomBytes, type Bytes, type Signer } from '../crypto/suite.ts';
 import { packAll } from '../packing.ts';
 import { chunkDigests, type LaterInput, maskable, type MaskedUpdate } from '../upload.ts';
 import { signEnvelope } from '../wire/envelope.ts';
@@ -9,6 +9,7 @@ import { checkCommittee, committeeDigest, type CommitteeContext } from './contex
 
 import { writeClientHead } from './messages.ts';
 import { sealSeeds } from './seeds.ts';
+import { suite } from '../crypto/platform-suite.ts';
 
 /**
  * Masks an update, and seals to each helper the seed of the mask that it knows.

@@ -6,8 +6,9 @@
  * docs/decisions/0028 has the security argument.
  */
 import { assertTerms, checkContext, contextDigest, type AggregationContext } from '../context.ts';
-import { suite, type Bytes } from '../crypto/suite.ts';
+import type { Bytes } from '../crypto/suite.ts';
 import { Writer } from '../wire/bytes.ts';
+import { suite } from '../crypto/platform-suite.ts';
 
 export interface HelperKeys {
   /** Ed25519. */

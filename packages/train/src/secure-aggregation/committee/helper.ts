@@ -5,13 +5,14 @@
  */
 import { SkeinError } from '@skein/api/errors';
 import { requireNew } from '../context.ts';
-import { suite, type Bytes, type Signer } from '../crypto/suite.ts';
+import type { Bytes, Signer } from '../crypto/suite.ts';
 import { packAll } from '../packing.ts';
 import { chunkDigests, type MaskedUpdate } from '../upload.ts';
 import { openEnvelope, signEnvelope } from '../wire/envelope.ts';
 import { checkCommittee, committeeDigest, type CommitteeContext } from './context.ts';
 import { readClientHead, readClients, writeMasksHead } from './messages.ts';
 import { seedOpener } from './seeds.ts';
+import { suite } from '../crypto/platform-suite.ts';
 
 /** Clients whose seeds are opened at a time. */
 const BATCH = 64;

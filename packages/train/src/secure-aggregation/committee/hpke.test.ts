@@ -2,8 +2,9 @@
 import { hexToBytes } from '@noble/hashes/utils.js';
 import { Aead, CipherSuite, Kdf, Kem } from 'hpke-js';
 import { expect, it } from 'vitest';
-import { randomBytes, suite, type Bytes } from '../crypto/suite.ts';
+import { randomBytes, type Bytes } from '../crypto/suite.ts';
 import { open, scheduleContext, seal } from './hpke.ts';
+import { suite } from '../crypto/platform-suite.ts';
 
 const hex = (text: string) => hexToBytes(text) as Bytes;
 const ascii = (text: string) => new TextEncoder().encode(text);

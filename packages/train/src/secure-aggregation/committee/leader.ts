@@ -6,7 +6,7 @@
  *     accept, acceptUpdate…  close() → list    acceptMasks, acceptSummedMasks…  sum()
  */
 import { SkeinError } from '@skein/api/errors';
-import { suite, type Bytes, type Signer } from '../crypto/suite.ts';
+import type { Bytes, Signer } from '../crypto/suite.ts';
 import { addWords } from '../crypto/words.ts';
 import { reduce } from '../packing.ts';
 import { madeInParts, type PartwiseSum } from '../partwise-sum.ts';
@@ -15,6 +15,7 @@ import { sameBytes } from '../wire/bytes.ts';
 import { openEnvelope, signEnvelope } from '../wire/envelope.ts';
 import { checkCommittee, committeeDigest, type CommitteeContext } from './context.ts';
 import { readClientHead, readMasksHead, writeClients } from './messages.ts';
+import { suite } from '../crypto/platform-suite.ts';
 
 export interface CommitteeSum {
   /** Modulo 2^bits, with the noise of all helpers. */

@@ -1,8 +1,9 @@
 /** Seeds of masks, sealed to helpers: each opens in one sum, of one client, at one helper only. */
-import { suite, type Bytes, type Signer } from '../crypto/suite.ts';
+import type { Bytes, Signer } from '../crypto/suite.ts';
 import { Writer } from '../wire/bytes.ts';
 import type { HelperKeys } from './context.ts';
 import { open, scheduleContext, seal, type Sealed } from './hpke.ts';
+import { suite } from '../crypto/platform-suite.ts';
 
 /** The keys of a helper, as contexts name them. @param secret X25519, 32 bytes. */
 export async function helperKeys(signer: Signer, secret: Bytes): Promise<HelperKeys> {

@@ -1,13 +1,7 @@
 /**
  * The primitives of secure aggregation, once per platform: X25519 (RFC 7748), Ed25519 (RFC 8032),
  * HKDF-SHA-256 (RFC 5869), AES-128-GCM and the keystream of AES-128-CTR (SP 800-38A).
- *
- * Where Node is, its synchronous calls are used: a round makes thousands of calls of a few
- * microseconds each, for which a promise and a hop to another thread cost more than the work.
- * Elsewhere it is WebCrypto, with @noble/curves for a browser that lacks a curve.
  */
-import { nodeSuite } from './node.ts';
-import { webSuite } from './web.ts';
 
 /** Bytes that WebCrypto accepts: never on shared memory. */
 export type Bytes = Uint8Array<ArrayBuffer>;
@@ -56,8 +50,6 @@ export interface Signer {
   readonly publicKey: Bytes;
   sign(message: Bytes): Later<Bytes>;
 }
-
-export const suite: Suite = nodeSuite() ?? webSuite;
 
 export function randomBytes(length: number): Bytes {
   return crypto.getRandomValues(new Uint8Array(length));

@@ -1,10 +1,11 @@
 /** Checks the keys of a round, as the server passes them on: every key is signed by an agreed site, once. */
 import { SkeinError } from '@skein/api/errors';
 import type { AggregationContext } from '../context.ts';
-import { suite, type Bytes } from '../crypto/suite.ts';
+import type { Bytes } from '../crypto/suite.ts';
 import { leastSites } from '../graph.ts';
 import { openEnvelope } from '../wire/envelope.ts';
 import { readKeys, readRoster, type Keys } from './messages.ts';
+import { suite } from '../crypto/platform-suite.ts';
 
 export interface Advertised {
   readonly keys: ReadonlyMap<number, Keys>;

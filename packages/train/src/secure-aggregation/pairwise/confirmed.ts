@@ -4,11 +4,12 @@
  */
 import { SkeinError } from '@skein/api/errors';
 import type { AggregationContext } from '../context.ts';
-import { suite, type Bytes } from '../crypto/suite.ts';
+import type { Bytes } from '../crypto/suite.ts';
 import { leastSites } from '../graph.ts';
 import { sameBytes } from '../wire/bytes.ts';
 import { openEnvelope, readEnvelope } from '../wire/envelope.ts';
 import { readConfirmation, readSurvivors } from './messages.ts';
+import { suite } from '../crypto/platform-suite.ts';
 
 /**
  * @param survivors the list that this site signed.

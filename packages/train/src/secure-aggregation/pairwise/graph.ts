@@ -1,7 +1,8 @@
 /** The graph of one round: who is a neighbour of whom, given the keys that were advertised. */
 import type { AggregationContext } from '../context.ts';
-import { suite, type Bytes } from '../crypto/suite.ts';
+import type { Bytes } from '../crypto/suite.ts';
 import { graphTerms } from '../graph.ts';
+import { suite } from '../crypto/platform-suite.ts';
 
 export interface Graph {
   /** Shares that rebuild a secret. */

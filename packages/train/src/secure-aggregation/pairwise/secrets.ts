@@ -1,8 +1,9 @@
 /** The two secrets of a site, their shares, and what is derived from them. */
 import { combine, split } from 'shamir-secret-sharing';
 import { SkeinError } from '@skein/api/errors';
-import { suite, type Bytes } from '../crypto/suite.ts';
+import type { Bytes } from '../crypto/suite.ts';
 import { sameBytes, Writer } from '../wire/bytes.ts';
+import { suite } from '../crypto/platform-suite.ts';
 
 /** Bytes of a share: of a secret of 32, and its coordinate. */
 export const SHARE = 33;

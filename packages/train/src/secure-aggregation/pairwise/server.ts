@@ -10,7 +10,7 @@
  */
 import { SkeinError } from '@skein/api/errors';
 import { checkContext, contextDigest, type AggregationContext } from '../context.ts';
-import { counterOf, suite, type Bytes } from '../crypto/suite.ts';
+import { counterOf, type Bytes } from '../crypto/suite.ts';
 import { leastSites } from '../graph.ts';
 import { madeInParts, type PartwiseSum } from '../partwise-sum.ts';
 import { type ReadChunk, readChunkDigests, type ReadUpdate, Uploads } from '../upload.ts';
@@ -31,6 +31,7 @@ import {
 } from './messages.ts';
 import { maskBinding } from './secrets.ts';
 import { maskKeys, type Liar } from './unmasking.ts';
+import { suite } from '../crypto/platform-suite.ts';
 
 export interface SecureSum {
   /** Modulo 2^bits. */

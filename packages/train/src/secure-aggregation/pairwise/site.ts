@@ -15,7 +15,7 @@ import {
   siteNumber,
   type AggregationContext,
 } from '../context.ts';
-import { randomBytes, suite, type Bytes, type Signer } from '../crypto/suite.ts';
+import { randomBytes, type Bytes, type Signer } from '../crypto/suite.ts';
 import { leastSites } from '../graph.ts';
 import { packAll } from '../packing.ts';
 import { chunkDigests, type LaterInput, maskable, type MaskedUpdate } from '../upload.ts';
@@ -45,6 +45,7 @@ import {
   type SecretKind,
 } from './secrets.ts';
 import { newSiteState, readSiteState, writeSiteState, type SiteState } from './site-state.ts';
+import { suite } from '../crypto/platform-suite.ts';
 
 export class SiteRound {
   /** The number of this site in the roster. */

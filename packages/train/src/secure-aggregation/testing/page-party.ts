@@ -3,9 +3,10 @@ import { sealUpdate } from '../committee/client.ts';
 import type { CommitteeContext } from '../committee/context.ts';
 import type { AggregationContext } from '../context.ts';
 import { signerOf } from '../crypto/identity.ts';
-import { suite, type Bytes } from '../crypto/suite.ts';
+import type { Bytes } from '../crypto/suite.ts';
 import { SiteRound } from '../pairwise/site.ts';
 import type { Exchange } from '../wire/envelope.ts';
+import { suite } from '../crypto/platform-suite.ts';
 
 /** JSON in which bytes are `{bytes: [...]}`, both ways. */
 export function writePlain(value: unknown): string {

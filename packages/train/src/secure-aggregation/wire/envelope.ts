@@ -8,8 +8,9 @@
  */
 import { SkeinError } from '@skein/api/errors';
 import { PROTOCOL_VERSION } from '../context.ts';
-import { suite, type Bytes, type Signer } from '../crypto/suite.ts';
+import type { Bytes, Signer } from '../crypto/suite.ts';
 import { Reader, sameBytes, Writer } from './bytes.ts';
+import { suite } from '../crypto/platform-suite.ts';
 
 /** What a message is. Protocol A has the first five, protocol B the last three. */
 export const PHASES = {
