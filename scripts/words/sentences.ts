@@ -57,5 +57,6 @@ function paragraphsOf(markdown: string): Paragraph[] {
   return paragraphs;
 }
 
-const NO_PROSE = /^\s*$|^\s*(#|<|\||!\[)/;
+/** A label with a list of links, such as the errors of an endpoint, is a table in one line. */
+const NO_PROSE = /^\s*$|^\s*(#|<|\||!\[)|^- \w+: \[\w+\]\([^)]*\)(, \[\w+\]\([^)]*\))*$/;
 const LIST_ITEM = /^\s*([-*]|\d+\.)\s+/;

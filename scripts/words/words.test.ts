@@ -36,6 +36,9 @@ it('counts words and parentheses of sentences over lines, and not those of code 
   ).toMatchObject([{ line: 3, reason: expect.stringContaining('26 words') }]);
   expect(findWords('a.md', `${long.slice(5)}. W${long.slice(6)}.\n`)).toEqual([]);
   expect(findWords('a.md', `\`\`\`sh\n${long}\n\`\`\`\n| ${long} |\n# ${long}\n`)).toEqual([]);
+  const links = Array.from({ length: 26 }, () => '[A_B](c.md#a_b)').join(', ');
+  expect(findWords('a.md', `- Errors: ${links}\n`)).toEqual([]);
+  expect(findWords('a.md', `Errors are ${links}\n`)).toHaveLength(1);
   expect(findWords('a.md', 'One (a) and two (b).\n')).toHaveLength(1);
   expect(findWords('a.ts', `// ${long}\n`)).toEqual([]);
 });

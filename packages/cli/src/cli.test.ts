@@ -174,7 +174,7 @@ describe('bin/skein.js', () => {
 describe('skein up', () => {
   const ports = ['--port', '0', '--grpc-port', '0', '--log', 'off'];
 
-  it('says where it is, serves, drains at the first Ctrl-C and exits 0', async () => {
+  it('prints its address, serves, drains at the first Ctrl-C and exits 0', async () => {
     const up = startCli(['up', ...ports, '--data', 'one'], { cwd });
     await up.saw(/Ctrl-C drains/);
     const url = /API +(http:[^\s,]+)/.exec(up.output.stdout)?.[1] ?? '';
@@ -210,7 +210,7 @@ describe('skein up', () => {
     expect(stderr).toContain(String(port));
   });
 
-  it('says which process has the data folder, and commands beside it find the node by it', async () => {
+  it('names the process that has the data folder, and other commands find the node by it', async () => {
     const up = startCli(['up', ...ports, '--data', 'three', '--json'], { cwd });
     await up.saw(/^\}$/m);
     const { url } = JSON.parse(up.output.stdout) as { url: string };
@@ -272,7 +272,7 @@ describe('skein up', () => {
     expect(shown.stdout).toMatch(/^bodies +0 B +\S+ [KMG]iB$/m);
     expect(shown.stdout).toMatch(/^artifacts +0 B +\S+ [KMG]iB$/m);
     expect(shown.stdout).toMatch(/^queued_jobs +0 /m);
-    // Of a key that leaked, an operator may have nothing else.
+    // An operator may hold only the leaked key itself.
     expect((await run('keys', 'revoke', secret ?? '', ...key)).stdout).toBe(`${id} is revoked.\n`);
     const revoked = await run('ls', ...key);
     expect([revoked.code, revoked.stderr]).toEqual([1, expect.stringContaining('(KEY_INVALID)')]);

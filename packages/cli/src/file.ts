@@ -9,7 +9,7 @@ export function isOutside(path: string): boolean {
   return path === '..' || path.startsWith(`..${sep}`) || isAbsolute(path);
 }
 
-/** @throws SkeinError FILE_UNREADABLE, saying which file and why. */
+/** @throws SkeinError FILE_UNREADABLE, with the file and the reason. */
 export async function readGivenFile(cwd: string, path: string): Promise<Buffer> {
   try {
     return await readFile(resolve(cwd, path));

@@ -7,7 +7,7 @@ import { GENERATED_FILES } from './command-line/reference.ts';
 const root = join(import.meta.dirname, '../../..');
 
 it.each(Object.entries(GENERATED_FILES))(
-  '%s is what the command table says; packages/cli/scripts/write-reference.ts writes it anew',
+  '%s equals the command table; packages/cli/scripts/write-reference.ts writes it anew',
   async (path, render) => {
     expect(await readFile(join(root, path), 'utf8')).toBe(await render());
   },

@@ -15,7 +15,7 @@ const ON_A_TERMINAL =
 /** Clipboard, title, clear, one-byte CSI, a change of direction, and colours as Skein has them. */
 const HOSTILE =
   '\u001B[1m\u001B[31m\u001B]52;c;aGk=\u0007\u001B]0;owned\u0007\u001B[2J\u009B31mred\u202Egnp.exe';
-/** As `printf` writes it. */
+/** A string as `printf` writes it. */
 const PRINTF = [...Buffer.from(HOSTILE)]
   .map((byte) => `\\${byte.toString(8).padStart(3, '0')}`)
   .join('');
@@ -72,7 +72,7 @@ it('shows what a job prints, is called and fails with as text', { timeout: 60_00
   expect((await piped('jobs', 'logs', id)).stdout).toContain(HOSTILE);
 });
 
-it('says an error about hostile words without obeying them', { timeout: 30_000 }, async () => {
+it('prints an error about hostile words without obeying them', { timeout: 30_000 }, async () => {
   const failed = await onTerminal('jobs', 'show', `no${HOSTILE}`);
   expect(failed.code).toBe(1);
   expect(obeyed(failed.stdout)).toEqual([]);

@@ -130,7 +130,7 @@ export const DEPLOYMENT_ENDPOINTS = {
           .string()
           .min(1)
           .max(500)
-          .describe('Why, for the history.')
+          .describe('Reason for the history.')
           .default('asked for over the API'),
       })
       .meta({ id: 'Rollback' }),

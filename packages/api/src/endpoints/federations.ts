@@ -13,7 +13,7 @@ import { VersionNumber } from './parameters.ts';
 
 const FederationParam = z.strictObject({ id: FederationId });
 const Reason = z
-  .strictObject({ reason: z.string().max(2000).describe('Written into the ledger.').default('') })
+  .strictObject({ reason: z.string().max(2000).describe('Reason for the ledger.').default('') })
   .meta({ id: 'FederationReason' });
 const heart = { id: 'heart-3f9a' };
 /** Common fields of pausing, resuming and stopping a federation. */

@@ -104,7 +104,7 @@ export const LANGUAGE_ENDPOINTS = {
     path: '/api/v1/language/models/{name}/rollout',
     summary: 'Begin to replace a route of a language model, as a canary or a shadow.',
     description:
-      'Answers at once; the rollout continues in the background. It rolls back automatically when the new route fails or is late more often than the replaced route, beyond what the plan or the objective allows.',
+      'Answers at once; the rollout continues in the background. It rolls back automatically when the new route is worse: it fails or is late more often than the replaced route, and than the plan or the objective allows.',
     scope: 'admin',
     params: Model,
     body: StartLanguageRollout,

@@ -93,7 +93,7 @@ export const DeploymentSettings = z
         'Time in which a replica must have loaded and warmed up. Default: 60 s, or ten times the objective if that is more.',
       )
       .optional(),
-    device: z.enum(DEVICES).describe('Where replicas run.').default(DEVICES[0]),
+    device: z.enum(DEVICES).describe('Device that replicas run on.').default(DEVICES[0]),
     maxQueue: z
       .int()
       .min(1)

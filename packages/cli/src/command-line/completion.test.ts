@@ -15,7 +15,7 @@ beforeAll(async () => {
   writeFileSync(join(folder, 'model.onnx'), '');
 });
 
-/** What a real bash offers for the last word. `skein` itself is a stand-in that lists two deployments. */
+/** Completions of a real bash for the last word. `skein` itself is a stand-in that lists two deployments. */
 function complete(...words: string[]): string[] {
   const program = `
     skein() { [ "$1 $2" = "ls --names" ] && printf 'ocr\\nrisk\\n'; }

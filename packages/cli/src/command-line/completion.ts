@@ -31,7 +31,7 @@ function flagsOf(command: AnyCommand): string[] {
   return [...own, ...Object.keys(COMMON_OPTIONS).map((name) => `--${name}`)];
 }
 
-/** What may follow the words of a group, each once; what comes first follows no words. */
+/** Possible next words after each prefix of a command's name, each once; the empty prefix has the first words. */
 function words(commands: readonly AnyCommand[]): ReadonlyMap<string, readonly string[]> {
   const groups = new Map<string, Set<string>>();
   for (const { name } of commands) {

@@ -5,7 +5,7 @@ import { bytes, type Option } from './option.ts';
 import { explained } from './parse.ts';
 import { usageError } from './usage.ts';
 
-/** Of nodes and workers alike. */
+/** Option of nodes and workers alike. */
 export const cacheOption = bytes(
   'Most bytes of copies of the files of a bucket (or SKEIN_CACHE), on a node for models and for jobs each; default: 10GiB, and at most a third of the disk.',
 );
@@ -24,7 +24,7 @@ export interface FleetPlace {
   readonly blobs?: string | undefined;
 }
 
-/** As given, else as SKEIN_REDIS and SKEIN_BLOBS say; an empty variable says nothing. */
+/** The given place, else the one in SKEIN_REDIS and SKEIN_BLOBS; an empty variable counts as absent. */
 export function fleetPlace({ env }: Pick<Context, 'env'>, given: FleetPlace): FleetPlace {
   return {
     redis: given.redis ?? (env['SKEIN_REDIS'] || undefined),
@@ -32,7 +32,7 @@ export function fleetPlace({ env }: Pick<Context, 'env'>, given: FleetPlace): Fl
   };
 }
 
-/** The given value, else that of the variable `name`, else undefined. @throws SkeinError USAGE. */
+/** The given value, else the value of the variable `name`, else undefined. @throws SkeinError USAGE. */
 export function orEnvironment<T>(
   { env }: Pick<Context, 'env'>,
   given: T | undefined,

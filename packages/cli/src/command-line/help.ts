@@ -5,7 +5,7 @@ import type { Option } from './option.ts';
 import { renderFields, wrap } from '../output/table.ts';
 import type { Style } from '../output/style.ts';
 
-/** Options that every command has, beside its own. */
+/** Options that every command has, in addition to its own. */
 export const COMMON_OPTIONS = {
   json: 'Print the result as one JSON document on stdout.',
   help: 'Show the usage of the command.',
@@ -74,7 +74,7 @@ export function optionSyntax(key: string, option: Option<unknown>): string {
   return `${short}--${optionName(key)}${placeholder}`;
 }
 
-/** What an option does, with its default. */
+/** An option's meaning, with its default. */
 export function optionMeaning(option: Option<unknown>): string {
   const repeats = option.repeats ? ' May be given many times.' : '';
   const standard = option.defaultText === undefined ? '' : ` Default: ${option.defaultText}.`;

@@ -21,7 +21,7 @@ export interface Option<T> {
   readonly defaultText?: string | undefined;
   /**
    * @param texts every occurrence in order; empty when the option was not given.
-   * @throws Error whose message says what is wrong with the text.
+   * @throws Error whose message states what is wrong with the text.
    */
   parse(texts: readonly string[]): T;
 }
@@ -39,7 +39,7 @@ export interface Argument<T> extends Pick<Option<T>, 'summary' | 'choices' | 'co
   parse(text: string | undefined): T;
 }
 
-/** What a value is completed with, by how it is written in help; other values get a hint. */
+/** Completion of a value by its placeholder in help; other values get a hint. */
 const COMPLETIONS: Readonly<Record<string, Completes>> = { FILE: 'file', FOLDER: 'folder' };
 
 const completionOf = (placeholder: string): Completes => COMPLETIONS[placeholder] ?? 'nothing';

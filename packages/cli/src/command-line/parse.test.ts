@@ -121,7 +121,7 @@ describe('selectCommand', () => {
     });
   });
 
-  it('knows a group, and no command at all', () => {
+  it('recognises a group, and no command at all', () => {
     expect(selectCommand(['keys'])).toEqual({ group: 'keys', rest: [] });
     expect(selectCommand(['queue', 'schedule', '--json'])).toEqual({
       group: 'queue schedule',
@@ -130,7 +130,7 @@ describe('selectCommand', () => {
     expect(selectCommand(['--help'])).toEqual({ rest: ['--help'] });
   });
 
-  it('says what was probably meant', () => {
+  it('suggests what was probably meant', () => {
     expect(() => selectCommand(['dploy'])).toThrow(
       'There is no command "dploy". Did you mean "deploy"?',
     );

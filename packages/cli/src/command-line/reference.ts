@@ -10,9 +10,9 @@ export function referencePage(commands: readonly AnyCommand[]): string {
     'In a clone of the repository, write `npx skein`.',
     [
       '- `--json` prints the result as one JSON document on stdout; progress and notes go to stderr.',
-      '- An error says what happened, why, and how to fix it; its code is explained in [errors](errors.md). With `--json` it is printed as `{"error", "code", "fix"}`.',
+      '- An error states what happened, why, and how to fix it; its code is explained in [errors](errors.md). With `--json` it is printed as `{"error", "code", "fix"}`.',
       '- Exit codes: 0 done, 1 failed, 2 a mistake on the command line, 130 ended by Ctrl-C.',
-      '- Times take a unit (`100ms`, `2s`, `1m`), sizes may (`64MiB`, `1GB`).',
+      '- Times take a unit, such as `100ms`, `2s` or `1m`; sizes may take one, such as `64MiB` or `1GB`.',
     ].join('\n'),
     '## Environment',
     table(

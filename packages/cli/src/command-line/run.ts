@@ -39,7 +39,7 @@ export async function runCommandLine(
     const selection = selectCommand(argv);
     name = selection.name ?? selection.group;
     const { command, values } = await select(argv, selection);
-    // What follows the command of another program is for that.
+    // Words after the command of another program belong to that program.
     json = values['json'] === true;
     let remain: (() => Promise<void>) | undefined;
     const onInterrupt: (() => Promise<void>)[] = [];
@@ -66,7 +66,7 @@ export async function runCommandLine(
       ? work
       : interruptible(work, around.signal, onInterrupt));
     notes.clear();
-    // It was asked to end before there was anything to tell.
+    // The end was requested before there was anything to report.
     if (command.endsItself === true && around.signal.aborted && result === undefined)
       return EXIT.ok;
     const shown = json ? toJson(result) : command.render(result, style);

@@ -15,8 +15,8 @@ export const clientGenerate = nodeCommand({
     'skein client generate --deployment risk': 'One, on stdout',
   },
   options: {
-    deployment: many('NAME', 'Only this deployment.', { completes: 'deployment' }),
-    out: text('FILE', 'The file to write; default: stdout.'),
+    deployment: many('NAME', 'Include only this deployment.', { completes: 'deployment' }),
+    out: text('FILE', 'File to write; default: stdout.'),
   },
   async run({ client }, { deployment, out }, context) {
     const views =

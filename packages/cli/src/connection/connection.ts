@@ -64,7 +64,7 @@ export async function connect(
   };
 }
 
-/** Of the node on the data folder, if that is the one at `url`. */
+/** Certificate of the node on the data folder, if that is the one at `url`. */
 async function notedCertificate(
   context: Place,
   { data }: Pick<ConnectionChoice, 'data'>,
@@ -109,7 +109,7 @@ export async function makeDataFolder(path: string): Promise<void> {
   }
 }
 
-/** What a node on a data folder has announced of itself in `node.json`. */
+/** Announcement of a node on a data folder, in `node.json`. */
 export interface NoteOfNode {
   readonly pid: number;
   readonly url: string;

@@ -26,7 +26,7 @@ export interface NodeCommand<
   R,
 > extends CommandText<R> {
   readonly arguments?: A;
-  /** Besides those of the connection. */
+  /** Options in addition to the connection's. */
   readonly options?: O;
   run(node: Node, input: ArgumentValues<A> & OptionValues<O>, context: Context): Promise<R>;
 }

@@ -1,4 +1,4 @@
-/** A node over TLS by the command line: its own commands, those of other machines, a browser. */
+/** A node over TLS by the command line: its own commands, commands of other machines, a browser. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
@@ -41,7 +41,7 @@ describe.skipIf(openssl.skip)('a node over TLS', () => {
   });
   afterAll(() => node?.stop());
 
-  /** From a folder that knows nothing of the node. */
+  /** From a folder that holds nothing of the node. */
   const elsewhere = (line: string, env: Record<string, string> = {}): Promise<CliOutcome> =>
     runCli([...words(line), '--server', node.url], { cwd: folder, env });
 
@@ -142,7 +142,7 @@ describe.skipIf(openssl.skip)('mutual TLS by the command line', () => {
 });
 
 describe.skipIf(openssl.skip)('skein up', () => {
-  it('refuses files that it cannot serve, and says which', async () => {
+  it('refuses files that it cannot serve, and names them', async () => {
     const folder = testFolder();
     const authority = createAuthority(folder, 'ca');
     const { certificate, key } = authority.issue('old', { ends: '20210101000000Z' });

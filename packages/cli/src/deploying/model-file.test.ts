@@ -27,7 +27,7 @@ function model(): Model {
   return graph.model();
 }
 
-/** The same, with its weights in a file beside it, as large exporters write them. */
+/** The same, with its weights in a file next to it, as large exporters write them. */
 function withExternalData(location: string): Uint8Array {
   const moved = model();
   const stored = moved.graph?.initializer[0];
@@ -65,7 +65,7 @@ describe('openModel', () => {
     expect(Buffer.from(await blob.arrayBuffer())).toEqual(readFileSync(path));
   });
 
-  it('puts the weights that lie beside a model inside it, so that it computes the same', async () => {
+  it('puts the weights that lie next to a model inside it, so that it computes the same', async () => {
     write('weights.bin', Buffer.concat([Buffer.alloc(8), Buffer.from(weights.buffer)]));
     const blob = await openModel(write('external.onnx', withExternalData('weights.bin')), 'x');
     const bytes = new Uint8Array(await blob.arrayBuffer());
@@ -82,7 +82,7 @@ describe('openModel', () => {
     expect([...new Float32Array(read.buffer)]).toEqual([310, 420]);
   });
 
-  it('names what is missing beside the model, and refuses to look elsewhere', async () => {
+  it('names what is missing next to the model, and refuses to search elsewhere', async () => {
     const missing = await failure(write('missing.onnx', withExternalData('none.bin')));
     expect([missing.code, missing.message]).toEqual([
       'MODEL_EXTERNAL_DATA',
@@ -92,7 +92,7 @@ describe('openModel', () => {
     expect(outside.code).toBe('MODEL_EXTERNAL_DATA');
   });
 
-  it('tells what is wrong with the file itself', async () => {
+  it('explains what is wrong with the file itself', async () => {
     const cut = await failure(write('cut.onnx', writeModel(model()).subarray(0, 60)));
     expect([cut.code, cut.message]).toEqual([
       'MODEL_FILE_INVALID',

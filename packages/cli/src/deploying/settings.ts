@@ -1,4 +1,4 @@
-/** The settings of a deployment as options: those of `deploy`, `settings`, and `rollout` with a version. */
+/** The settings of a deployment as options of `deploy`, `settings`, and `rollout` with a version. */
 import type { DeploymentSettingsPatch } from '@skein/api';
 import { defined } from '@skein/api/defined';
 import { DEVICES } from '@skein/api/implementations';
@@ -24,7 +24,7 @@ export const settingsOptions = {
   maxQueue: integer('N', 'Requests that may wait.', [1, 1_000_000]),
   isolation: choice(
     ['auto', 'thread', 'process'],
-    'process: a crash, a loop or the memory of the model costs only a retry. auto: for untrusted models.',
+    'Isolation of replicas. process: a crash, a loop or the memory of the model costs only a retry. auto: process for untrusted models.',
   ),
   maxMemory: bytes(
     'Memory that the model may take in a replica; default: a quarter of the memory.',
@@ -33,15 +33,15 @@ export const settingsOptions = {
     'Time in which a replica must load and warm up (default 60s).',
     [100, 3_600_000],
   ),
-  device: choice(DEVICES, 'Where replicas run.'),
+  device: choice(DEVICES, 'Device that replicas run on.'),
   finiteOnly: flag('Refuse NaN and infinity in inputs.'),
   allowNonFinite: flag('Allow them again.'),
   idempotent: choice(
     ['yes', 'no'],
-    'Whether a composition may run a request again when the member of a fleet that ran it is lost; default: no.',
+    'Permission to run a composition’s request again when the member of the fleet that ran it is lost; default: no.',
   ),
   cache: bytes('Answer equal inputs from a cache of this size; 0 turns it off.'),
-  cacheTtl: duration('How long a cached answer may be repeated.', [1, 86_400_000]),
+  cacheTtl: duration('Longest time that a cached answer is repeated.', [1, 86_400_000]),
 };
 
 /** Only the given options: all other settings stay, or get the node's default. */

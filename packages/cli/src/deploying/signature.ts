@@ -52,6 +52,6 @@ function errorOf(body: unknown, url: string, status: number): SkeinError {
   }
   return new SkeinError(
     'NODE_UNREACHABLE',
-    `${url} answered ${status} without saying why; is it a Skein node?`,
+    `${url} answered ${status} without a reason; is it a Skein node?`,
   );
 }

@@ -39,7 +39,7 @@ function inPieces(body: Blob, onProgress: UploadProgress): ReadableStream<Uint8A
         if (at >= body.size) controller.close();
       },
     },
-    // Reads nothing ahead of the request: the count is of bytes that the network has taken.
+    // Reads nothing ahead of the request: the count has the bytes that the network has taken.
     { highWaterMark: 0 },
   );
 }

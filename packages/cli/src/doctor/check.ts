@@ -10,7 +10,7 @@ export interface Finding {
   readonly status: 'ok' | 'missing' | 'broken';
   /** Whether Skein cannot serve without it. */
   readonly needed: boolean;
-  /** What was found, or what failed. */
+  /** The finding, or the failure. */
   readonly detail: string;
   /** A command for this system; present unless ok. */
   readonly fix?: string | undefined;

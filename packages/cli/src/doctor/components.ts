@@ -1,4 +1,4 @@
-/** Programs beside Skein that parts of it can use: Docker, bubblewrap, Chromium. */
+/** Other programs that parts of Skein can use: Docker, bubblewrap, Chromium. */
 import { existsSync } from 'node:fs';
 import { broken, check, firstLine, missing, ok, tryProgram } from './check.ts';
 import { asRoot, installCommand } from './system.ts';

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { acceleratorOf, describeDevices, type DeviceReport } from '@skein/runtime';
 import { checkAccelerator } from './onnx-runtime.ts';
 
-/** What the runtime reports of a machine that has these files, by how their paths end. */
+/** Report of the runtime on a machine that has these files, by how their paths end. */
 const cudaOf = (...present: string[]) =>
   describeDevices({
     platform: 'linux',

@@ -51,7 +51,7 @@ export const checkDisk = check('Disk', true, async ({ dataFolder }) => {
       );
 });
 
-/** Of the folder, or of the nearest one above it that exists. */
+/** Free space of the folder, or of the nearest one above it that exists. */
 async function freeSpace(folder: string): Promise<{ free: number; folder: string }> {
   try {
     const { bavail, bsize } = await statfs(folder);

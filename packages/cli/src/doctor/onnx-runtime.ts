@@ -48,7 +48,7 @@ export const checkOnnxRuntime = check('ONNX Runtime', true, async () => {
   }
 });
 
-/** A check of each accelerator that the runtime knows. */
+/** A check of each accelerator that the runtime supports. */
 export const acceleratorChecks: readonly Check[] = describeDevices().flatMap((report) => {
   const accelerator = acceleratorOf(report.device);
   if (accelerator === undefined) return [];

@@ -46,13 +46,13 @@ it('takes an IPv6 address', async () => {
   expect((await check({ SKEIN_REDIS: `redis://[::1]:${port}` })).status).toBe('ok');
 });
 
-it('says where nothing answers, or something else does, without the password', async () => {
+it('reports where nothing answers, or something else does, without the password', async () => {
   const url = 'redis://ann:secret@127.0.0.1:9';
   const silent = await check({ SKEIN_REDIS: url });
   expect(silent).toMatchObject({
     status: 'broken',
     detail: 'SKEIN_REDIS names 127.0.0.1:9, but nothing answers there',
-    fix: 'redis-cli -u redis://127.0.0.1:9 ping, which must say PONG',
+    fix: 'redis-cli -u redis://127.0.0.1:9 ping, which must answer PONG',
   });
   const port = await listening('HTTP/1.1 400 Bad Request\r\n\r\n');
   const other = await check({ SKEIN_REDIS: `redis://127.0.0.1:${port}` });

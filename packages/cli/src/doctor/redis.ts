@@ -30,7 +30,7 @@ export const checkRedis = check('Redis', false, async ({ env }) => {
       greeting === undefined
         ? `${variable} names ${place}, but nothing answers there`
         : `${variable} names ${place}, but the server there is not Redis`,
-      `redis-cli -u ${url.protocol}//${place} ping, which must say PONG`,
+      `redis-cli -u ${url.protocol}//${place} ping, which must answer PONG`,
     );
   }
   const program = await tryProgram('redis-server', ['--version']);

@@ -1,4 +1,4 @@
-/** What `skein up --example` does once the node runs: deploys the example and shows that it answers. */
+/** The work of `skein up --example` once the node runs: deploys the example and shows that it answers. */
 import { readFile } from 'node:fs/promises';
 import type { ErrorBody } from '@skein/api/errors';
 import type { Context } from '../command-line/command.ts';
@@ -18,7 +18,7 @@ export interface ExampleRun {
   readonly name: string;
   readonly request?: {
     readonly curl: string;
-    /** What that line answers: its lines of text, or all of it. */
+    /** The answer of that line: its lines of text, or all of it. */
     readonly answer: readonly string[];
     readonly tookMs: number;
   };

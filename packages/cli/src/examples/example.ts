@@ -1,5 +1,5 @@
 /**
- * The examples that `skein up --example` deploys. They are in the repository, beside the packages.
+ * The examples that `skein up --example` deploys. They are in the repository, next to the packages.
  */
 import { existsSync } from 'node:fs';
 import { join, relative } from 'node:path';
@@ -18,7 +18,7 @@ export interface Sample {
   curl(url: string): string;
 }
 
-/** What an example's deploy.ts exports. */
+/** Exports of an example's deploy.ts. */
 export interface Example {
   deployExample(client: Client, options: { onProgress?: (line: string) => void }): Promise<void>;
   /** The request to try first; absent for an example that is a program of its own. */

@@ -1,5 +1,5 @@
 /**
- * The language model that `skein up --example ocr` serves beside the pictures, once the node is ready:
+ * The language model that `skein up --example ocr` serves along with the pictures, once the node is ready:
  * a tiny one whose weights are computed, so that nothing is downloaded and the start waits for nothing.
  */
 import { existsSync } from 'node:fs';

@@ -2,7 +2,7 @@
 import type { Table } from '@skein/train';
 import { usageError } from '../command-line/usage.ts';
 
-/** Rows of a centre, of which a fifth is held out. */
+/** Rows of a centre; a fifth is held out. */
 const FEWEST_OF_CENTRE = 5;
 const MOST_CENTRES = 1000;
 

@@ -16,7 +16,7 @@ import { nativeBackend } from '@skein/train/native';
 import { modelFile } from '../deploying/model-file.ts';
 import { givenFile, readGivenText } from '../file.ts';
 
-/** The column that says of a canary whether it was in the training: 1 or 0. */
+/** The column with a canary's membership in the training: 1 or 0. */
 export const INCLUDED = 'skein_included';
 
 /** Half of the canaries are guessed about: those that are clearest. */
@@ -47,14 +47,14 @@ export async function auditModel(cwd: string, audit: ModelAudit): Promise<AuditR
   return judge({ scores, included, claimed, delta }, { confidence, guesses: GUESSES });
 }
 
-/** What an audit needs of a plan: the columns. @throws SkeinError FILE_UNREADABLE, PLAN_INVALID. */
+/** The part of a plan that an audit needs: the columns. @throws SkeinError FILE_UNREADABLE, PLAN_INVALID. */
 export async function planOf(cwd: string, path: string): Promise<{ readonly data: PublicColumns }> {
   const text = await readGivenText(cwd, path);
   try {
     const { data } = JSON.parse(text) as { data?: PublicColumns };
     if (Array.isArray(data?.features) && typeof data.target === 'object') return { data };
   } catch {
-    // As a plan without columns.
+    // Treated as a plan without columns.
   }
   throw new SkeinError('PLAN_INVALID', `"${path}" is not a plan with the columns of its data.`);
 }
@@ -66,7 +66,7 @@ async function modelOf(cwd: string, path: string, { features }: PublicColumns): 
   if (table === undefined) {
     throw new SkeinError(
       'TRAINING_MODEL_UNFIT',
-      `"${path}" does not say how it encodes rows: a model of \`skein train\` or of a federation does.`,
+      `"${path}" has no encoding of rows: a model of \`skein train\` or of a federation has one.`,
     );
   }
   const namesOf = (columns: readonly { readonly name: string }[]): string =>
@@ -86,6 +86,6 @@ async function includedOf(path: string, name: string): Promise<readonly boolean[
   if (isCoin) return Array.from(column.values, (each) => each === 1);
   throw new SkeinError(
     'AUDIT_UNFIT',
-    `"${name}" does not say with 1 or 0 in "${INCLUDED}" whether each row was in the training.`,
+    `"${name}" needs 1 or 0 in "${INCLUDED}": whether each row was in the training.`,
   );
 }

@@ -1,4 +1,4 @@
-/** How good the newest model that a site was sent is on the rows of that site: told to its operator alone. */
+/** Quality of the newest model that a site was sent, on the rows of that site: reported to its operator alone. */
 import type { SiteRows } from '@skein/federation/site';
 import { readModel } from '@skein/onnx';
 import { problemOf } from '@skein/train';
@@ -61,5 +61,5 @@ export const metricsText = (metrics: Metrics): string =>
 export function qualityText({ round, metrics, majority }: OwnQuality): string {
   const frequent =
     majority === undefined ? '' : `; its most frequent class has ${majority.toFixed(3)} of them`;
-  return `On the rows of this site the model of round ${round} has ${metricsText(metrics)}${frequent}. It was told here only.`;
+  return `On the rows of this site the model of round ${round} has ${metricsText(metrics)}${frequent}. It was reported here only.`;
 }

@@ -12,7 +12,7 @@ const end = (status: string, reason: string): Participation => ({
   reason,
 });
 
-it('says of a participant that leaves that it has left, not the federation', () => {
+it('reports of a participant that leaves that it has left, not the federation', () => {
   expect(endText(end('left', 'left'), 'This helper')).toBe('This helper has left in round 5.');
   expect(endText(end('finished', 'All rounds are done.'), 'This helper')).toBe(
     'The federation has finished after round 4: All rounds are done.',

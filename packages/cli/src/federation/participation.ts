@@ -1,6 +1,6 @@
 /**
- * What `skein join`, `skein helper join` and `skein privacy audit URL` share: the link, the terms, and what a
- * person is told before they accept.
+ * Common parts of `skein join`, `skein helper join` and `skein privacy audit URL`: the link, the terms, and the
+ * facts that a person reads before they accept.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join as joinPath } from 'node:path';
@@ -23,18 +23,18 @@ import { usageError } from '../command-line/usage.ts';
 import { planLines } from '../output/federation.ts';
 import type { Style } from '../output/style.ts';
 
-/** What a participant may demand of a plan. */
+/** Terms that a participant may demand of a plan. */
 export const termOptions = {
   maxEpsilon: decimal('N', 'Refuse a plan that may spend more.', [0, 1e6]),
-  minSites: integer('N', 'Refuse a plan whose sums may be of fewer sites.', [2, 1e4]),
+  minSites: integer('N', 'Refuse a plan whose sums may have fewer sites.', [2, 1e4]),
   maxRounds: integer('N', 'Refuse a plan of more rounds.', [1, 1e6]),
 };
 
-/** What a command tells that shows a plan, or takes part in it. */
+/** Report of a command that shows a plan, or takes part in it. */
 export interface Participation {
   readonly plan: PlanWords;
   readonly planDigest: string;
-  /** Of the participant: as the operator of the federation, or the plan, names it. */
+  /** The participant's name: as the operator of the federation, or the plan, names it. */
   readonly name: string;
   /** Demanded terms that the plan does not meet. */
   readonly unmet: readonly string[];
@@ -66,7 +66,7 @@ export function withSeenText<T extends { readonly seen?: SeenEntry | undefined }
   return { ...how, ...(seen === undefined ? {} : { seen: seenText(seen) }) };
 }
 
-/** What a participant decides on. @param words the plan as it is told. @param refusals beside the terms. */
+/** The facts that a participant decides on. @param words the plan as it is shown. @param refusals in addition to the terms. */
 export function offerOf(
   { plan, planDigest, name }: Pick<Joined, 'plan' | 'planDigest' | 'name'>,
   words: PlanWords,
@@ -126,7 +126,7 @@ export const consentTo =
     throw new SkeinError('SITE_PLAN_CHANGED', 'The plan changed while it was read.');
   };
 
-/** What is said where nothing was accepted. @param facts of the participant. */
+/** Text where nothing was accepted. @param facts of the participant. */
 export function unacceptedText(
   { plan, unmet }: Participation,
   facts: readonly string[],
@@ -160,10 +160,10 @@ export async function socketOf(
   return () => openSocket(address, tls);
 }
 
-/** Tells a person how far the federation is. */
+/** Shows a person how far the federation is. */
 export function progressOf({ notes }: Context, { rounds }: Plan) {
   let sent = 0;
-  const tell: {
+  const report: {
     readonly [T in SiteEvent['type']]: (event: Extract<SiteEvent, { type: T }>) => void;
   } = {
     connected: ({ name }) => notes.step(`Connected as ${name}.`),
@@ -182,7 +182,7 @@ export function progressOf({ notes }: Context, { rounds }: Plan) {
       ),
   };
   return {
-    on: (event: SiteEvent): void => (tell[event.type] as (event: SiteEvent) => void)(event),
+    on: (event: SiteEvent): void => (report[event.type] as (event: SiteEvent) => void)(event),
     sentBytes: () => sent,
   };
 }

@@ -25,25 +25,36 @@ import type { Metrics } from './simulated-quality.ts';
 export const personalOptions = {
   personal: text(
     'FILE',
-    'Train a model of this site’s own too, into this ONNX file. It holds what the rows say without noise, and stays here.',
+    'Train a model of this site’s own too, into this ONNX file. It holds information of the rows without noise, and stays here.',
   ),
   personalPull: decimal(
     'LAMBDA',
-    'How strongly the global model pulls it (Ditto); 0: not at all. Default: 0.1, and 0 with --personal-from global.',
+    'Strength with which the global model pulls the site’s own (Ditto); 0: not at all.  Default: 0.1, and 0 with --personal-from global.',
     [0, 1e6],
   ),
   personalFrom: choice(
     ['own', 'global'],
-    'own: a round goes on with the site’s own model (Ditto); global: it begins at the global one (local fine-tuning). Default: own.',
+    'Start of a round. own: the site’s own model (Ditto); global: the global model (local fine-tuning). Default: own.',
   ),
-  personalRate: decimal('R', 'Its learning rate. Default: that of the plan, or 0.1.', [1e-9, 1e3]),
+  personalRate: decimal(
+    'R',
+    'Learning rate of the site’s own model. Default: the plan’s, or 0.1.',
+    [1e-9, 1e3],
+  ),
   personalSteps: integer(
     'N',
-    'Its steps in a round. Default: those of the plan, or one pass over the rows where the plan protects patients.',
+    'Steps of the site’s own model in a round. Default: the plan’s, or one pass over the rows where the plan protects patients.',
     [1, 1e6],
   ),
-  personalBatch: integer('N', 'Rows of its steps. Default: as in the plan, or 10.', [1, 1e6]),
-  personalTest: text('FILE', 'Rows on which it and the global model are tried after each round.'),
+  personalBatch: integer(
+    'N',
+    'Rows of a step of the site’s own model. Default: the plan’s, or 10.',
+    [1, 1e6],
+  ),
+  personalTest: text(
+    'FILE',
+    'Rows to test the site’s own and the global model on after each round.',
+  ),
 };
 
 type Given = {
@@ -51,7 +62,7 @@ type Given = {
 };
 
 export interface PersonalChoice {
-  /** As it was given. */
+  /** The path as given. */
   readonly file: string;
   readonly path: string;
   readonly terms: PersonalTerms;
@@ -91,7 +102,7 @@ export async function personalChoice(
 
 /** Writes what the site's user alone may read. */
 async function requireWritable(path: string): Promise<void> {
-  // Also removes the drafts of a process that was killed while it wrote.
+  // The call also removes the drafts of a process that was killed while it wrote.
   await fileStore(path).load();
   const probe = `${path}.${process.pid}.draft`;
   const file = await open(probe, 'w', PRIVATE);
@@ -100,11 +111,11 @@ async function requireWritable(path: string): Promise<void> {
 }
 const PRIVATE = 0o600;
 
-/** What is told of it, with or without an acceptance. */
+/** Report of it, with or without an acceptance. */
 export interface PersonalReport extends Required<Omit<PersonalTerms, 'from'>> {
   readonly file: string;
   readonly from: PersonalTerms['from'];
-  /** Round after which the global model was sent beside which it was trained last; absent: it was not. */
+  /** Round of the global model that it was last trained with; absent: it was not trained. */
   readonly round?: number;
   /** Rounds that it was not trained in, of this process. */
   readonly leftOut?: number;
@@ -118,7 +129,7 @@ export interface PersonalTest {
   readonly rows: number;
   /** Share of the most frequent class; absent for a regression. */
   readonly majority?: number;
-  /** Of this process. */
+  /** Rounds of this process. */
   readonly rounds: readonly {
     readonly round: number;
     readonly own: Metrics;
@@ -245,9 +256,9 @@ export async function openPersonal(
 }
 
 const CAUTION =
-  'It holds what the rows of this site say, without noise: no budget of the federation protects it, so do not share it.';
+  'It holds information of the rows of this site, without noise: no budget of the federation protects it, so do not share it.';
 
-/** What will be trained beside the federation. */
+/** Lines on the model that will be trained along with the federation. */
 export function personalOffer(report: PersonalReport, style: Style): string[] {
   const { file, pull, from, learningRate, steps, batch } = report;
   const how =
@@ -276,7 +287,7 @@ export function personalText(report: PersonalReport, style: Style): string[] {
       ? ''
       : `; the most frequent class has ${test.majority.toFixed(3)} of them`;
   return [
-    `${style.green('✓')} ${file} is this site’s own model, trained last beside the global model of round ${round}${without}.`,
+    `${style.green('✓')} ${file} is this site’s own model, trained last with the global model of round ${round}${without}.`,
     ...(last === undefined
       ? []
       : [

@@ -26,7 +26,7 @@ export function readAccountName(text: string): string {
 export const accountOption = withDefault(
   value(
     'NAME',
-    'The account in which the rows are counted: another one only for rows of other people.',
+    'Account in which the rows are counted; use another one only for rows of other people.',
     readAccountName,
   ),
   DEFAULT_ACCOUNT,
@@ -60,7 +60,7 @@ export interface AccountEntrance extends Disposable {
   admit(): void;
   /** @throws SkeinError PRIVACY_LIMIT_REACHED, PRIVACY_ACCOUNT_CLOSED. */
   readonly charge: (releases: number) => void;
-  /** What a federation that is over has not spent is free again. */
+  /** Frees the unspent part of a federation that is over. */
   leave(status: string): AccountReport;
 }
 
@@ -68,7 +68,7 @@ export async function enterAccount(
   context: Context,
   given: {
     readonly run: string;
-    readonly looked: Awaited<ReturnType<typeof lookAtPlan>>;
+    readonly proposal: Awaited<ReturnType<typeof lookAtPlan>>;
     readonly memory: SiteMemory;
     readonly folder: string | undefined;
     readonly account: string;
@@ -77,7 +77,7 @@ export async function enterAccount(
   },
 ): Promise<AccountEntrance> {
   const { run, account, data } = given;
-  const { plan, planDigest } = given.looked;
+  const { plan, planDigest } = given.proposal;
   const { publicKey } = await given.memory.identity();
   const site = toHex(new Uint8Array(await crypto.subtle.exportKey('raw', publicKey)));
   const digest = data === undefined ? undefined : await digestOfFile(context.cwd, data);
@@ -102,7 +102,7 @@ async function digestOfFile(cwd: string, data: string): Promise<string> {
   return hash.digest('hex');
 }
 
-/** What an account has spent, in lines. */
+/** Spending of an account, in lines. */
 export function accountText({ account, limit, delta, row, site }: AccountReport): string[] {
   const at = delta === undefined ? '' : ` at δ = ${delta}`;
   const bound =

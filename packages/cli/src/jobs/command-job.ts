@@ -20,7 +20,7 @@ import {
 import { pairsOf, usageError } from '../command-line/usage.ts';
 import { isOutside } from '../file.ts';
 import { findInputs, uploadInputs } from './inputs.ts';
-import { forgottenEnvironment, packed, withEnvironment } from './python-environment.ts';
+import { omittedEnvironment, packed, withEnvironment } from './python-environment.ts';
 
 /** Attempts after lost workers of a command that must not be retried after a failure. */
 const LOST_WORKERS = 3;
@@ -37,22 +37,22 @@ export const commandOptions = {
     { completes: 'file' },
   ),
   noGuess: flag('Take only the files of --input along.'),
-  name: text('TEXT', 'What the job is called in lists.'),
+  name: text('TEXT', 'Name of the job in lists.'),
   queue: withDefault(text('NAME', 'Queue.'), 'default'),
-  priority: withDefault(integer('N', 'Higher starts first.', [-1000, 1000]), '0'),
+  priority: withDefault(integer('N', 'Priority; higher starts first.', [-1000, 1000]), '0'),
   env: many('NAME=VALUE', 'Environment of the command.'),
   cores: withDefault(decimal('N', 'Cores.', [0.01, 4096]), '1'),
   memory: withDefault(bytes('Memory of all processes together.'), '512MiB'),
   cpuTime: duration('Time on the processor, of all processes.', [1, 3.15e11]),
   timeout: duration('Time on the clock.', [1, 3.15e11]),
   pids: integer('N', 'Processes and threads at once.', [1, 1_000_000]),
-  disk: bytes('What it may write.'),
-  maxOutput: bytes('What it may print.'),
-  network: withDefault(choice(['none', 'host'], 'host needs --trusted.'), 'none'),
+  disk: bytes('Most bytes that it may write.'),
+  maxOutput: bytes('Most bytes that it may print.'),
+  network: withDefault(choice(['none', 'host'], 'Network access; host needs --trusted.'), 'none'),
   allow: many('HOST:PORT', 'Let it reach this address, and no other, through a proxy.'),
-  sandbox: choice(SANDBOX_NAMES, 'Default: the best that the worker has.'),
+  sandbox: choice(SANDBOX_NAMES, 'Sandbox; default: the best that the worker has.'),
   image: text('IMAGE', 'Name of a registered image, its root file system; a path needs trust.'),
-  trusted: flag('The command may run without isolation.'),
+  trusted: flag('Allow the command to run without isolation.'),
   attempts: integer('N', 'Try again when the command fails, up to N attempts in all.', [1, 1000]),
   require: many('LABEL', 'Label that the worker must have.'),
   checkpoint: value(
@@ -75,8 +75,8 @@ export async function preparedCommand(
   const plain = { argv: command, env: {}, files: [] };
   const { argv, env, files } =
     venv === undefined ? plain : await withEnvironment(context.cwd, venv, command);
-  const forgotten = venv === undefined && (await forgottenEnvironment(context, command));
-  if (forgotten) context.notes.line(forgotten);
+  const omitted = venv === undefined && (await omittedEnvironment(context, command));
+  if (omitted) context.notes.line(omitted);
   const guess = !options.noGuess && { without: options.output };
   // Programs of the environment are in its archive.
   const words = venv === undefined ? command : argv.filter((word) => !word.startsWith('.venv/'));

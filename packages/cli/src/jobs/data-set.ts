@@ -31,7 +31,7 @@ export interface Cutting {
   readonly columns: readonly string[];
 }
 
-/** Uploads tables in shards; a manifest names shards that are stored already, or are beside it. */
+/** Uploads tables in shards; a manifest names shards that are stored already, or next to it. */
 export async function uploadDataSet(
   context: Context,
   client: Client,
@@ -119,7 +119,7 @@ function formatOf(file: string): DataFormat {
 const columnsOf = (given: readonly string[]): Record<string, string> =>
   pairsOf('--column', 'NAME=TYPE', given, (entry) => entry.lastIndexOf('='));
 
-/** Uploads the shards that the node lacks, from the files beside the manifest. */
+/** Uploads the shards that the node lacks, from the files next to the manifest. */
 async function uploadManifest(context: Context, client: Client, file: string): Promise<DataSet> {
   const { shards, ...dataSet } = await readManifest(context.cwd, file);
   const folder = dirname(resolve(context.cwd, file));
@@ -133,13 +133,13 @@ async function uploadManifest(context: Context, client: Client, file: string): P
     if (!lies) {
       throw new SkeinError(
         'ARTIFACT_UNKNOWN',
-        `${file}: shard ${index + 1} (${digest.slice(0, 12)}) is neither stored nor beside the manifest.`,
+        `${file}: shard ${index + 1} (${digest.slice(0, 12)}) is neither stored nor next to the manifest.`,
       );
     }
     const content = await openAsBlob(path);
     const stored = await client.uploadArtifact({ content });
     if (stored.digest !== digest) {
-      throw new SkeinError('FILE_UNREADABLE', `${path} is not what ${file} says that it is.`);
+      throw new SkeinError('FILE_UNREADABLE', `${path} does not match its digest in ${file}.`);
     }
   }
   context.notes.clear();

@@ -97,12 +97,12 @@ function withJob(error: unknown, { id }: JobView): unknown {
   if (!(error instanceof SkeinError) || error.code !== 'NODE_UNREACHABLE') return error;
   return new SkeinError(
     error.code,
-    `${error.message} It has accepted the job ${id}, which goes on when a node runs there again: skein jobs logs -f ${id}.`,
+    `${error.message} It has accepted the job ${id}, which continues when a node runs there again: skein jobs logs -f ${id}.`,
     { cause: error },
   );
 }
 
-/** A command that looks at jobs or changes them, and starts none. */
+/** A command that shows or changes jobs, and starts none. */
 export const jobsCommand = commandOver<{ readonly client: Client; readonly submit: Submit }>(
   (context, choice, work) =>
     withJobs(context, choice, (client, submit) => work({ client, submit })),

@@ -51,7 +51,7 @@ export async function findInputs(
   return [...found.values()];
 }
 
-/** Uploads the files that the node lacks, and says which. */
+/** Uploads the files that the node lacks, and names them. */
 export async function uploadInputs(
   { notes, signal }: Context,
   client: Client,

@@ -1,7 +1,7 @@
 /**
  * A fleet as an operator starts it, `skein up` and `skein worker` over a Redis. Each process, also
  * the Redis, is killed with SIGKILL at random moments and restarted. Jobs come over HTTP. Every
- * accepted job ends once, and the kept result of a job is of one attempt.
+ * accepted job ends once, and the kept result of a job comes from one attempt.
  */
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';

@@ -38,7 +38,7 @@ it.each(['n'.repeat(250), 'n'.repeat(255), `deep/${'ü'.repeat(127)}`, 'a\u001B[
 );
 
 it.each(['n'.repeat(256), `${'n'.repeat(300)}/x`, 'a\0b', '../x', '/etc/x', 'taken/x'])(
-  'says which output cannot be written: %j',
+  'names the output that cannot be written: %j',
   async (path) => {
     writeFileSync(join(folder, 'taken'), '');
     await expect(download(path)).rejects.toMatchObject({

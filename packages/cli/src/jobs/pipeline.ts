@@ -104,12 +104,12 @@ export async function followPipeline(
   client: Client,
   id: string,
 ): Promise<PipelineRun> {
-  const told = new Set<string>();
+  const reported = new Set<string>();
   for (;;) {
     const found = await pipelineRunOf(context, client, id);
     for (const { name, counts } of found.steps) {
-      if (!isDone(counts) || told.has(name)) continue;
-      told.add(name);
+      if (!isDone(counts) || reported.has(name)) continue;
+      reported.add(name);
       context.notes.line(`  ${context.notes.style.green('✓')} ${name}`);
     }
     const open = found.steps.find(({ counts }) => !isDone(counts));

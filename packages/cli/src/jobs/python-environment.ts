@@ -1,7 +1,7 @@
 /**
  * A virtual environment of Python that a command takes along.
  *
- * A sandbox shows the programs of its worker, not those of the user's folders. The packages are
+ * A sandbox shows the programs of its worker, not the programs of the user's folders. The packages are
  * therefore uploaded as one archive, which the job unpacks, and Python finds them by PYTHONPATH. It is the sandbox's
  * own where the environment was made with the system's; one of pyenv, uv or conda is taken along too.
  * No folder of the host is mounted, so that it needs no trust and works on any worker.
@@ -104,7 +104,7 @@ async function* archiveOf(files: readonly LocalFile[]): AsyncGenerator<Uint8Arra
 const byPath = (a: LocalFile, b: LocalFile): number => (a.path < b.path ? -1 : 1);
 
 /** A note for a command of an active environment that would run without its packages. */
-export async function forgottenEnvironment(
+export async function omittedEnvironment(
   { cwd, env }: Pick<Context, 'cwd' | 'env'>,
   [word = '']: readonly string[],
 ): Promise<string | undefined> {

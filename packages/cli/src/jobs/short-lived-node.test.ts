@@ -7,7 +7,7 @@ import { runCli, startCli, type CliProcess } from '../testing/cli.ts';
 
 const TRUSTED = ['--trusted', '--sandbox', 'process', '--network', 'host'];
 
-/** A job that says that it has begun, and ends when the file `name` is in the folder. */
+/** A job that reports its begin, and ends when the file `name` is in the folder. */
 function begin(cwd: string, name: string, ...options: string[]): CliProcess {
   const waits = `echo begun; until [ -e ${join(cwd, name)} ]; do sleep 0.02; done; echo ended > out`;
   const args = ['run', ...TRUSTED, ...options, '--output', 'out', '--', 'sh', '-c', waits];
@@ -42,7 +42,7 @@ it('start at the same moment, and one of them starts the node', async () => {
   }
 });
 
-it('leave a job to it that may have to wait for the next node, and say so', async () => {
+it('leave a job to it that may have to wait for the next node, and report it', async () => {
   const cwd = testFolder();
   const first = begin(cwd, 'first');
   await first.saw(/begun/);
@@ -72,7 +72,7 @@ it('name the job that is kept when the command with the node is killed', async (
   owner.process.kill('SIGKILL');
   const { code, stderr } = await other.ended;
   expect(code).toBe(1);
-  const [, id] = /It has accepted the job ([\w-]+), which goes on when/.exec(stderr) ?? [];
+  const [, id] = /It has accepted the job ([\w-]+), which continues when/.exec(stderr) ?? [];
   for (const name of ['owner', 'other']) end(cwd, name);
   const { stdout } = await runCli(['jobs', 'ls', '--json'], { cwd });
   const { jobs } = JSON.parse(stdout) as { jobs: { id: string; state: string }[] };

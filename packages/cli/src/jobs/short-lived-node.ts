@@ -4,11 +4,11 @@
  *
  *   short-lived/PID/queues.json   the node of process PID is short-lived, and runs these queues
  *   short-lived/PID/users/PID     a process that uses it
- *   short-lived/PID/node.json     its note, while it looks for its last user
+ *   short-lived/PID/node.json     its note, while it checks for its last user
  *
  * A user notes itself before it relies on the address in the folder's node.json. The node withdraws
- * that address before it looks for users: either the node sees the user, or the user sees no
- * address and looks again.
+ * that address before it checks for users: either the node sees the user, or the user sees no
+ * address and checks again.
  */
 import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -20,9 +20,9 @@ import type { Context } from '../command-line/command.ts';
 import { runningNode, type NoteOfNode } from '../connection/connection.ts';
 
 const OWNER_ONLY = 0o700;
-const LOOK_EVERY_MS = 50;
-/** After this long it says so: a node that another command starts takes less. */
-const TELL_MS = 2_000;
+const CHECK_EVERY_MS = 50;
+/** After this long the wait is reported: a node that another command starts takes less. */
+const REPORT_MS = 2_000;
 /** How long a command waits for a folder that is locked by a process without an address. */
 const LOCKED_MS = 60_000;
 
@@ -71,10 +71,10 @@ export async function useNode(context: Context, wanted: Wanted): Promise<UsedNod
         lockedSince ??= performance.now();
         const lockedMs = performance.now() - lockedSince;
         if (lockedMs > LOCKED_MS) throw error;
-        if (lockedMs > TELL_MS) notes.progress(`Waiting for the folder: ${error.message}`);
+        if (lockedMs > REPORT_MS) notes.progress(`Waiting for the folder: ${error.message}`);
       }
     }
-    await sleep(LOOK_EVERY_MS, undefined, { signal });
+    await sleep(CHECK_EVERY_MS, undefined, { signal });
   }
 }
 
@@ -133,7 +133,7 @@ async function start({ notes }: Context, { folder, queues }: Wanted): Promise<Us
 }
 
 async function noteQueues(place: string, queues: readonly string[]): Promise<void> {
-  // Of an ended process that had this id.
+  // Remains of an ended process that had this id.
   await rm(place, { recursive: true, force: true });
   await makeFolders(join(place, 'users'), OWNER_ONLY);
   await writeFile(join(place, 'queues.json'), JSON.stringify(queues), { mode: 0o600 });
@@ -151,7 +151,7 @@ async function removeKilled(own: string): Promise<void> {
 async function lastUserGone(folder: string, place: string, onUser: () => void): Promise<void> {
   const address = join(folder, 'node.json');
   const withdrawn = join(place, 'node.json');
-  for (let told = false; ; told = true) {
+  for (let notified = false; ; notified = true) {
     try {
       await rename(address, withdrawn);
     } catch {
@@ -159,8 +159,8 @@ async function lastUserGone(folder: string, place: string, onUser: () => void): 
     }
     if (!(await isUsed(place))) return;
     await rename(withdrawn, address);
-    if (!told) onUser();
-    while (await isUsed(place)) await sleep(LOOK_EVERY_MS);
+    if (!notified) onUser();
+    while (await isUsed(place)) await sleep(CHECK_EVERY_MS);
   }
 }
 

@@ -20,7 +20,7 @@ const QUOTE = 0x22;
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 const SPACE = 0x20;
-/** Behind these and spaces begins a value: line ends, and the separators that DuckDB knows: comma, semicolon, bar, tab. */
+/** Behind these and spaces begins a value: line ends, and DuckDB's separators: comma, semicolon, bar, tab. */
 const BEFORE_VALUE = Uint8Array.from({ length: 256 }, (_, byte) =>
   [0x0a, 0x0d, 0x2c, 0x3b, 0x7c, 0x09].includes(byte) ? 1 : 0,
 );
@@ -43,7 +43,7 @@ export async function cutIntoShards(
   let atValue = true;
   /** Whether the byte before closed a value: a quote right behind it is a doubled one, and opens it again. */
   let justClosed = false;
-  /** Of what was read before the header. */
+  /** Whether the bytes before the header are blank. */
   let isBlank = true;
   /** Whether a line ends behind the first value, in whatever way. */
   let hasLines = false;

@@ -18,6 +18,6 @@ export function breakerText(routes: readonly RouteStanding[]): string {
   return reasons.length === 0 ? 'open' : [...new Set(reasons)].join('; ');
 }
 
-/** Of those whose own requests have failed; empty: it is away for all. */
+/** Number of tenants whose own requests have failed; empty: it is away for all. */
 const tenantsText = (count: number | undefined): string =>
   count === undefined ? '' : ` for ${count} ${count === 1 ? 'tenant' : 'tenants'}`;

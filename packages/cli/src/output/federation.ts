@@ -32,14 +32,14 @@ export function renderFederations(views: readonly FederationView[], style: Style
   ]);
 }
 
-/** Those that are connected, and those that wait for a place. */
+/** Sites that are connected, and sites that wait for a place. */
 function sitesText({ sites }: FederationView): string {
   const connected = sites.filter((site) => site.connected && site.role === 'site').length;
   const waiting = sites.filter((site) => site.waiting).length;
   return waiting === 0 ? String(connected) : `${connected}, ${waiting} waiting`;
 }
 
-/** ε beside the budget, which is kept against as many colluding participants as the plan allows for. */
+/** ε and the budget, which is kept against as many colluding participants as the plan allows for. */
 export function spentText({ spent, plan: { privacy } }: FederationView): string {
   const counted = spent.at(-1);
   if (counted === undefined) return privacy.mode === 'none' ? 'none' : `0 of ${privacy.epsilon}`;

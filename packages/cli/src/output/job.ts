@@ -21,7 +21,7 @@ export function tookText(job: JobView, now: number): string {
   return formatDuration(Math.max(0, end - Date.parse(last.startedAt)));
 }
 
-/** What the kernel counted: `0.42 s cpu, 61.0 MiB`. */
+/** Use as the kernel counted it: `0.42 s cpu, 61.0 MiB`. */
 export function usageText(usage: Readonly<Record<string, number>> | undefined): string {
   if (usage === undefined) return '–';
   const parts: string[] = [];

@@ -17,7 +17,7 @@ export interface Series {
   readonly points: readonly { readonly x: number; readonly value: number }[];
 }
 
-/** One or more lines over a common axis, with their last values beside them. */
+/** One or more lines over a common axis, with their last values at their ends. */
 export function panel(
   title: string,
   series: readonly Series[],

@@ -46,7 +46,7 @@ export function createNotes(
   return { style, line, progress, step: rewrites ? progress : line, clear };
 }
 
-/** Says which command comes next, beside a result that is only an id. @param text with a `skein …`. */
+/** Prints the next command, after a result that is only an id. @param text with a `skein …`. */
 export function noteNext(notes: Notes, text: string): void {
   notes.line(notes.style.dim(notes.style.commands(text)));
 }

@@ -2,7 +2,7 @@
  * Colours and width of one output stream. A plain style leaves text as it is, so renderers need no branch.
  *
  * A colour of Skein carries a random number until it is written. Text of jobs, models and nodes cannot
- * contain it, so colours in such text are told apart wherever renderers have put it.
+ * contain it, so colours in such text stay distinct wherever renderers have put it.
  */
 import { randomInt } from 'node:crypto';
 
@@ -41,7 +41,7 @@ export function styleOf(
   env: Readonly<Record<string, string | undefined>>,
 ): Style {
   const width = stream.isTTY === true ? Math.max(40, stream.columns ?? 80) : 10_000;
-  // npm and npx say so in the environment; then `skein` itself is not on the PATH.
+  // npm and npx note it in the environment; then `skein` itself is not on the PATH.
   return makeStyle(wantsColour(stream, env), width, env['npm_command'] !== undefined);
 }
 

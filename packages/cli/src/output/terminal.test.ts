@@ -1,4 +1,4 @@
-/** What reaches the terminal of foreign text inside Skein's own. */
+/** Foreign text inside Skein's own, as it reaches the terminal. */
 import { expect, it } from 'vitest';
 import { createNotes } from './notes.ts';
 import { styleOf } from './style.ts';
@@ -8,7 +8,7 @@ const stream = { isTTY: true, columns: 80, write: () => true };
 const style = styleOf(stream, {});
 const RED = '\u001B[31m';
 
-it('writes the colours of Skein, and those of a foreign text as text', () => {
+it('writes the colours of Skein, and colours of a foreign text as text', () => {
   const line = `${style.green('ready')} ${RED}red\u001B[39m ${style.bold(`${RED}both`)}`;
   expect(shownOn(stream, line)).toBe(
     '\u001B[32mready\u001B[39m \\u001b[31mred\\u001b[39m \u001B[1m\\u001b[31mboth\u001B[22m',

@@ -20,5 +20,5 @@ export function oneLine(text: string): string {
   return painted(text, safeText).replaceAll('\n', ' ');
 }
 
-/** What a job or a file calls itself, inside a line of Skein's. */
+/** Name of a job or a file, inside a line of Skein's. */
 export const nameText = safeLine;

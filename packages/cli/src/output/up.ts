@@ -1,5 +1,5 @@
 /**
- * What `skein up` shows when the node is ready. With the examples it takes 20 rows of 80 columns, so
+ * Output of `skein up` when the node is ready. With the examples it takes 20 rows of 80 columns, so
  * that a terminal of 24 holds it below the four that `npm start` writes first.
  */
 import { formatDuration } from '@skein/api/units';

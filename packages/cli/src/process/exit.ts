@@ -12,7 +12,7 @@ const SHELL = '/bin/sh';
 let lateAt = Infinity;
 
 export function exit(code: number): never {
-  // In a late command any thread may be blocked, not only those of models.
+  // In a late command any thread may be blocked, not only the threads of models.
   if (livingThreads() > 0 || performance.now() > lateAt) {
     process.exitCode = code;
     // Exit listeners flush the buffers.

@@ -12,7 +12,7 @@ const SAME_SIGNAL_MS = 400;
 const first = new AbortController();
 let firstAt: number | undefined;
 
-/** What Ctrl-C does. */
+/** The action of Ctrl-C. */
 export function interrupt(): void {
   const now = performance.now();
   if (firstAt === undefined) {

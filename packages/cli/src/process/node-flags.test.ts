@@ -19,7 +19,7 @@ const { space_size } = getHeapSpaceStatistics().find(({ space_name }) => space_n
 console.log(JSON.stringify({ flags: process.execArgv.filter((flag) => /^--(heap|max.semi|use.large)/.test(flag)), youngMib: space_size / 2 ** 20, argument: process.argv.at(-1) }));
 `;
 
-/** Full collections during much garbage that lives for a while, beside 64 MB that stay. */
+/** Full collections during much garbage that lives for a while, with 64 MB that stay. */
 const collectionsOf = (small: boolean): string => `
 import { constants, PerformanceObserver } from 'node:perf_hooks';
 const { restartWithFlags, keepHeapSmall } = await import(${JSON.stringify(MODULE)});

@@ -21,7 +21,7 @@ const INTEGER_RANGES: Readonly<Partial<Record<NumericType, readonly [bigint, big
   uint64: [0n, 2n ** 64n - 1n],
 };
 
-/** What JSON can hold for an element. 64-bit integers beyond 2^53 are bigints, or strings. */
+/** JSON values of an element. 64-bit integers beyond 2^53 are bigints, or strings. */
 export type Scalar = number | bigint | string | boolean | null;
 
 export function isScalar(value: unknown): value is Scalar {

@@ -89,7 +89,7 @@ describe('readInputs', () => {
     });
   });
 
-  it('takes the shape of an Open Inference body, which its flat values do not tell', async () => {
+  it('takes the shape of an Open Inference body, which its flat values leave open', async () => {
     const grid: Signature = {
       inputs: [{ name: 'x', type: 'int8', shape: ['n', 'm'] }],
       outputs: [],

@@ -101,7 +101,7 @@ function fromBytes(spec: TensorSpec, bytes: Uint8Array): Tensor {
   });
 }
 
-/** @param given the shape, where it is not that of the nested values. */
+/** @param given the shape, where it differs from the shape of the nested values. */
 function fromJson(spec: TensorSpec, values: unknown, given?: unknown): Tensor {
   return explained(spec, '', () => {
     const flat: Scalar[] = [];

@@ -6,7 +6,7 @@ import type { Dimension } from '@skein/onnx';
  * as it is when it has the declared rank. Else a flat list fills the declared shape, and values
  * that lack only the leading (batch) dimension get it as 1.
  *
- * @throws Error when no shape fits, saying what was expected.
+ * @throws Error when no shape fits, with the expected one.
  */
 export function resolveShape(
   given: readonly number[],

@@ -7,7 +7,7 @@ import { seededRandom } from '@skein/onnx';
 import { type NodeProcess, startNodeProcess } from '../../../server/src/testing/node-process.ts';
 import { type CliProcess, startCli } from './cli.ts';
 
-/** Of a plan: the columns of the files, and rounds that take long enough to be interrupted. */
+/** Part of a plan: the columns of the files, and rounds that take long enough to be interrupted. */
 export const TERMS = {
   data: {
     features: [
@@ -29,7 +29,7 @@ export interface FederationScene extends AsyncDisposable {
 }
 
 /**
- * @param sites each of which has a file `NAME.csv` of 60 rows.
+ * @param sites that each have a file `NAME.csv` of 60 rows.
  * @param plan written to `plan.json`.
  * @param args further ones of `skein up`.
  */

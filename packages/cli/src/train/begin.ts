@@ -50,7 +50,7 @@ export function requireOneWay({ resume, retried, ranks, gang }: Way, { flags }: 
     );
   }
   if (retried && resume !== undefined) {
-    throw usageError('--retried finds the run to go on with by itself; it takes no --resume.');
+    throw usageError('--retried finds the run to resume; it takes no --resume.');
   }
   if (resume !== undefined && gang !== undefined && gang.rank > 0) {
     throw usageError(
@@ -133,7 +133,7 @@ async function resumed(
   const names = [...Object.keys(others), ...(config === undefined ? [] : ['config'])];
   if (names.length > 0) {
     throw usageError(
-      `--resume goes on with what the run was started with; it takes --workers, but none of ${names.join(', ')}.`,
+      `--resume continues with the options that the run was started with; it takes --workers, but none of ${names.join(', ')}.`,
     );
   }
   const { id } = await findRun(context, choice, resume);

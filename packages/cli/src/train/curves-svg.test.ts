@@ -54,7 +54,7 @@ describe('curves', () => {
     expect(trainingCurves([run('none', 0, () => ({}))])).not.toMatch(/NaN|undefined|Infinity/);
   });
 
-  it('tell runs of the same name apart', () => {
+  it('distinguish runs of the same name', () => {
     const svg = trainingCurves([measured, { ...measured, id: '20260314-measured-abc123' }]);
     expect(svg).toContain('>abc123, R² ');
   });

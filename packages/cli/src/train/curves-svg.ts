@@ -11,7 +11,7 @@ const LOSS = { top: 92, bottom: 320 };
 const METRIC = { top: 372, bottom: 552 };
 const HEIGHT = 606;
 
-/** Metrics that are shares, of which more is better: they have one axis. */
+/** Metrics that are shares, where more is better: they have one axis. */
 const SHARES = ['accuracy', 'macroF1', 'auc', 'r2'];
 
 /** @param runs at least one; more than four share colours. */
@@ -39,7 +39,7 @@ export function trainingCurves(runs: readonly Run[]): string {
   return svgChart({ title, subtitle, label }, height, LINES_CSS, parts);
 }
 
-/** Labels of several runs beside their lines; a single run needs none. */
+/** Labels of several runs at their lines; a single run needs none. */
 function shortNames(runs: readonly Run[]): readonly (string | undefined)[] {
   if (runs.length === 1) return [undefined];
   const same = new Set(runs.map(({ name }) => name)).size < runs.length;

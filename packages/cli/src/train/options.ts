@@ -25,10 +25,10 @@ export const trainingOptions = {
     'Rows to train on: .csv, .tsv, .jsonl, .parquet, .npy, .npz, IDX, or a folder of images per class.',
   ),
   label: text('COLUMN', 'Column of a table, or array of an .npz file, to predict.'),
-  labels: text('FILE', 'Labels beside an .npy or IDX file.'),
+  labels: text('FILE', 'File of labels for an .npy or IDX file.'),
   weights: text(
     'COLUMN',
-    'Column, or array, that says how much each row counts in the loss; metrics count all the same.',
+    'Column, or array, with the weight of each row in the loss; metrics count all rows the same.',
   ),
   features: value(
     'COLUMNS',
@@ -37,15 +37,19 @@ export const trainingOptions = {
   ),
   task: choice(
     ['classification', 'binary', 'regression'],
-    'Default: what labels and model suggest.',
+    'Task; default: inferred from labels and model.',
   ),
-  loss: choice(LOSS_NAMES, 'Default: the task’s.'),
-  optimizer: choice(OPTIMISER_NAMES, 'Default: adam.'),
+  loss: choice(LOSS_NAMES, 'Loss; default: the task’s.'),
+  optimizer: choice(OPTIMISER_NAMES, 'Optimiser; default: adam.'),
   lr: decimal('RATE', 'Learning rate; default: 0.001, for sgd 0.01, for lion 0.0001.', [0, 1e6]),
-  schedule: choice(SCHEDULE_NAMES, 'How the rate changes over the run; default: constant.'),
-  warmup: integer('STEPS', 'Let the rate rise over so many steps first.', WHOLE_SETTINGS.warmup),
-  momentum: decimal('X', 'For sgd and rmsprop.', [0, 1]),
-  weightDecay: decimal('X', 'Draw the weights towards zero.', [0, 1e6]),
+  schedule: choice(SCHEDULE_NAMES, 'Change of the learning rate over the run; default: constant.'),
+  warmup: integer(
+    'STEPS',
+    'Steps over which the learning rate rises first.',
+    WHOLE_SETTINGS.warmup,
+  ),
+  momentum: decimal('X', 'Momentum of sgd and rmsprop.', [0, 1]),
+  weightDecay: decimal('X', 'Strength of the pull of weights towards zero.', [0, 1e6]),
   clipNorm: decimal('X', 'Largest norm of all gradients together.', [1e-12, 1e12]),
   clipValue: decimal('X', 'Largest magnitude of a number of a gradient.', [1e-12, 1e12]),
   epochs: integer('N', 'Passes over the rows; default: 20.', WHOLE_SETTINGS.epochs),
@@ -59,17 +63,17 @@ export const trainingOptions = {
     'Runs whose gradients make one step, of N times --batch rows in the memory of one; default: 1.',
     WHOLE_SETTINGS.accumulate,
   ),
-  seed: integer('N', 'Of weights, split and order; default: 42.', WHOLE_SETTINGS.seed),
+  seed: integer('N', 'Seed for weights, split and row order; default:  42.', WHOLE_SETTINGS.seed),
   validation: decimal(
     'SHARE',
     'Share of the rows that is held out for validation; default: 0.2.',
     [0, 0.999],
   ),
   validationData: text('FILE', 'Rows for validation, instead of a share.'),
-  validationLabels: text('FILE', 'Labels beside those.'),
+  validationLabels: text('FILE', 'File of labels for --validation-data.'),
   scaling: choice(
     ['standard', 'unit', 'none'],
-    'standard: mean 0 and deviation 1 (tables); unit: bytes to 0–1 (images); stored in the model.',
+    'Scaling that the model stores. standard: mean 0 and deviation 1 (tables); unit: bytes to 0–1 (images).',
   ),
   missing: choice(
     ['refuse', 'drop', 'mean'],
@@ -77,7 +81,7 @@ export const trainingOptions = {
   ),
   imageSize: value(
     'WxHxC',
-    'Size of images where the model does not tell, such as 32x32x3.',
+    'Size of images where the model leaves it open, such as 32x32x3.',
     readImageSize,
   ),
   freeze: text('PATTERN', 'Regular expression of the names of parameters that stay as they are.'),
@@ -92,7 +96,7 @@ export const trainingOptions = {
     WHOLE_SETTINGS.checkpointEvery,
   ),
   threads: integer('N', 'Threads that one operator may use; default: 1.', WHOLE_SETTINGS.threads),
-  memory: bytes('Rows that take more are kept in a file, not in memory; default: 256MiB.'),
+  memory: bytes('Memory for rows; larger data are kept in a file; default: 256MiB.'),
   workers: integer(
     'N',
     'Threads that share every batch; default: 1. A gang has its RANK instead.',
@@ -100,13 +104,13 @@ export const trainingOptions = {
   ),
   localSteps: integer(
     'H',
-    'Steps each worker takes by itself between exchanges (DiLoCo).',
+    'Steps that each worker takes alone between exchanges (DiLoCo).',
     WHOLE_SETTINGS.localSteps,
   ),
   bucket: bytes(
     'Gradients that members of a gang send together while the rest is computed; default: 2MiB between machines, all at once within one.',
   ),
-  compress: text('FORM', 'What workers exchange: 8-bit, or top-k:0.01; the rest is sent later.'),
+  compress: text('FORM', 'Compression of exchanges: 8-bit, or top-k:0.01; the rest is sent later.'),
 };
 
 export type TrainingChoice = OptionValues<typeof trainingOptions>;

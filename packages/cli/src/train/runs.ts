@@ -1,4 +1,4 @@
-/** The runs in the data folder and those that a node knows, as one list; and reports to that node. */
+/** The runs of the data folder and of a node, as one list; and reports to that node. */
 import { summaryOf, type Run, type RunSummary, type VersionView } from '@skein/api';
 import { SkeinError } from '@skein/api/errors';
 import { recordVersion } from '@skein/state/run-versions';
@@ -44,7 +44,7 @@ async function runsOnNode(context: Context, choice: ConnectionChoice): Promise<R
   }
 }
 
-/** Of the node that was named or runs on the data folder, if any. */
+/** Client of the node that was named or runs on the data folder, if any. */
 export async function nodeClient(context: Context, choice: ConnectionChoice) {
   const url =
     explicitUrl(context, choice) ?? (await runningNode(dataFolder(context, choice.data)))?.url;
@@ -73,7 +73,7 @@ export async function findRun(
 }
 
 /**
- * Removes a run of the data folder, with its files, and what a node knows of it.
+ * Removes a run of the data folder, with its files, and the node's record of it.
  * @throws SkeinError RUN_UNKNOWN, RUN_ACTIVE.
  */
 export async function removeRun(
@@ -129,7 +129,7 @@ export async function recordDeployed(
   return changed;
 }
 
-/** Reports records of a run that is trained; says once that the node cannot be reached. */
+/** Reports records of a run that is trained; warns once that the node cannot be reached. */
 export function runReporter(
   context: Context,
   choice: ConnectionChoice,

@@ -24,7 +24,7 @@ const WORK = ['train', '--model', 'mlp:16', '--data', 'wdbc.csv', '--label', 'di
 /** Some seconds, because every step is kept. */
 const LONG = [...WORK, '--epochs', '60', '--checkpoint-every', '1'];
 
-it('tells of the steps of a run in the events of the node, and of its end', async () => {
+it('reports the steps of a run in the events of the node, and its end', async () => {
   const training = startCli([...LONG, '--name', 'followed'], { cwd: node.folder });
   await training.saw(/^ +1 /m);
   const leave = new AbortController();
@@ -54,7 +54,7 @@ it('tells of the steps of a run in the events of the node, and of its end', asyn
   }
 }, 60_000);
 
-it('looks at the folder where no node runs', async () => {
+it('reads the folder where no node runs', async () => {
   const training = startCli([...LONG, '--name', 'lonely'], { cwd: alone.folder });
   await training.saw(/^ +1 /m);
   const { run } = await alone.json<{ run: Run }>('runs', 'show', 'lonely', '--follow');

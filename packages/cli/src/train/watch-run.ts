@@ -1,4 +1,4 @@
-/** The progress of a run: from the events of a node that knows it, or else from its folder. */
+/** The progress of a run: from the events of a node that holds it, or else from its folder. */
 import type { RunSummary } from '@skein/api';
 import { readRun, runPath } from '@skein/state/runs';
 import type { Context } from '../command-line/command.ts';
@@ -19,11 +19,11 @@ export async function watchRun(
   const { notes } = context;
   const leave = new AbortController();
   const signal = AbortSignal.any([context.signal, leave.signal]);
-  let told = 0;
+  let reported = 0;
   try {
     for await (const { status, steps, newest, last } of changes(context, choice, id, signal)) {
-      if (last !== undefined && last.epoch > told) {
-        told = last.epoch;
+      if (last !== undefined && last.epoch > reported) {
+        reported = last.epoch;
         const metrics = Object.entries(last.metrics).map(
           ([name, value]) => `${metricTitle(name)} ${formatMetric(value)}`,
         );

@@ -122,7 +122,7 @@ it('names the setting that is missing, and the file that cannot be read', async 
   const { label: _, ...unlabelled } = training;
   await expect(trainRun(unlabelled, { folder })).rejects.toMatchObject({
     code: 'USAGE',
-    message: '`label` says which column is to be predicted.',
+    message: '`label` names the column to predict.',
   });
   await expect(trainRun({ ...training, data: 'none.csv' }, { folder })).rejects.toMatchObject({
     code: 'FILE_UNREADABLE',

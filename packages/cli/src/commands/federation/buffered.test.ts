@@ -1,6 +1,6 @@
 /**
  * Rounds that end when a buffer is full, as their users run them: a node, two helpers and four sites in processes of their
- * own. A site is stopped with SIGSTOP while it trains; the rounds go on, and take its update when it goes on too.
+ * own. A site is stopped with SIGSTOP while it trains; the rounds continue, and take its update when it resumes.
  */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

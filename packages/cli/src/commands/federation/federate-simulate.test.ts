@@ -134,7 +134,7 @@ it('draws a table of rounds, and refuses more sites than rows and a column that 
   expect(JSON.parse(absent.stdout)).toMatchObject({ code: 'TRAINING_DATA_INVALID' });
 });
 
-it('tells how good the model is at each centre, beside the most frequent class there', async () => {
+it('reports the quality of the model at each centre, with the most frequent class there', async () => {
   const by = (...more: string[]) =>
     startCli(['federate', 'simulate', 'hospitals.csv', '--label', 'ill', ...more], { cwd: folder })
       .ended;
@@ -160,7 +160,7 @@ it('tells how good the model is at each centre, beside the most frequent class t
     ['--by', 'hospital', '--sites', '3'],
     ['--by', 'age'],
   ]) {
-    const { code, stdout: told } = await by(...wrong, '--json');
-    expect([code, JSON.parse(told).code]).toEqual([2, 'USAGE']);
+    const { code, stdout: refusal } = await by(...wrong, '--json');
+    expect([code, JSON.parse(refusal).code]).toEqual([2, 'USAGE']);
   }
 });

@@ -79,7 +79,7 @@ export const federateSimulate = defineCommand({
   name: 'federate simulate',
   summary: 'Simulate a federation on this machine: the rows of one file, split over sites.',
   details:
-    'A fifth of the rows is held out, and the model of each round is tried on them. The sites train as real ones do, one after the other, without transport, masks or noise: `skein privacy` says what noise costs. The encoding of columns is fitted to all training rows; a real plan names public ranges instead.',
+    'A fifth of the rows is held out, and the model of each round is tried on them. The sites train as real ones do, one after the other, without transport, masks or noise: `skein privacy` computes the cost of noise. The encoding of columns is fitted to all training rows; a real plan names public ranges instead.',
   examples: {
     'skein federate simulate rows.csv --label disease --sites 20 --strategy fedadam --server-rate 0.1':
       'Twenty sites with equal shares of the rows',
@@ -94,20 +94,26 @@ export const federateSimulate = defineCommand({
   },
   arguments: { data: argument('FILE', 'Rows: .csv with a header.') },
   options: {
-    label: text('COLUMN', 'The column to predict.'),
-    model: withDefault(text('NETWORK', 'mlp: a linear model; mlp:16: one hidden layer.'), 'mlp'),
+    label: text('COLUMN', 'Column to predict.'),
+    model: withDefault(
+      text('NETWORK', 'Network; mlp: a linear model; mlp:16: one hidden layer.'),
+      'mlp',
+    ),
     sites: integer('N', 'Sites. Default: 10.', [2, 10_000]),
     by: text(
       'COLUMN',
-      'In place of --sites: each value of the column is a site. A fifth of the rows of each is held out, and how good the model is at each is told.',
+      'Column whose values are the sites, in place of --sites. A fifth of the rows of each is held out, and the quality of the model at each is reported.',
     ),
     sampled: integer('N', 'Sites of a round, drawn anew each time; default: all.', [1, 10_000]),
     split: withDefault(
-      choice(['equal', 'sorted'], 'equal: rows at random; sorted: by label, few classes a site.'),
+      choice(
+        ['equal', 'sorted'],
+        'Split of the rows. equal: at random; sorted: by label, few classes a site.',
+      ),
       'equal',
     ),
     strategy: withDefault(
-      choice(STRATEGY_NAMES, 'What the server makes of the updates.'),
+      choice(STRATEGY_NAMES, 'Strategy by which the server applies the updates.'),
       'fedavg',
     ),
     hostile: withDefault(
@@ -116,36 +122,40 @@ export const federateSimulate = defineCommand({
     ),
     robust: choice(
       ROBUST_NAMES,
-      'What is taken of the updates in place of their mean, where sites may be hostile.',
+      'Aggregation rule that tolerates hostile sites, in place of the mean of the updates.',
     ),
     dishonest: integer(
       'N',
-      'Hostile sites that trimmed-mean and krum stand; default: --hostile.',
+      'Hostile sites that trimmed-mean and krum tolerate; default: --hostile.',
       [0, 10_000],
     ),
     norm: withDefault(
-      decimal('R', 'What norm-bound shortens longer updates to.', [1e-9, 1e9]),
+      decimal('R', 'Norm to which norm-bound shortens longer updates.', [1e-9, 1e9]),
       '1',
     ),
     late: withDefault(
-      integer('N', 'With fedbuff: updates are of a model of up to N rounds ago.', [0, 1000]),
+      integer(
+        'N',
+        'Age of the model that an update starts from, up to N rounds, with fedbuff.',
+        [0, 1000],
+      ),
       '0',
     ),
     personal: decimal(
       'LAMBDA',
-      'Train a model of its own at each site too, pulled to the global one so strongly (Ditto); 0: not at all.',
+      'Strength with which the global model pulls a model of each site’s own (Ditto); 0: not at all.',
       [0, 1e6],
     ),
     personalFrom: choice(
       ['own', 'global'],
-      'own: a round goes on with the site’s own model (Ditto); global: it begins at the global one (local fine-tuning). Default: own.',
+      'Start of a round. own: the site’s own model (Ditto); global: the global model (local fine-tuning). Default: own.',
     ),
     serverRate: decimal('R', 'Rate by which the server follows the mean update.', [1e-9, 1e3]),
     rounds: withDefault(integer('N', 'Rounds.', [1, 100_000]), '20'),
     epochs: withDefault(integer('N', 'Passes of a site in a round.', [1, 1000]), '1'),
     batch: withDefault(integer('N', 'Rows of a step.', [1, 100_000]), '10'),
     rate: withDefault(decimal('R', 'Learning rate of a site.', [1e-9, 1e3]), '0.1'),
-    seed: withDefault(integer('N', 'Of weights, split and order.', [0, 2 ** 31]), '0'),
+    seed: withDefault(integer('N', 'Seed for weights, split and row order.', [0, 2 ** 31]), '0'),
   },
   async run({ cwd, notes, signal }, { data, label, model, split, seed, ...options }) {
     if (label === undefined) throw usageError('Name the column to predict: --label COLUMN.');
@@ -159,9 +169,9 @@ export const federateSimulate = defineCommand({
       throw usageError('--personal-from: give --personal LAMBDA too.');
     }
     const rule = robust === undefined ? undefined : { name: robust, dishonest, norm };
-    if (late > 0 && name !== 'fedbuff') throw usageError('--late is of --strategy fedbuff.');
+    if (late > 0 && name !== 'fedbuff') throw usageError('--late belongs to --strategy fedbuff.');
     if (by !== undefined && (wanted !== undefined || split !== 'equal')) {
-      throw usageError('--by says which rows a site has: leave out --sites and --split.');
+      throw usageError('--by assigns the rows to sites: leave out --sites and --split.');
     }
     return explaining(data, async () => {
       const read = await readCsv(createReadStream(path));

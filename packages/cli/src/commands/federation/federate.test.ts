@@ -1,4 +1,4 @@
-/** What the operator of a federation types, against a node: each change, its mistakes, and what the ledger holds of it. */
+/** Commands of an operator of a federation, against a node: each change, its mistakes, and its ledger. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GraphBuilder, tensor, writeModel, type Model } from '@skein/onnx';
@@ -24,7 +24,7 @@ it('starts, invites, pauses, resumes, revokes and stops, and writes each into th
   const { folder, node, client } = scene;
   const skein = (...words: string[]): Promise<CliOutcome> =>
     runCli([...words, '--server', node.url], { cwd: folder });
-  async function said(...words: string[]): Promise<string> {
+  async function output(...words: string[]): Promise<string> {
     const { code, stdout, stderr } = await skein(...words);
     expect([code, stderr], words.join(' ')).toEqual([0, '']);
     return stdout;
@@ -34,7 +34,7 @@ it('starts, invites, pauses, resumes, revokes and stops, and writes each into th
     expect(code, words.join(' ')).not.toBe(0);
     return stderr;
   }
-  expect(await said('federate', 'status')).toContain('There are no federations');
+  expect(await output('federate', 'status')).toContain('There are no federations');
   expect(await refused('federate', 'pause', 'last')).toContain('FEDERATION_UNKNOWN');
 
   const plan = { ...TERMS, rounds: 2, aggregation: { kind: 'none', coordinatorSeesUpdates: true } };
@@ -80,7 +80,7 @@ it('starts, invites, pauses, resumes, revokes and stops, and writes each into th
     client.startFederation({ model: 'hollow', version, plan: terms as never }),
   ).rejects.toMatchObject({ code: 'TRAINING_MODEL_UNFIT' });
 
-  const started = await said(
+  const started = await output(
     'federate',
     'start',
     'plan.json',
@@ -91,7 +91,9 @@ it('starts, invites, pauses, resumes, revokes and stops, and writes each into th
   );
   const link = /http\S+#skein-join_\S+/.exec(started)?.[0] ?? '';
   expect(link).toContain(node.url);
-  expect(await said('federate', 'invite', 'last', 'Lyon')).toMatch(/Lyon\n {2}http\S+#skein-join_/);
+  expect(await output('federate', 'invite', 'last', 'Lyon')).toMatch(
+    /Lyon\n {2}http\S+#skein-join_/,
+  );
 
   // One site of two: it joins, and no round begins.
   const site = scene.start(
@@ -108,26 +110,26 @@ it('starts, invites, pauses, resumes, revokes and stops, and writes each into th
   await expect
     .poll(async () => (await client.getFederation({ id })).sites[0]?.accepted, { timeout: 60_000 })
     .toBe(true);
-  expect(await said('federate', 'status')).toMatch(/heart/);
-  expect(await said('federate', 'status', id.slice(0, 8))).toMatch(/Basel +site-\S+ +connected/);
+  expect(await output('federate', 'status')).toMatch(/heart/);
+  expect(await output('federate', 'status', id.slice(0, 8))).toMatch(/Basel +site-\S+ +connected/);
 
-  expect(await said('federate', 'pause', 'last', '--reason', 'a holiday')).toContain(
+  expect(await output('federate', 'pause', 'last', '--reason', 'a holiday')).toContain(
     'paused: a holiday',
   );
   expect(await refused('federate', 'pause', 'nothing')).toContain('No federation begins with');
-  expect(await said('federate', 'resume', 'last')).toMatch(/status +running/);
+  expect(await output('federate', 'resume', 'last')).toMatch(/status +running/);
   expect(await refused('federate', 'revoke', 'last', 'Lyon')).toMatch(
     /has no site "Lyon"\. .*no site has opened cannot be revoked.*skein help federate revoke/s,
   );
-  expect(await said('federate', 'revoke', 'last', 'Basel')).toContain(
+  expect(await output('federate', 'revoke', 'last', 'Basel')).toContain(
     `Basel takes part in ${id} no more`,
   );
-  expect(await said('federate', 'status', 'last')).toMatch(/Basel +site-\S+ +revoked/);
+  expect(await output('federate', 'status', 'last')).toMatch(/Basel +site-\S+ +revoked/);
   // So that it does not end first.
-  await said('federate', 'pause', 'last');
+  await output('federate', 'pause', 'last');
   // Invited anew by the same name, it is the new one that is meant; of two, neither.
   const links = await Promise.all(
-    ['anew', 'twin'].map(async () => said('federate', 'invite', 'last', 'Basel')),
+    ['anew', 'twin'].map(async () => output('federate', 'invite', 'last', 'Basel')),
   );
   const others = links.map((text, index) =>
     scene.start(
@@ -147,17 +149,19 @@ it('starts, invites, pauses, resumes, revokes and stops, and writes each into th
   );
   const active = async () =>
     (await client.getFederation({ id })).sites.filter(({ revokedAt }) => revokedAt === undefined);
-  await said('federate', 'revoke', 'last', (await active())[0]!.pseudonym);
+  await output('federate', 'revoke', 'last', (await active())[0]!.pseudonym);
   expect(await active()).toHaveLength(1);
-  await said('federate', 'revoke', 'last', 'Basel');
+  await output('federate', 'revoke', 'last', 'Basel');
   expect(await active()).toEqual([]);
   await Promise.all(others.map((each) => each.ended));
-  expect(await said('federate', 'stop', 'last', '--reason', 'enough')).toContain('stopped: enough');
+  expect(await output('federate', 'stop', 'last', '--reason', 'enough')).toContain(
+    'stopped: enough',
+  );
   expect(await refused('federate', 'resume', 'last')).toContain('FEDERATION_ENDED');
   await site.ended;
 
-  await said('ledger', 'export', 'last', '--out', 'heart.json');
-  expect(await said('ledger', 'verify', 'heart.json')).toContain(
+  await output('ledger', 'export', 'last', '--out', 'heart.json');
+  expect(await output('ledger', 'verify', 'heart.json')).toContain(
     'Nothing in the ledger was changed',
   );
   const ledger = await readFile(join(folder, 'heart.json'), 'utf8');

@@ -29,7 +29,7 @@ export const federateStart = nodeCommand({
   name: 'federate start',
   summary: 'Start a federation: build the model, publish the plan, invite the sites.',
   details:
-    'The plan is a JSON file: the columns with their public ranges and categories, the strategy, the rounds, the privacy budget and the sites; docs/guide/federation.md shows one. Secure aggregation and differential privacy are on unless the plan says otherwise. Each invitation is a link that one site uses once; it is shown this once. The helpers that the plan names are invited too.',
+    'The plan is a JSON file: the columns with their public ranges and categories, the strategy, the rounds, the privacy budget and the sites; docs/guide/federation.md shows one. Secure aggregation and differential privacy are on unless the plan turns them off. Each invitation is a link that one site uses once; it is shown this once. The helpers that the plan names are invited too.',
   examples: {
     'skein federate start plan.json --name heart --site Cleveland --site Budapest':
       'A logistic regression over two hospitals',
@@ -37,9 +37,12 @@ export const federateStart = nodeCommand({
   arguments: { plan: argument('PLAN', 'A JSON file with the plan.', { completes: 'file' }) },
   options: {
     name: withDefault(text('NAME', 'Name of the model whose versions result.'), 'federated'),
-    model: withDefault(text('NETWORK', 'mlp: a linear model; mlp:16: one hidden layer.'), 'mlp'),
-    seed: withDefault(integer('N', 'Of the first weights.', [0, 2 ** 31]), '0'),
-    site: many('NAME', 'Invite a site that you call so; repeat it.'),
+    model: withDefault(
+      text('NETWORK', 'Network; mlp: a linear model; mlp:16: one hidden layer.'),
+      'mlp',
+    ),
+    seed: withDefault(integer('N', 'Seed for the first weights.', [0, 2 ** 31]), '0'),
+    site: many('NAME', 'Name of a site to invite; repeat it.'),
   },
   async run(connection, { plan: path, name, model, seed, site }, context) {
     const plan = await readPlan(context, path);
@@ -84,8 +87,8 @@ export const federateInvite = nodeCommand({
     name: argument('NAME', 'How you call the site; the ledger has a pseudonym instead.'),
   },
   options: {
-    uses: integer('N', 'How many sites may use the link.', [1, 1e5]),
-    helper: flag('For a helper whose keys are in the plan.'),
+    uses: integer('N', 'Number of sites that may use the link.', [1, 1e5]),
+    helper: flag('Invite a helper whose keys are in the plan.'),
   },
   async run(connection, { federation, name, uses, helper }) {
     if (helper && uses !== undefined) throw usageError('A helper has an invitation of its own.');
@@ -126,7 +129,7 @@ const change = (to: 'pause' | 'resume' | 'stop', summary: string, does: string) 
     examples: { [`skein federate ${to} last`]: does },
     arguments: { federation: argument('FEDERATION', ID) },
     options: {
-      reason: withDefault(text('TEXT', 'Written into the ledger.'), 'by the operator'),
+      reason: withDefault(text('TEXT', 'Reason for the ledger.'), 'by the operator'),
     },
     async run(connection, { federation, reason }) {
       const { id } = await find(connection, federation);
@@ -140,7 +143,7 @@ export const federatePause = change(
   'Pause a federation: no site is asked for anything.',
   'Until it is resumed',
 );
-export const federateResume = change('resume', 'Go on with a paused federation.', 'Go on');
+export const federateResume = change('resume', 'Resume a paused federation.', 'Resume it');
 export const federateStop = change(
   'stop',
   'End a federation; the model of its last round is kept.',
@@ -205,13 +208,13 @@ async function followed(
   { client }: Connection,
   first: FederationView,
 ): Promise<FederationView> {
-  let [view, told] = [first, -1];
+  let [view, shown] = [first, -1];
   for (;;) {
-    if (view.round !== told)
+    if (view.round !== shown)
       notes.step(
         `Round ${view.round} of ${view.plan.rounds}, ε ${view.spent.at(-1)?.epsilon?.toFixed(3) ?? '–'}`,
       );
-    told = view.round;
+    shown = view.round;
     if (isOver(view) || signal.aborted) return view;
     await pause(FOLLOW_MS, signal);
     view = await client.getFederation({ id: view.id });

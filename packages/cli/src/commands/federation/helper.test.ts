@@ -39,7 +39,7 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => scene?.[Symbol.asyncDispose]());
 
-async function told<T>(name: string, ...words: string[]): Promise<T> {
+async function jsonOf<T>(name: string, ...words: string[]): Promise<T> {
   const { code, stdout, stderr } = await scene.start(name, ...words).ended;
   expect(code, stderr).toBe(0);
   return JSON.parse(stdout) as T;
@@ -58,10 +58,10 @@ async function training(id: string, after: number): Promise<FederationView> {
 
 it('finishes although a helper and the node are killed, and spends no release twice', async () => {
   const helpers = await Promise.all(
-    HELPERS.map((name) => told<PlannedHelper>(name, 'helper', 'key', '--name', name)),
+    HELPERS.map((name) => jsonOf<PlannedHelper>(name, 'helper', 'key', '--name', name)),
   );
   // The keys stay.
-  expect(await told('Basel', 'helper', 'key', '--name', 'Basel')).toEqual(helpers[0]);
+  expect(await jsonOf('Basel', 'helper', 'key', '--name', 'Basel')).toEqual(helpers[0]);
   const plan = { ...PLAN, aggregation: { kind: 'committee', helpers } };
   await writeFile(join(scene.folder, 'plan.json'), JSON.stringify(plan));
   const { federation, invitations } = await scene.node.json<{
@@ -74,9 +74,9 @@ it('finishes although a helper and the node are killed, and spends no release tw
   );
   const linkOf = (name: string) => invitations.find((each) => each.name === name)!.link;
 
-  const looked = await told('Basel', 'helper', 'join', linkOf('Basel'));
+  const proposal = await jsonOf('Basel', 'helper', 'join', linkOf('Basel'));
   const stays = [expect.stringContaining('private keys of this helper')];
-  expect(looked).toMatchObject({ accepted: false, name: 'Basel', unmet: [], plan: { stays } });
+  expect(proposal).toMatchObject({ accepted: false, name: 'Basel', unmet: [], plan: { stays } });
   const other = await scene.start('stranger', 'helper', 'join', linkOf('Delft')).ended;
   expect(JSON.parse(other.stdout)).toMatchObject({ code: 'INVITATION_INVALID' });
 
@@ -122,7 +122,7 @@ it('finishes although a helper and the node are killed, and spends no release tw
   expect(JSON.parse(verified.stdout)).toMatchObject({ rounds: ROUNDS, releases: ROUNDS });
   const shown = await runCli(['ledger', 'verify', 'l.json'], { cwd: scene.folder });
   expect(shown.stdout).toMatch(/signed by +the coordinator, \d sites? and 2 helpers$/m);
-  // Of such a federation helpers are the witnesses: what each has signed last is the end of the ledger.
+  // Helpers are the witnesses of such a federation: the last entry that each has signed is the end of the ledger.
   const { entries } = JSON.parse(await readFile(join(scene.folder, 'l.json'), 'utf8')) as {
     entries: readonly { sequence: number; hash: string }[];
   };

@@ -38,7 +38,7 @@ export const helperKey = defineCommand({
   examples: { "skein helper key --name 'University of Basel'": 'What a plan names' },
   arguments: {},
   options: {
-    name: withDefault(text('NAME', 'Of the institution; sites read it.'), 'helper'),
+    name: withDefault(text('NAME', 'Name of the institution; sites read it.'), 'helper'),
     folder: dataOption,
   },
   async run(context, { name, folder }): Promise<PlannedHelper> {
@@ -56,7 +56,7 @@ export const helperJoin = defineCommand({
   name: 'helper join',
   summary: 'Help a federation: sum the masks of its sites, once in each attempt of a round.',
   details:
-    'Without --accept it shows the plan; nothing is accepted then. With --accept it helps until the federation ends: each round needs all helpers. It answers each attempt of a round once, ever, and stores the answer before it sends it, so that it can be killed and started again. It refuses lists of fewer sites than the plan says, and more sums than the privacy budget allows. Keep the data folder: without its keys the federation cannot go on, and an older copy of it has forgotten what was answered.',
+    'Without --accept it shows the plan; nothing is accepted then. With --accept it helps until the federation ends: each round needs all helpers. It answers each attempt of a round once, ever. It stores the answer before it sends it, so you can kill it and start it again. It refuses lists of fewer sites than the plan demands, and more sums than the privacy budget allows. Keep the data folder: without its keys the federation cannot continue, and an older copy of it lacks the newest answers.',
   examples: {
     "skein helper join 'https://node.example/join#skein-join_…' --accept":
       'Help until the federation ends',
@@ -76,11 +76,11 @@ export const helperJoin = defineCommand({
     const memory = await memoryIn(context, folder);
     let lock: ReturnType<typeof lockHelper> | undefined;
     try {
-      const looked = await lookAtPlan({ invitation, memory, open });
-      const { plan } = looked;
+      const proposal = await lookAtPlan({ invitation, memory, open });
+      const { plan } = proposal;
       const { name } = await helperInPlan(plan, memory);
-      const shown = offerOf({ ...looked, name }, describeHelp(plan), terms);
-      await matchShown(context, folder, `${invitation.run}-helper`, { ...looked, accept });
+      const shown = offerOf({ ...proposal, name }, describeHelp(plan), terms);
+      await matchShown(context, folder, `${invitation.run}-helper`, { ...proposal, accept });
       if (!accept) return { ...shown, accepted: false } satisfies Participation;
       requireTerms(plan, terms);
       lock = lockHelper(dataFolder(context, folder));

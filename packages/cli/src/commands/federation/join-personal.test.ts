@@ -70,7 +70,7 @@ async function started(plan = 'plan.json') {
   return { id: federation.id, site };
 }
 
-async function told({ ended }: CliProcess): Promise<SiteParticipation> {
+async function reportOf({ ended }: CliProcess): Promise<SiteParticipation> {
   const { code, stdout, stderr } = await ended;
   expect(code, stderr).toBe(0);
   return JSON.parse(stdout) as SiteParticipation;
@@ -96,8 +96,8 @@ it('trains models of sites that differ, which are better there than the global o
       fix: expect.stringMatching(/./),
     });
   }
-  const looked = await told(site('north', '--personal', 'north.onnx'));
-  expect(looked).toMatchObject({
+  const proposal = await reportOf(site('north', '--personal', 'north.onnx'));
+  expect(proposal).toMatchObject({
     accepted: false,
     personal: {
       file: 'north.onnx',
@@ -132,7 +132,7 @@ it('trains models of sites that differ, which are better there than the global o
   });
   expect((await readFile(join(scene.folder, 'south.onnx'))).length).toBeGreaterThan(500);
   const again = joined('north', '--personal-pull', '0.01');
-  const ends = await Promise.all([again, tuned(), west].map(told));
+  const ends = await Promise.all([again, tuned(), west].map(reportOf));
   expect(ends.pop()!.personal).toBeUndefined();
   for (const [i, { status, personal, quality }] of ends.entries()) {
     expect([NAMES[i], status, personal!.round]).toEqual([NAMES[i], 'finished', ROUNDS - 1]);
@@ -146,7 +146,7 @@ it('trains models of sites that differ, which are better there than the global o
     expect(quality!.round).toBe(ROUNDS - 1);
     expect((await stat(join(scene.folder, `${NAMES[i]}.onnx`))).mode & 0o777).toBe(0o600);
   }
-  // Each is a model that can be served, and says what the rows of its site say.
+  // Each is a model that can be served, and has learnt from the rows of its site.
   const cli = async (...words: string[]) => {
     const given = [...words, '--server', scene.node.url, '--json'];
     const { code, stdout, stderr } = await runCli(given, { cwd: scene.folder });
@@ -194,7 +194,7 @@ it('has steps of its own where the plan protects patients, and keeps a model tha
     .poll(() => stat(join(own, 'west.onnx')).catch(() => undefined), patient)
     .toBeDefined();
   await rm(own, { recursive: true });
-  for (const { personal } of await Promise.all([north!, south!].map(told))) {
+  for (const { personal } of await Promise.all([north!, south!].map(reportOf))) {
     expect(personal).toMatchObject({ learningRate: 0.1, steps: 6, batch: 10, round: 29 });
     const tried = personal!.test!.rounds.map(({ round }) => round);
     expect(tried).toEqual(Array.from({ length: 30 }, (_, round) => round));
@@ -208,6 +208,6 @@ it('has steps of its own where the plan protects patients, and keeps a model tha
   ]);
   // It is kept, and the same command writes it.
   await mkdir(own);
-  expect((await told(joined('west'))).personal).toMatchObject({ round: 29 });
+  expect((await reportOf(joined('west'))).personal).toMatchObject({ round: 29 });
   expect((await readFile(join(own, 'west.onnx'))).length).toBeGreaterThan(500);
 }, 180_000);

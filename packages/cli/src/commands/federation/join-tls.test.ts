@@ -1,4 +1,4 @@
-/** A federation over TLS with a given certificate: two commands and a page, each of which must trust it. */
+/** A federation over TLS with a given certificate: two commands and a page, and each must trust it. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FederationView } from '@skein/api';

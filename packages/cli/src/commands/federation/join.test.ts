@@ -1,7 +1,7 @@
 /**
  * `skein join` as its users run it: three sites and a node in processes of their own. A site is
  * killed with SIGKILL in the middle of a round and started again, then the node. Every round counts
- * once, and the ledger says so.
+ * once, and the ledger records it.
  */
 import type { FederationView } from '@skein/api';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -61,8 +61,8 @@ it('finishes a federation in which a site and the node are killed in the middle 
   const { id } = started.federation;
   const links = new Map(started.invitations.map(({ name, link }) => [name, link]));
 
-  const looked = await site('north', links.get('north')!).ended;
-  expect(JSON.parse(looked.stdout)).toMatchObject({ accepted: false, rows: { count: 60 } });
+  const proposal = await site('north', links.get('north')!).ended;
+  expect(JSON.parse(proposal.stdout)).toMatchObject({ accepted: false, rows: { count: 60 } });
   const strict = await site('north', links.get('north')!, '--max-rounds', '3', '--accept').ended;
   expect(strict.code).not.toBe(0);
   expect(JSON.parse(strict.stdout)).toMatchObject({ code: 'SITE_TERMS_REFUSED' });
@@ -85,7 +85,7 @@ it('finishes a federation in which a site and the node are killed in the middle 
       accepted: true,
       status: 'finished',
       round: ROUNDS,
-      // Told here only; half of the rows are of each class, more or less.
+      // Reported here only; each class has about half of the rows.
       quality: { round: ROUNDS - 1, majority: expect.any(Number), metrics: expect.any(Object) },
     });
     const { quality } = JSON.parse(stdout) as SiteParticipation;
@@ -106,7 +106,7 @@ it('finishes a federation in which a site and the node are killed in the middle 
   });
   expect(verified.code).toBe(0);
   expect(JSON.parse(verified.stdout)).toMatchObject({ rounds: ROUNDS });
-  // What a site has signed last is in it, which another ledger of the same coordinator would not have.
+  // It holds the last entry that a site has signed, which another ledger of the same coordinator would not have.
   const { seen } = JSON.parse(ends[0]!.stdout) as { readonly seen: string };
   const check = ['ledger', 'verify', 'ledger.json', '--json', '--seen'];
   expect((await runCli([...check, seen], { cwd: scene.folder })).code).toBe(0);

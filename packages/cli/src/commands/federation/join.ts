@@ -55,11 +55,11 @@ import { trustOptions } from '../../connection/trust.ts';
 import { usageError } from '../../command-line/usage.ts';
 
 export interface SiteParticipation extends Participation {
-  /** Of the privacy account: before an acceptance as it would be. */
+  /** Report of the privacy account: before an acceptance as it would be. */
   readonly account: AccountReport;
   readonly rows?: Pick<SiteRows, 'count' | 'classes' | 'outside' | 'rounded' | 'unused'>;
   readonly sentBytes?: number;
-  /** Of the newest model that was sent here, on the rows of this site. */
+  /** Metrics of the newest model that was sent here, on the rows of this site. */
   readonly quality?: OwnQuality;
   readonly personal?: PersonalReport;
 }
@@ -68,9 +68,9 @@ export const join = defineCommand({
   name: 'join',
   summary: 'Take part in a federation with the rows of a file, which stay on this machine.',
   details:
-    'Without --accept it shows the plan, what would leave this machine and what would not, and checks the file; nothing is accepted then. With --accept it trains until the federation ends. What was answered is stored before it is sent, so that a site which is started again goes on, and never answers a phase twice. Ctrl-C leaves; the same command joins again.\n' +
-    'What a federation spends is counted in an account of this data folder, beside what others have spent (`skein privacy account`); a plan that would exceed its limit is refused.\n' +
-    'With --personal the site trains a model of its own too, between its work for the federation. The coordinator is told nothing of it, and no budget of the federation protects it.',
+    'Without --accept it shows the plan, what would leave this machine and what would not, and checks the file; nothing is accepted then. With --accept it trains until the federation ends. Each answer is stored before it is sent, so a site that is started again continues, and never answers a phase twice. Ctrl-C leaves; the same command joins again.\n' +
+    'The spending of each federation is counted in an account of this data folder, together with other federations (`skein privacy account`). A plan that would exceed its limit is refused.\n' +
+    'With --personal the site trains a model of its own too, between its work for the federation. The coordinator learns nothing of it, and no budget of the federation protects it.',
   examples: {
     "skein join 'https://node.example/join#skein-join_…' --data rows.csv":
       'Read the plan, and check the rows',
@@ -89,7 +89,7 @@ export const join = defineCommand({
     ...termOptions,
     account: accountOption,
     ...personalOptions,
-    plainUpdates: flag('Accept that the coordinator sees the update of this site by itself.'),
+    plainUpdates: flag('Accept that the coordinator sees the single update of this site.'),
     folder: dataOption,
     ...trustOptions,
   },
@@ -104,20 +104,20 @@ export const join = defineCommand({
     let entrance: AccountEntrance | undefined;
     let personal: RunningPersonal | undefined;
     try {
-      const looked = await lookAtPlan({ invitation, memory, open });
-      const { plan } = looked;
+      const proposal = await lookAtPlan({ invitation, memory, open });
+      const { plan } = proposal;
       const rows = data === undefined ? undefined : await rowsOf(context, plan, data);
-      entrance = await enterAccount(context, { run, looked, memory, folder, account, data });
+      entrance = await enterAccount(context, { run, proposal, memory, folder, account, data });
       const prepared =
         own === undefined || rows === undefined
           ? undefined
           : await preparePersonal(own, plan, rows.count, (file) => rowsOf(context, plan, file));
       const { report, refusal } = entrance.preview();
       const refusals = refusal === undefined ? [] : [refusal];
-      const offer = offerOf(looked, describePlan(plan), terms, refusals);
-      const beside = prepared === undefined ? {} : { personal: prepared.report };
-      const shown = { ...offer, ...rowFacts(rows), ...beside };
-      await matchShown(context, folder, run, { ...looked, accept });
+      const offer = offerOf(proposal, describePlan(plan), terms, refusals);
+      const extra = prepared === undefined ? {} : { personal: prepared.report };
+      const shown = { ...offer, ...rowFacts(rows), ...extra };
+      await matchShown(context, folder, run, { ...proposal, accept });
       if (!accept)
         return { ...shown, accepted: false, account: report } satisfies SiteParticipation;
       if (rows === undefined) throw usageError('Give the rows to train on: --data FILE.');

@@ -15,7 +15,7 @@ const PLAN = {
 };
 const DAY_MS = 86_400_000;
 
-it('keeps a ledger for as long as skein up says, and for half a year otherwise', async () => {
+it('keeps a ledger for as long as skein up is given, and for half a year otherwise', async () => {
   await using scene = await openFederationScene([], PLAN);
   const { folder } = scene;
   const { federation } = await scene.node.json<{ federation: FederationView }>(

@@ -15,7 +15,7 @@ export const ledgerExport = defineCommand({
   },
   arguments: { federation: argument('FEDERATION', 'Its id, the beginning of it, or last.') },
   options: {
-    out: text('FILE', 'Default: ID.ledger.json.'),
+    out: text('FILE', 'File to write; default: ID.ledger.json.'),
     ...connectionOptions,
   },
   async run(context, { federation, out, ...choice }) {
@@ -41,10 +41,10 @@ export const ledgerVerify = defineCommand({
     ledger: argument('FILE', 'A file, or a federation of the node: its id or last.'),
   },
   options: {
-    coordinator: text('KEY', 'The public key that the coordinator must have, in hex.'),
+    coordinator: text('KEY', 'Public key that the coordinator must have, in hex.'),
     seen: value(
       'N:HASH',
-      'An entry that the ledger must hold, as `skein join` and the page of a site tell at the end.',
+      'Entry that the ledger must hold, as `skein join` and the page of a site show at the end.',
       seenOf,
     ),
     ...connectionOptions,

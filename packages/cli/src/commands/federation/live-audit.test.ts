@@ -1,6 +1,6 @@
 /**
  * `skein privacy audit URL` as its users run it: a node, two sites and an auditor in processes of their own. A site is
- * stopped in a round and goes on later, as a laptop that slept; SKEIN_FULL=1 lets it sleep for longer than its
+ * stopped in a round and resumes later, as a laptop that slept; SKEIN_FULL=1 lets it sleep for longer than its
  * connection lasts.
  */
 import { setTimeout as pause } from 'node:timers/promises';
@@ -47,9 +47,9 @@ it('takes part with canaries, finds nothing, and a site that slept in a round co
   expect(JSON.parse(strict.stdout)).toMatchObject({ code: 'SITE_TERMS_REFUSED' });
   const offered = await audit().ended;
   expect(offered.code).toBe(0);
-  const looked = await scene.start('south', 'join', linkOf('south')).ended;
-  // As `skein join` shows it.
-  const { plan, planDigest } = JSON.parse(looked.stdout) as Participation;
+  const proposal = await scene.start('south', 'join', linkOf('south')).ended;
+  // The plan that `skein join` shows.
+  const { plan, planDigest } = JSON.parse(proposal.stdout) as Participation;
   expect(JSON.parse(offered.stdout)).toEqual({
     plan,
     planDigest,

@@ -30,7 +30,7 @@ const planOf = (noise: number, aggregation: PlanDraft['aggregation']) =>
     }),
   );
 
-/** Two helpers, of which the first one has its keys in a data folder. */
+/** Two helpers; the first one has its keys in a data folder. */
 async function committeeIn(folder: string): Promise<PlanDraft['aggregation']> {
   await mkdir(folder, { recursive: true });
   const kept = openHelperMemory(join(folder, 'helper.db'));
@@ -81,7 +81,7 @@ async function cheated({ words, aggregation }: Command, isLoose: (connection: nu
   };
   const command = async (...more: string[]) => {
     const { code, stdout, stderr } = await start(...more).ended;
-    return { code, said: JSON.parse(stdout === '' ? stderr : stdout) as Participation & object };
+    return { code, answer: JSON.parse(stdout === '' ? stderr : stdout) as Participation & object };
   };
   return { start, command, accepted: () => accepted, connections: () => connections };
 }
@@ -104,8 +104,8 @@ it.each(COMMANDS)(
   'skein $words accepts no plan but the one that it has read',
   async (given) => {
     const { command, accepted, connections } = await cheated(given, (at) => at > 1);
-    const { code, said } = await command(...given.more, '--accept');
-    expect(said).toMatchObject({ code: 'SITE_PLAN_CHANGED' });
+    const { code, answer } = await command(...given.more, '--accept');
+    expect(answer).toMatchObject({ code: 'SITE_PLAN_CHANGED' });
     expect(code).not.toBe(0);
     expect([connections(), accepted()]).toEqual([2, 0]);
   },
@@ -117,13 +117,13 @@ it.each(COMMANDS)(
   async (given) => {
     const { start, command, accepted, connections } = await cheated(given, (at) => at > 1);
     const shown = await command(...given.more);
-    expect(shown).toMatchObject({ code: 0, said: { accepted: false } });
-    const { said } = await command(...given.more, '--accept');
-    expect(said).toMatchObject({ code: 'SITE_PLAN_CHANGED' });
+    expect(shown).toMatchObject({ code: 0, answer: { accepted: false } });
+    const { answer } = await command(...given.more, '--accept');
+    expect(answer).toMatchObject({ code: 'SITE_PLAN_CHANGED' });
     expect([connections(), accepted()]).toEqual([2, 0]);
     // A person who reads the other plan may accept it.
-    const { said: other } = await command(...given.more);
-    expect(other.planDigest).not.toBe(shown.said.planDigest);
+    const { answer: other } = await command(...given.more);
+    expect(other.planDigest).not.toBe(shown.answer.planDigest);
     start(...given.more, '--accept');
     await expect.poll(accepted, { timeout: 50_000 }).toBeGreaterThan(0);
   },

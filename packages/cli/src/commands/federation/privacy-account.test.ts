@@ -29,7 +29,7 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => scene?.[Symbol.asyncDispose]());
 
-async function told<T>(code: number, ...words: string[]): Promise<T> {
+async function jsonOf<T>(code: number, ...words: string[]): Promise<T> {
   const ended = await scene.start('north', ...words).ended;
   expect(ended.code, ended.stderr).toBe(code);
   return JSON.parse(ended.stdout) as T;
@@ -53,13 +53,13 @@ async function trained({ join }: Awaited<ReturnType<typeof started>>): Promise<S
 }
 
 const shown = async (): Promise<AccountReport> => {
-  const { accounts } = await told<{ accounts: AccountReport[] }>(0, 'privacy', 'account');
+  const { accounts } = await jsonOf<{ accounts: AccountReport[] }>(0, 'privacy', 'account');
   expect(accounts).toHaveLength(1);
   return accounts[0]!;
 };
 
 it('counts two federations with the same rows together, and refuses one beyond the limit before it begins', async () => {
-  expect(await told(0, 'privacy', 'account')).toEqual({ accounts: [] });
+  expect(await jsonOf(0, 'privacy', 'account')).toEqual({ accounts: [] });
   const first = await started();
   const { account } = await trained(first);
   expect(account.row.spent).toBeGreaterThan(0.9);
@@ -71,13 +71,13 @@ it('counts two federations with the same rows together, and refuses one beyond t
   expect(await shown()).toEqual(account);
 
   const bounded = (epsilon: string) =>
-    told<AccountReport>(0, 'privacy', 'limit', '--epsilon', epsilon, '--delta', '1e-3');
+    jsonOf<AccountReport>(0, 'privacy', 'limit', '--epsilon', epsilon, '--delta', '1e-3');
   const { limit } = await bounded('1.2');
   expect(limit).toEqual({ unit: 'row', epsilon: 1.2, delta: 0.001 });
   const second = await started();
-  const looked = await second.join('north').ended;
-  expect(looked.code).toBe(1);
-  expect((JSON.parse(looked.stdout) as SiteParticipation).unmet).toEqual([
+  const proposal = await second.join('north').ended;
+  expect(proposal.code).toBe(1);
+  expect((JSON.parse(proposal.stdout) as SiteParticipation).unmet).toEqual([
     expect.stringMatching(/^over all federations ε could reach 1\.\d+ for any one row/),
   ]);
   const refused = await second.join('north', '--accept').ended;
@@ -99,7 +99,7 @@ it('counts two federations with the same rows together, and refuses one beyond t
   expect(both.row.spent).toBeLessThan(1.7);
 
   const recounted = (code: number, ...more: string[]) =>
-    told<{ sites: object[] }>(code, 'privacy', 'recount', 'second.ledger.json', ...more);
+    jsonOf<{ sites: object[] }>(code, 'privacy', 'recount', 'second.ledger.json', ...more);
   const words = ['ledger', 'export', second.id, '--out', 'second.ledger.json'];
   expect((await runCli(words, { cwd: scene.folder })).code).toBe(0);
   const all = { account: 'default', atLeast: ROUNDS, atMost: ROUNDS };
@@ -120,7 +120,7 @@ it('counts two federations with the same rows together, and refuses one beyond t
 }, 180_000);
 
 it('frees what a federation without an end has reserved, until the site joins it again', async () => {
-  await told(0, 'privacy', 'limit', '--remove');
+  await jsonOf(0, 'privacy', 'limit', '--remove');
   const before = await shown();
   const endless = await started();
   const joining = endless.join('north', '--accept');
@@ -133,7 +133,7 @@ it('frees what a federation without an end has reserved, until the site joins it
   expect(reserved.row.spent).toBe(before.row.spent);
   expect(reserved.row.committed).toBeGreaterThan(before.row.committed! + 0.1);
 
-  const closed = await told(0, 'privacy', 'close', endless.id);
+  const closed = await jsonOf(0, 'privacy', 'close', endless.id);
   expect(closed).toEqual({ closed: endless.id });
   const freed = await shown();
   expect(freed.row).toEqual(before.row);
@@ -141,10 +141,10 @@ it('frees what a federation without an end has reserved, until the site joins it
 
   // The limit is asked again.
   const limit = String(before.row.spent! + 0.01);
-  await told(0, 'privacy', 'limit', '--epsilon', limit, '--delta', '1e-3');
+  await jsonOf(0, 'privacy', 'limit', '--epsilon', limit, '--delta', '1e-3');
   const refused = await endless.join('north', '--accept').ended;
   expect(JSON.parse(refused.stdout)).toMatchObject({ code: 'PRIVACY_LIMIT_REACHED' });
-  await told(0, 'privacy', 'limit', '--remove');
+  await jsonOf(0, 'privacy', 'limit', '--remove');
   const again = endless.join('north', '--accept');
   await expect.poll(isOpen, { timeout: 30_000 }).toBe(true);
   again.process.kill('SIGKILL');
@@ -154,7 +154,7 @@ it('frees what a federation without an end has reserved, until the site joins it
 it.each([
   ['helper', 'key'],
   ['privacy', 'limit', '--epsilon', '2'],
-])('says of a folder that cannot be made that it is unusable: %s %s', async (...words) => {
+])('reports a folder that cannot be made as unusable: %s %s', async (...words) => {
   const folder = joinPath(scene.node.folder, 'plan.json', 'inside');
   const { code, stdout } = await runCli([...words, '--json'], {
     cwd: scene.node.folder,

@@ -85,13 +85,13 @@ export const privacyLimit = defineCommand({
   },
   arguments: {},
   options: {
-    epsilon: decimal('E', 'The most that may be spent.', [1e-6, 1e6]),
+    epsilon: decimal('E', 'Most epsilon that may be spent.', [1e-6, 1e6]),
     delta: withDefault(
-      decimal('D', 'The probability with which it may not hold.', [1e-12, 0.1]),
+      decimal('D', 'Probability with which epsilon may not hold.', [1e-12, 0.1]),
       '1e-5',
     ),
     of: withDefault(
-      choice(UNITS, 'What is hidden: any one row, or all rows of this site together.'),
+      choice(UNITS, 'Protected unit: any one row, or all rows of this site together.'),
       'row',
     ),
     remove: flag('Remove the limit.'),
@@ -126,7 +126,7 @@ export const privacyClose = defineCommand({
   name: 'privacy close',
   summary: 'Free what a federation has reserved in the privacy account, and not spent.',
   details:
-    'A federation that ends closes its part by itself. One whose coordinator is gone stays open until its site is closed here. Nothing is sent for it from then on, unless the site joins it again, which asks the account again.',
+    'A federation that ends closes its part automatically. One whose coordinator is gone stays open until its site is closed here. Nothing is sent for it from then on, unless the site joins it again, which asks the account again.',
   examples: { 'skein privacy close 3f2a9c': 'As `skein privacy account` names it' },
   arguments: { federation: argument('FEDERATION', 'Its id.') },
   options: { folder: dataOption },

@@ -1,4 +1,4 @@
-/** `skein privacy audit`: tries to catch private training, one's own or a federation's, at spending more than it says. */
+/** `skein privacy audit`: tries to prove that private training, one's own or a federation's, spends more than it claims. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -44,12 +44,12 @@ import {
 import { trustOptions } from '../../connection/trust.ts';
 import { usageError } from '../../command-line/usage.ts';
 
-/** What the audit of a federation says before its plan is accepted. */
+/** The audit of a federation before its plan is accepted. */
 export interface OfferedAudit extends Omit<Participation, 'accepted'> {
   readonly accepted: false;
   readonly canaries: number;
 }
-/** What it says at its end. */
+/** The audit at its end. */
 type LiveAuditReport = AuditReport & Participation & { readonly accepted: true };
 type AuditResult = AuditReport | LiveAuditReport | OfferedAudit;
 const isOffer = (result: AuditResult): result is OfferedAudit =>
@@ -74,17 +74,17 @@ const options = {
   canaries: integer('N', 'Canaries. Default: 2000; with URL 200.', [100, 5000]),
   sites: integer('N', 'Sites that share canaries and noise; without URL. Default: 4.', [1, 16]),
   model: text('FILE', 'Audit this model, of `skein train` or of a federation, as ONNX.'),
-  before: text('FILE', 'With --model: the same network before its training; finds more.'),
-  data: text('FILE', 'With --model: the canaries of `skein privacy canaries`.'),
-  plan: text('FILE', 'With --model: the plan, for the columns of the canaries.'),
-  epsilon: decimal('E', 'With --model: what its training says that it spends.', [0, 1e3]),
+  before: text('FILE', 'Same network before its training, with --model; finds more.'),
+  data: text('FILE', 'Canaries of `skein privacy canaries`, with --model.'),
+  plan: text('FILE', 'Plan with the columns of the canaries, with --model.'),
+  epsilon: decimal('E', 'Claimed epsilon of the training, with --model.', [0, 1e3]),
   delta: decimal(
     'D',
     'The probability with which epsilon may not hold; without URL. Default: 1e-5.',
     [1e-9, 0.1],
   ),
   confidence: withDefault(decimal('C', 'Confidence of each bound.', [0.5, 0.9999]), '0.999'),
-  accept: flag('With URL: accept the plan, and take part.'),
+  accept: flag('Accept the plan and take part, with URL.'),
   ...termOptions,
   folder: dataOption,
   ...trustOptions,
@@ -95,10 +95,10 @@ export const privacyAudit = defineCommand({
   name: 'privacy audit',
   summary: 'Audit private training: guess who was in it, and compare with what it claims.',
   details:
-    'Without URL it runs the private federated training of this installation on canaries, each of which is in it with probability 1/2: clipping of each example, quantisation, and noise from the cryptographic generator. Each site is killed and asked again, as often as a coordinator might; one that drew fresh noise for the same sum would be found. ' +
+    'Without URL it runs the private federated training of this installation on canaries; each is in it with probability 1/2. The training has clipping of each example, quantisation, and noise from the cryptographic generator. Each site is killed and asked again, as often as a coordinator might; one that drew fresh noise for the same sum would be found. ' +
     'The auditor guesses from the released sums which canaries were in it. Guesses that are too good for the claimed epsilon, or noise that comes again in a second run, are violations: the exit code is then 1.\n' +
-    'With --model it audits a model that is finished: FILE of --data holds canaries, and says of each whether it was in the training; the auditor guesses from the loss of the model. `skein privacy canaries` writes such a file.\n' +
-    'With URL it takes part in a federation that runs, as a site with an invitation of its own whose rows are canaries, and guesses from the parameters that every site is sent. The canaries change the model as so many patients would. A model of few numbers tells few canaries apart. Without --accept it shows the plan, as `skein join` does, and accepts nothing.\n' +
+    'With --model it audits a model that is finished: FILE of --data holds canaries, each with its membership in the training; the auditor guesses from the loss of the model. `skein privacy canaries` writes such a file.\n' +
+    'With URL it takes part in a running federation, as a site with an invitation of its own. The rows of this site are canaries, and it guesses from the parameters that every site is sent. The canaries change the model as so many patients would. A model of few numbers separates few canaries. Without --accept it shows the plan, as `skein join` does, and accepts nothing.\n' +
     'Tests: one run (Steinke 2023) holds for any training; LiRA (Carlini 2022, with the trade-off of Nasr 2023) is closer for Gaussian noise. A passed audit is no proof of privacy; a failed one is a proof against it.',
   examples: {
     'skein privacy audit --noise 1': 'One round, 2,000 canaries',
@@ -129,7 +129,7 @@ export const privacyAudit = defineCommand({
     if (isOffer(result)) {
       const facts = [
         '',
-        `The rows of this site would be ${result.canaries} canaries, of which each is in with probability 1/2.`,
+        `The rows of this site would be ${result.canaries} canaries, each in with probability 1/2.`,
       ];
       return unacceptedText(result, facts, 'To audit it as one of its sites', style);
     }
@@ -170,7 +170,7 @@ export const privacyAudit = defineCommand({
   },
 });
 
-/** Of a finished model. */
+/** Audit of a finished model. */
 async function modelAudit(
   { cwd }: Context,
   url: string | undefined,
@@ -187,7 +187,7 @@ async function modelAudit(
   return auditModel(cwd, { model: model!, before, data, plan, epsilon, delta, confidence });
 }
 
-/** Of the training of this installation. */
+/** Audit of the training of this installation. */
 async function ownAudit(choice: Choice): Promise<AuditReport> {
   const { noise = 1, rounds = 1, canaries = 2000, sites = 4, delta = 1e-5 } = choice;
   if (choice.accept) throw usageError('--accept: there is no plan to accept without URL.');
@@ -207,7 +207,7 @@ async function ownAudit(choice: Choice): Promise<AuditReport> {
   }
 }
 
-/** Of a federation that this process takes part in, to its end, once its plan is accepted. */
+/** Audit of a federation that this process takes part in, to its end, once its plan is accepted. */
 async function liveAudit(
   context: Context,
   url: string,
@@ -215,7 +215,7 @@ async function liveAudit(
 ): Promise<OfferedAudit | LiveAuditReport> {
   for (const name of ['noise', 'rounds', 'sites', 'delta'] as const) {
     if (choice[name] === undefined) continue;
-    throw usageError(`--${name}: the plan of the federation says it.`);
+    throw usageError(`--${name}: the plan of the federation sets it.`);
   }
   const { canaries = 200, confidence, accept, folder } = choice;
   const { address, invitation } = linkOf(url);
@@ -229,11 +229,11 @@ async function liveAudit(
         'This audit was ended in the middle, and which canaries were in is not known any more: take another --folder and a new invitation.',
       );
     }
-    const looked = await lookAtPlan({ invitation, memory, open });
-    const { plan } = looked;
-    const shown = offerOf(looked, describePlan(plan), choice);
+    const proposal = await lookAtPlan({ invitation, memory, open });
+    const { plan } = proposal;
+    const shown = offerOf(proposal, describePlan(plan), choice);
     const auditor = await openLiveAudit({ plan, canaries, confidence });
-    await matchShown(context, folder, `${run}-audit`, { ...looked, accept });
+    await matchShown(context, folder, `${run}-audit`, { ...proposal, accept });
     if (!accept) return { ...shown, accepted: false, canaries };
     requireTerms(plan, choice);
     const progress = progressOf(context, plan);

@@ -1,4 +1,4 @@
-/** `skein privacy canaries`: rows for the audit of a model, and those of them to train on. */
+/** `skein privacy canaries`: rows for the audit of a model, and the part of them to train on. */
 import { SkeinError } from '@skein/api';
 import { canaryRows, linesOf } from '@skein/federation/site';
 import { drawCanaries, secureRandom } from '@skein/train';
@@ -13,14 +13,13 @@ export interface Canaries {
   readonly included: number;
   readonly out: string;
   readonly train: string;
-  /** As it was given. */
+  /** The path as given. */
   readonly plan: string;
 }
 
 export const privacyCanaries = defineCommand({
   name: 'privacy canaries',
-  summary:
-    'Write rows for the audit of a model, each of which is to be trained on with probability 1/2.',
+  summary: 'Write rows for the audit of a model; each is to be trained on with probability 1/2.',
   details:
     'The rows differ as much as the columns of the plan allow, and mean nothing: a training on them is a rehearsal. Train on the second file, also with other rows, or join a federation with it; then `skein privacy audit --model` guesses which rows of the first file were in the second.',
   examples: {
@@ -31,10 +30,13 @@ export const privacyCanaries = defineCommand({
   options: {
     canaries: withDefault(integer('N', 'Canaries.', [100, 5000]), '200'),
     out: withDefault(
-      text('FILE', 'All of them, with whether each is to be trained on. Keep it from the trainer.'),
+      text(
+        'FILE',
+        'File for all canaries, with the membership of each. Keep it from the trainer. ',
+      ),
       'canaries.jsonl',
     ),
-    train: withDefault(text('FILE', 'Those to train on.'), 'canaries.train.jsonl'),
+    train: withDefault(text('FILE', 'File for the canaries to train on.'), 'canaries.train.jsonl'),
   },
   async run({ cwd }, { plan, canaries, out, train }): Promise<Canaries> {
     const { data } = await planOf(cwd, plan);

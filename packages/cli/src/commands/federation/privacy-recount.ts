@@ -1,4 +1,4 @@
-/** `skein privacy recount`: whether a site's account knows what the ledger of a federation says that the site has given. */
+/** `skein privacy recount`: compares a site's account with the ledger of a federation. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { digestOf } from '@skein/api/canonical';
@@ -16,16 +16,16 @@ export interface Recounted extends Given {
   readonly account: string;
   /** Releases that the account counts now. */
   readonly counted: number;
-  /** Whether it has forgotten some. */
+  /** Whether it lacks some. */
   readonly behind: boolean;
 }
 
 export const privacyRecount = defineCommand({
   name: 'privacy recount',
-  summary: 'Find what the privacy account has forgotten of a federation, by its ledger.',
+  summary: 'Find what the privacy account lacks of a federation, by its ledger.',
   details:
-    'An account that was restored from an older copy has forgotten what was spent since. The ledger of a federation says which sums hold an update of this site: an account that counts fewer releases is behind, and this command ends with 1. ' +
-    'With --write they are counted, with the attempts that were aborted after the site was asked, because a ledger does not say whether it had answered. No limit is asked: it is spent.',
+    'An account that was restored from an older copy lacks what was spent since. The ledger of a federation lists the sums that hold an update of this site: an account that counts fewer releases is behind, and this command ends with 1. ' +
+    'With --write they are counted. Attempts that were aborted after the site was asked count too, because a ledger does not record whether it had answered. No limit is asked: it is spent.',
   examples: {
     'skein privacy recount heart.ledger.json': 'Compare',
     'skein privacy recount heart.ledger.json --write': 'Count what is missing',
@@ -34,7 +34,7 @@ export const privacyRecount = defineCommand({
     ledger: argument('FILE', 'As `skein ledger export` writes it.'),
   },
   options: {
-    write: flag('Count what is missing.'),
+    write: flag('Count the missing releases.'),
     account: accountOption,
     folder: dataOption,
   },
@@ -85,7 +85,7 @@ export const privacyRecount = defineCommand({
   },
 });
 
-/** Of the memory of a site in this file; undefined: there is none. */
+/** Key in the memory of a site in this file; undefined: there is none. */
 async function storedKey(path: string): Promise<string | undefined> {
   if (!existsSync(path)) return undefined;
   const memory = openSqliteMemory(path);

@@ -73,7 +73,7 @@ it('takes the terms of a federation from its plan, and joins none without a word
   }
 });
 
-it('refuses an audit that could tell nothing', async () => {
+it('refuses an audit that could measure nothing', async () => {
   const { code, stderr } = await skein('audit', '--noise', '1', '--canaries', '9');
   expect(code).toBe(2);
   expect(stderr).toContain('--canaries');

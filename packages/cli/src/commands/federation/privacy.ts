@@ -37,7 +37,7 @@ interface Plan {
 
 export interface Budgets extends Plan {
   readonly choices: readonly (Spent & { readonly noise: number })[];
-  /** What a reader should know before relying on it. */
+  /** Limits that a reader should consider before relying on it. */
   readonly warnings: readonly string[];
   readonly svg?: string;
 }
@@ -47,8 +47,8 @@ export const privacy = defineCommand({
   summary: 'Compute the privacy that a training spends, or the noise that a budget needs.',
   details:
     'Counts DP-SGD: examples are clipped to a norm, summed, and Gaussian noise of NOISE times that norm is added. ' +
-    'Two accountants answer: privacy loss distributions (PLD), which are close to exact, and Rényi differential privacy (RDP), which is a bound; the smaller one counts.\n' +
-    'Sampling says how a batch is drawn. Batches cut from a shuffled order are not Poisson samples: for one epoch of those take `tree`, with noise that is added along a tree.',
+    'Two accountants answer. PLD, privacy loss distributions, is close to exact. RDP, Rényi differential privacy, is a bound. The smaller ε counts.\n' +
+    'Sampling is the way to draw a batch. Batches cut from a shuffled order are not Poisson samples: for one epoch of those take `tree`, with noise that is added along a tree.',
   examples: {
     'skein privacy --rows 60000 --batch 256 --epochs 15 --noise 1.1': 'What a training spends',
     'skein privacy --rows 60000 --batch 256 --epochs 15 --epsilon 3':
@@ -61,19 +61,22 @@ export const privacy = defineCommand({
     rows: integer('N', 'Rows of the training data, of all sites together.', [1, 1e12]),
     batch: integer('N', 'Rows of a step; the expected number with Poisson sampling.', [1, 1e12]),
     steps: integer('N', 'Steps of the training.', [1, 1e9]),
-    epochs: decimal('N', 'In place of --steps: passes over the rows.', [1e-6, 1e6]),
+    epochs: decimal('N', 'Passes over the rows, in place of --steps.', [1e-6, 1e6]),
     noise: decimals(
       'NOISE',
       'Standard deviation of the noise over the clipping norm; up to four.',
       [1e-2, 1e6],
     ),
-    epsilon: decimal('E', 'In place of --noise: the budget to keep to.', [1e-6, 1e3]),
+    epsilon: decimal('E', 'Budget to keep to, in place of --noise.', [1e-6, 1e3]),
     delta: withDefault(
-      decimal('D', 'The probability with which epsilon may not hold.', [1e-9, 0.1]),
+      decimal('D', 'Probability with which epsilon may not hold.', [1e-9, 0.1]),
       '1e-5',
     ),
-    sampling: withDefault(choice(SAMPLINGS, 'How the rows of a step are drawn.'), 'poisson'),
-    svg: text('FILE', 'Draw what is spent over the steps into this file.'),
+    sampling: withDefault(
+      choice(SAMPLINGS, 'Way in which the rows of a step are drawn.'),
+      'poisson',
+    ),
+    svg: text('FILE', 'Draw the spending over the steps into this file.'),
   },
   async run(context, { svg, epsilon, ...given }): Promise<Budgets> {
     const plan = planOf(given);

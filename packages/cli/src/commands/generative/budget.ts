@@ -7,7 +7,7 @@ import type { Style } from '../../output/style.ts';
 import { renderTable } from '../../output/table.ts';
 
 const period = withDefault(
-  choice(['minute', 'day', 'month'], 'Begins at midnight UTC; default day.'),
+  choice(['minute', 'day', 'month'], 'Period of the budget; a day begins at midnight UTC.'),
   'day',
 );
 const subject = argument('SUBJECT', 'all, operator, tenant:NAME or key:ID.');

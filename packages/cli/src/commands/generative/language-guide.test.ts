@@ -34,7 +34,7 @@ afterAll(async () => {
   await upstream.close();
 });
 
-/** @param more words behind those of the guide. */
+/** @param more words after the words of the guide. */
 async function skein(line: string, ...more: readonly string[]): Promise<string> {
   const args = [...line.split(' ').slice(1), ...more, '--server', url];
   const { code, stdout, stderr } = await runCli(args, { cwd: folder });

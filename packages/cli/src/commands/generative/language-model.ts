@@ -23,18 +23,18 @@ export const modelPut = nodeCommand({
   },
   arguments: { name: argument('NAME', 'The model, as requests name it.') },
   options: {
-    route: many('ROUTE', 'PROVIDER=MODEL[,weight=N,input=$,output=$ …]; once per route.'),
-    policy: choice(POLICIES, 'Which route is tried first; default order.'),
+    route: many('ROUTE', 'Route: PROVIDER=MODEL[,weight=N,input=$,output=$ …]; once per route.'),
+    policy: choice(POLICIES, 'Choice of the route that is tried first; default order.'),
     ttft: duration('Objective of the time to the first token; default 500ms.', [1, 600_000]),
     deadline: duration('Latest first token; default four times the objective.', [1, 3_600_000]),
     gap: duration('Longest wait between two tokens; default 10s.', [1, 600_000]),
-    context: integer('TOKENS', 'Prompt and answer together.', [1, 1e9]),
+    context: integer('TOKENS', 'Length of prompt and answer together.', [1, 1e9]),
     maxTokens: integer(
       'TOKENS',
-      'Of an answer whose request names no limit; default 4096.',
+      'Longest answer where the request names no limit; default 4096.',
       [1, 1e7],
     ),
-    tenant: many('NAME', 'Which may use it; default all.'),
+    tenant: many('NAME', 'Tenant that may use it; default all.'),
     noHedge: flag('Never ask a second route while the first one is slow.'),
     noCache: flag('Never repeat the answer of an equal, deterministic request.'),
   },
@@ -103,7 +103,7 @@ export function routeOf(text: string) {
 export const modelLs = nodeCommand({
   name: 'model ls',
   summary: 'List the language models with their first-token times, tokens and cost.',
-  details: 'Times, tokens and cost are those of this node since its start.',
+  details: 'Times, tokens and cost count on this node since its start.',
   examples: { 'skein model ls': 'A line for each model and provider' },
   run: ({ client }) => client.getLanguageModels(),
   render({ settings, use, budgets, rollouts }, style) {
@@ -115,7 +115,7 @@ export const modelLs = nodeCommand({
     const usedOf = (name: string, from: string) =>
       use.find(({ model, provider }) => model === name && provider === from);
     const rows = settings.models.flatMap(({ name, routes, ttftMs }) => {
-      // What is used is counted by provider: a line for each route would show it twice.
+      // Use is counted by provider: a line for each route would show it twice.
       const providers = [...new Set(routes.map(({ provider }) => provider))];
       const ofRoutes = providers.map((from) => {
         const used = usedOf(name, from);
@@ -130,7 +130,7 @@ export const modelLs = nodeCommand({
       const failed = unanswered?.failed ?? 0;
       if (failed === 0) return ofRoutes;
       const route = 'no route has answered';
-      // Its times are those of answers from the cache.
+      // Its times belong to answers from the cache.
       const used = unanswered && { ...unanswered, ttftMs: undefined };
       return [...ofRoutes, { name, ttftMs, route, used, requests: failed, failed }];
     });

@@ -19,7 +19,7 @@ export const modelRollout = nodeCommand({
   name: 'model rollout',
   summary: 'Show how the rollout of a language model is going, or start one with another route.',
   details:
-    'Without --route it shows the rollout in progress, or the last one. With --route it gives a share of the requests to that route by --canary, or copies them to it by --shadow. A canary takes the place of the first route, or of the one that --replaces names, and rolls back by itself when it fails or is late more often. Copies of a shadow are thrown away; they count in the budgets of `all` and `operator`, never in those of callers.',
+    'Without --route it shows the rollout in progress, or the last one. With --route it gives a share of the requests to that route by --canary, or copies them to it by --shadow. A canary takes the place of the first route, or of the one that --replaces names. It rolls back automatically when it fails or is late more often. Copies of a shadow are thrown away; they count in the budgets of `all` and `operator`, never in the callers’ budgets.',
   examples: {
     'skein model rollout assistant': 'How it is going',
     'skein model rollout assistant --route google=gemini-3-flash,input=0.5,output=3 --canary 5,25,100':
@@ -29,8 +29,11 @@ export const modelRollout = nodeCommand({
   },
   arguments: { name: argument('NAME', 'The model.') },
   options: {
-    route: text('ROUTE', 'PROVIDER=MODEL[,quality=N,input=$,output=$ …], as in skein model put.'),
-    replaces: text('ROUTE', 'PROVIDER=MODEL, the route to compare with; default the first one.'),
+    route: text(
+      'ROUTE',
+      'New route: PROVIDER=MODEL[,quality=N,input=$,output=$ …], as in skein model put.',
+    ),
+    replaces: text('ROUTE', 'Route to compare with: PROVIDER=MODEL; default the first one.'),
     watch: flag('Wait until the rollout has ended.'),
     canary,
     shadow: flag('Copy requests to the new route; its answers are discarded.'),
@@ -41,7 +44,7 @@ export const modelRollout = nodeCommand({
   async run(connection, { name, route, replaces, watch, ...options }, context) {
     const plan = rolloutPlan({ ...options, sticky: undefined, tolerance: undefined });
     if (route === undefined && (plan ?? replaces) !== undefined) {
-      throw new SkeinError('USAGE', 'Say which route to move to: --route PROVIDER=MODEL.');
+      throw new SkeinError('USAGE', 'Name the route to move to: --route PROVIDER=MODEL.');
     }
     let view: LanguageRolloutView | undefined;
     if (route !== undefined) {
@@ -102,7 +105,7 @@ export const modelRollback = nodeCommand({
   },
   arguments: { name: argument('NAME', 'The model.') },
   options: {
-    reason: withDefault(text('TEXT', 'Why, for the audit.'), 'asked for by skein model rollback'),
+    reason: withDefault(text('TEXT', 'Reason for the audit.'), 'asked for by skein model rollback'),
   },
   run: ({ client }, { name, reason }) => client.rollBackLanguageModel({ name, reason }),
   render: ({ model, from }) => `${model} is back to ${from}.`,

@@ -1,4 +1,4 @@
-/** What the commands of language models print, from answers as a node sends them. */
+/** Output of the commands of language models, from answers as a node sends them. */
 import { GenerativeSettings, type LanguageView } from '@skein/api';
 import { expect, it } from 'vitest';
 import { PLAIN } from '../../output/style.ts';
@@ -36,7 +36,7 @@ it('shows what a provider was used for once, however many routes lead to it', ()
   expect(lines.filter((line) => line.includes('other=x'))).toHaveLength(1);
 });
 
-it('warns of what a provider says of a model that was declared', () => {
+it('warns of problems that a provider reports of a declared model', () => {
   const routes = [{ provider: 'up', model: 'big' }];
   const problem = { code: 'UPSTREAM_DENIED', message: 'It refuses.', fix: 'Correct the secret.' };
   const text = modelPut.render({ name: 'm', routes, problems: [problem] }, PLAIN);

@@ -12,7 +12,7 @@ export const providerPut = nodeCommand({
   name: 'provider put',
   summary: 'Declare a provider of language models, or replace its declaration.',
   details:
-    'The key is never sent to the node and never stored: --key-env, --key-file or --key-secret say where the node itself reads it, and the declaration is refused when it cannot. Declaring a provider again, also as it was, reads its key again and asks it at once, even if a quota of it counted as spent.',
+    'The key is never sent to the node and never stored: the node itself reads it at the place of --key-env, --key-file or --key-secret. The declaration is refused when it cannot. To read a changed key and ask it at once, declare the provider again, even as it was; that also ends a spent quota.',
   examples: {
     'skein provider put google --kind gemini --key-env GEMINI_API_KEY':
       'Gemini, with the key in an environment variable of the node',
@@ -22,18 +22,18 @@ export const providerPut = nodeCommand({
   },
   arguments: { name: argument('NAME', 'The provider, as models name it.') },
   options: {
-    kind: choice(PROVIDER_NAMES, 'What it speaks, or how it runs.'),
-    url: text('URL', 'Where it is; default: of the kind.'),
+    kind: choice(PROVIDER_NAMES, 'Protocol of a remote provider, or form of a local model.'),
+    url: text('URL', 'Address; default: the kind’s.'),
     path: text('PATH', 'File or folder of a local model, on the node.', { completes: 'file' }),
     keyEnv: text('NAME', 'Environment variable of the node with the key.'),
     keyFile: text('PATH', 'File on the node with the key; an absolute path.'),
-    keySecret: text('NAME', 'Google Secret Manager: projects/P/secrets/S.'),
+    keySecret: text('NAME', 'Secret in Google Secret Manager: projects/P/secrets/S.'),
     project: text('NAME', 'Project on Google Cloud, of Vertex AI.'),
     location: text('NAME', 'Location of Vertex AI; default global.'),
     maxAtOnce: integer('N', 'Requests in flight; default 64.', [1, 100_000]),
     continuation: choice(
       ['prefill', 'vllm'],
-      'How an upstream goes on with an answer that was cut; default: it does not.',
+      'Way in which an upstream continues an answer that was cut; default: none.',
     ),
     connectTimeout: duration('Longest wait for a connection; default 2s.'),
   },
@@ -131,7 +131,7 @@ export const providerRm = nodeCommand({
 /** `skein provider allow`: where the data of a tenant may go. */
 export const providerAllow = nodeCommand({
   name: 'provider allow',
-  summary: 'Say to which providers the data of a tenant may go.',
+  summary: 'Set the providers to which the data of a tenant may go.',
   details:
     'A tenant without a list may use every provider. `none` lets it use none, `all` removes its list.',
   examples: {

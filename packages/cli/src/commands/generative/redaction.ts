@@ -12,7 +12,7 @@ export const redactionPut = nodeCommand({
   name: 'redaction put',
   summary: 'Replace what matches a pattern in prompts, in answers or in both.',
   details:
-    'Prompts are redacted before the cache and a provider get them, answers before their caller does, also where a match comes in pieces. A pattern is a regular expression without look-around, back-references, anchors and lazy repetitions, and is matched in linear time. Images, files and the schemas of tools are not looked at.',
+    'Prompts are redacted before the cache and a provider get them, answers before their caller does, also where a match comes in pieces. A pattern is a regular expression without look-around, back-references, anchors and lazy repetitions, and is matched in linear time. Images, files and the schemas of tools are not searched.',
   examples: {
     'skein redaction put email --kind email':
       'Every address of e-mail becomes [email], in both directions',
@@ -21,13 +21,13 @@ export const redactionPut = nodeCommand({
   },
   arguments: { name },
   options: {
-    kind: choice(REDACTION_KINDS, 'A pattern of the node.'),
-    pattern: text('PATTERN', 'A pattern of your own, instead of --kind.'),
-    ignoreCase: flag('Small and capital letters are the same.'),
-    replacement: text('TEXT', 'In the place of each match; default [NAME].'),
-    of: choice(['prompts', 'answers', 'both'], 'What is searched; default both.'),
-    model: many('NAME', 'Of which models; default all.'),
-    tenant: many('NAME', 'Of which tenants; default all.'),
+    kind: choice(REDACTION_KINDS, 'Built-in pattern of the node.'),
+    pattern: text('PATTERN', 'Pattern of your own, instead of --kind.'),
+    ignoreCase: flag('Match small and capital letters alike.'),
+    replacement: text('TEXT', 'Text in the place of each match; default [NAME].'),
+    of: choice(['prompts', 'answers', 'both'], 'Texts to search; default both.'),
+    model: many('NAME', 'Model whose texts are searched; default all.'),
+    tenant: many('NAME', 'Tenant whose texts are searched; default all.'),
   },
   async run({ client }, { model, tenant, ...given }) {
     const { name: called, kind, pattern, of, replacement } = given;

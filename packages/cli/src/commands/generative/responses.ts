@@ -8,15 +8,15 @@ export const responsesPut = nodeCommand({
   name: 'responses put',
   summary: 'Store answers of /v1/responses, so that their callers can read and continue them.',
   details:
-    'Prompts and answers are then written to the state of the node, redacted as a provider gets them, unless a request says `store: false`. Only the key that has asked can read, continue or remove one. The oldest of a key make room for its new ones.',
+    'Prompts and answers are then written to the state of the node, redacted as a provider gets them, unless a request has `store: false`. Only the key that has asked can read, continue or remove one. New ones of a key displace its oldest.',
   examples: {
     'skein responses put': 'The last 1,000 of each key, for 30 days',
     'skein responses put --count 50 --age 1h': 'As long as a conversation takes',
   },
   options: {
     count: integer('N', 'Responses of one key at most; default 1000.', [1, 100_000]),
-    bytes: bytes('What those of one key take at most; default 16MiB.'),
-    age: duration('After which one is forgotten; default 30d.', [1000, 366 * 86_400_000]),
+    bytes: bytes('Most bytes of the responses of one key; default 16MiB.'),
+    age: duration('Age at which a response is removed; default 30d.', [1000, 366 * 86_400_000]),
   },
   async run({ client }, { count, bytes: size, age }) {
     await client.putStoredResponses({ count, bytes: size, ageMs: age });
@@ -32,7 +32,7 @@ export const responsesPut = nodeCommand({
 /** `skein responses rm`: none any more. */
 export const responsesRm = nodeCommand({
   name: 'responses rm',
-  summary: 'Store no answers any more, and forget those that are stored.',
+  summary: 'Stop storing answers, and remove the stored ones.',
   examples: { 'skein responses rm': 'Of all keys, at once' },
   async run({ client }) {
     await client.removeStoredResponses();

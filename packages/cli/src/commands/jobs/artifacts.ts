@@ -39,7 +39,7 @@ export const artifactsGet = jobsCommand({
   examples: { 'skein artifacts get DIGEST --out data.csv': 'Into a file' },
   arguments: { digest: argument('DIGEST', 'sha-256 in hex.') },
   options: {
-    out: text('FILE', 'Where to write it; default: the digest.'),
+    out: text('FILE', 'File to write; default: the digest.'),
   },
   async run({ client }, { digest, out }, { cwd, signal }) {
     const { sizeBytes } = await client.getArtifact({ digest });

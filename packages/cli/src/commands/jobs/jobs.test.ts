@@ -76,8 +76,8 @@ describe('skein run', () => {
       writeFileSync(join(node.folder, 'env/bin/true'), script);
       const env = { VIRTUAL_ENV: join(node.folder, 'env') };
       const active = { cwd: node.folder, env };
-      const forgotten = await runCli(['run', ...TRUSTED, '--', 'true'], active);
-      expect(forgotten.stderr).toContain('--venv env takes them along.');
+      const unset = await runCli(['run', ...TRUSTED, '--', 'true'], active);
+      expect(unset.stderr).toContain('--venv env takes them along.');
       const none = await node.run('run', ...TRUSTED, '--venv=taken', '--', 'python', 'hello.py');
       expect(none).toMatchObject({ code: 2, stderr: expect.stringContaining('site-packages') });
     },
@@ -114,7 +114,7 @@ describe('skein run', () => {
     expect(readFileSync(join(node.folder, 'written.txt'), 'utf8')).toBe('second\n');
   });
 
-  it('exits with 1 and says why when the command fails, and does not try it again unasked', async () => {
+  it('exits with 1 and the reason when the command fails, and does not try it again unasked', async () => {
     const { code, stdout } = await node.run('run', '--json', ...TRUSTED, 'sh', '-c', 'exit 7');
     expect(code).toBe(1);
     const { job } = JSON.parse(stdout) as RunOutcome;
@@ -276,7 +276,7 @@ describe('skein jobs retry', () => {
     });
     const timeOf = ({ deadline = '', enqueuedAt }: JobView) =>
       Date.parse(deadline) - Date.parse(enqueuedAt);
-    // As long as the first one had, but for the moment between two looks at the clock.
+    // Equal to the first one, but for the moment between two readings of the clock.
     expect(timeOf(first)).toBeCloseTo(600_000, -3);
     expect(timeOf(again)).toBeCloseTo(600_000, -3);
   });
@@ -329,7 +329,7 @@ describe('skein jobs rm', () => {
   ];
   const show = (id: string) => node.run('jobs', 'show', id);
 
-  it('forgets what has ended, and nothing else', async () => {
+  it('removes what has ended, and nothing else', async () => {
     const ran = await node.run('run', '--json', ...TRUSTED, '--', 'echo', 'gone');
     const { job } = JSON.parse(ran.stdout) as RunOutcome;
     expect((await node.run('jobs', 'rm', job.id)).stdout).toBe('1 job is removed.\n');
@@ -393,7 +393,7 @@ describe('skein artifacts', () => {
     expect(none.stderr).toContain('ARTIFACT_UNKNOWN');
   });
 
-  it('brings back the output of a job that was left, by what `skein jobs show` says', async () => {
+  it('restores the output of a job that was left, with the command of `skein jobs show`', async () => {
     const left = ['run', '--detach', '--output=out.csv', ...TRUSTED, 'cp', 'data.csv', 'out.csv'];
     const id = (await node.run(...left)).stdout.trim();
     await node.run('jobs', 'logs', '-f', id);
@@ -426,7 +426,7 @@ describe('skein pipeline', () => {
     expect((await node.run('pipeline', 'show', run)).stdout).toMatch(/count\s+2 succeeded/);
   });
 
-  it('goes on from the step that failed', async () => {
+  it('resumes from the step that failed', async () => {
     const cure = join(node.folder, 'cure');
     const input = JSON.stringify({ text: 'a poison b', failWithout: cure });
     const ran = await node.run('pipeline', 'run', module, ...pipeline, '--input', input);
@@ -439,7 +439,7 @@ describe('skein pipeline', () => {
     expect(again.code).toBe(0);
   });
 
-  it('says what is wrong with a module or an input', async () => {
+  it('explains what is wrong with a module or an input', async () => {
     expect((await node.run('pipeline', 'run', module)).stderr).toContain('several pipelines');
     const drawn = ['--input', '{"text":"a"}', '--svg', 'no/folder.svg'];
     const unwritable = await node.run('pipeline', 'run', module, ...pipeline, ...drawn);

@@ -1,4 +1,4 @@
-/** `skein jobs`: looks at jobs, and acts on them. */
+/** `skein jobs`: shows jobs, and acts on them. */
 import { defined } from '@skein/api/defined';
 import { JobState, type JobView, type NewJobInput } from '@skein/api';
 import { SkeinError } from '@skein/api/errors';
@@ -33,12 +33,12 @@ export const jobsLs = jobsCommand({
     'skein jobs ls --queue nightly --limit 20': 'One queue',
   },
   options: {
-    state: choice(JobState.options, 'Only jobs in this state.'),
-    queue: text('NAME', 'Only this queue.'),
-    group: text('ID', 'Only this pipeline run or submission.'),
-    tenant: text('NAME', 'Only this tenant.'),
+    state: choice(JobState.options, 'List only jobs in this state.'),
+    queue: text('NAME', 'List only this queue.'),
+    group: text('ID', 'List only this pipeline run or submission.'),
+    tenant: text('NAME', 'List only this tenant.'),
     limit: withDefault(integer('N', 'Jobs to list.', [1, 1000]), '50'),
-    after: text('CURSOR', 'The next page, as the last one named it.'),
+    after: text('CURSOR', 'Cursor of the next page, as the last page gave it.'),
   },
   run: ({ client }, asked) => client.listJobs(asked),
   render({ jobs, next }, style) {
@@ -83,7 +83,7 @@ export const jobsLogs = defineCommand({
   },
   arguments: { id: argument('ID', 'The job.') },
   options: {
-    follow: flag('Go on until the job has ended; exits 1 when it fails.', { short: 'f' }),
+    follow: flag('Follow until the job has ended; exits 1 when it fails.', { short: 'f' }),
     attempt: integer('N', 'Number of the attempt; default: the last.', [1, 1000]),
     raw: rawOption,
     ...connectionOptions,
@@ -131,7 +131,7 @@ export const jobsCancel = jobsCommand({
     ids: manyArguments('ID…', 'The jobs.', { required: true, completes: 'nothing' }),
   },
   options: {
-    reason: withDefault(text('TEXT', 'Why, for the record.'), 'cancelled by hand'),
+    reason: withDefault(text('TEXT', 'Reason for the record. '), 'cancelled by hand'),
   },
   async run({ client }, { ids, reason }) {
     const jobs: JobView[] = [];
@@ -142,20 +142,23 @@ export const jobsCancel = jobsCommand({
     jobs.map((job) => `${job.id} ${stateText(job.state, style)}`).join('\n'),
 });
 
-/** `skein jobs rm`: forgets ended jobs. */
+/** `skein jobs rm`: removes ended jobs. */
 export const jobsRm = jobsCommand({
   name: 'jobs rm',
-  summary: 'Forget ended jobs with their logs, before the time is over for which they are kept.',
+  summary: 'Remove ended jobs with their logs, before the time is over for which they are kept.',
   details:
-    'The steps of a run stay until the run has ended. Artifacts that no other job or schedule names are removed within a day. What the step cache knew of these jobs is forgotten too.',
+    'The steps of a run stay until the run has ended. Artifacts that no other job or schedule names are removed within a day. The entries of these jobs in the step cache are removed too.',
   examples: {
     'skein jobs rm ID': 'One job',
     'skein jobs rm --older-than 1d': 'All that ended more than a day ago',
   },
   arguments: { ids: manyArguments('ID…', 'The jobs.', { completes: 'nothing' }) },
   options: {
-    olderThan: duration('Instead of jobs: all that ended longer ago than this.', [0, YEAR_MS]),
-    queue: text('NAME', 'With --older-than: only of this queue.'),
+    olderThan: duration(
+      'Remove all jobs that ended longer ago than this, instead of naming jobs.',
+      [0, YEAR_MS],
+    ),
+    queue: text('NAME', 'Queue of the jobs to remove, with --older-than.'),
   },
   async run({ client }, { ids, olderThan, queue }) {
     if ((olderThan === undefined) === (ids.length === 0)) {
@@ -176,7 +179,7 @@ export const jobsRm = jobsCommand({
           await client.removeJob({ id });
           removed.push(id);
         } catch (error) {
-          // A step of a run that goes on, or gone meanwhile.
+          // A step of an unfinished run, or gone meanwhile.
           if (!(error instanceof SkeinError) || !error.code.startsWith('JOB_')) throw error;
         }
       }
@@ -196,7 +199,7 @@ export const jobsRetry = jobsCommand({
   name: 'jobs retry',
   summary: 'Enqueue the same work again as a new job, whatever the state of the first.',
   details:
-    'The new job waits for no parents, and has the time to finish that the first one had. skein jobs revive brings the job itself back instead, with the children it failed, and is the way for a member of a gang.',
+    'The new job waits for no parents, and has as much time to finish as the first one. For a member of a gang, use skein jobs revive: it restores the job itself, with the children it failed.',
   examples: { 'skein jobs retry ID': 'The new job’s id is printed' },
   arguments: { id: argument('ID', 'The job.') },
   async run({ client, submit }, { id }, { notes }) {
@@ -240,7 +243,7 @@ export const jobsPreempt = jobsCommand({
   summary: 'Let a running attempt save its checkpoint and stop; the job goes back to its queue.',
   details:
     'The command gets a SIGTERM, and a kill after the grace period of its worker. That costs no attempt. Pause the queue before, or it may start again at once. A job that is not running is left as it is.',
-  examples: { 'skein jobs preempt ID': 'It goes on later from its checkpoint' },
+  examples: { 'skein jobs preempt ID': 'It resumes later from its checkpoint' },
   arguments: { id: argument('ID', 'The job.') },
   run: ({ client }, { id }) => client.preemptJob({ id }),
   render: ({ id, state }, style) =>

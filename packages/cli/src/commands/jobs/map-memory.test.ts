@@ -16,7 +16,7 @@ import type { MapOutcome } from './map.ts';
 const MIB = 2 ** 20;
 /** The least that a job with a statement may have. */
 const MEMORY_MIB = 320;
-/** More than three times that, in two shards of which each is larger than it. */
+/** More than three times that, in two shards that are both larger than it. */
 const ROWS = 3_000_000;
 const PADDING = 'x'.repeat(330);
 const SHARD_MIB = 500;

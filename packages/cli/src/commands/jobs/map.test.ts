@@ -196,7 +196,7 @@ describe('a data set', () => {
       expect(counts).toHaveLength(shards);
       expect(counts.reduce((sum, { n }) => sum + n, 0)).toBe(1000);
 
-      // Where nothing is stored, the files beside the manifest are uploaded.
+      // Where nothing is stored, the files next to the manifest are uploaded.
       const elsewhere = testFolder();
       try {
         const again = ['map', '--data', from, ...count, '--out', 'counts', '--json'];
@@ -209,7 +209,7 @@ describe('a data set', () => {
         const lacking = mkdtempSync(join(elsewhere, 'empty-'));
         const refused = await runCli(['map', '--data', from, ...count], { cwd: lacking });
         expect(refused).toMatchObject({ code: 1 });
-        expect(refused.stderr).toContain('neither stored nor beside the manifest');
+        expect(refused.stderr).toContain('neither stored nor next to the manifest');
       } finally {
       }
     },
@@ -226,7 +226,7 @@ describe('a data set', () => {
   });
 });
 
-it('says what is wrong with a statement, or with the command line', async () => {
+it('explains what is wrong with a statement, or with the command line', async () => {
   const wrong = await node.run('map', '--data', 'table.csv', '--sql', 'SELECT nope FROM shard');
   expect(wrong.code).toBe(1);
   expect(wrong.stdout).toContain('nope');
@@ -253,7 +253,7 @@ it('says what is wrong with a statement, or with the command line', async () => 
   for (const [name, text] of Object.entries(files)) writeFileSync(join(node.folder, name), text);
   for (const [words, message] of [
     ['map --sql x', '--data FILE is missing'],
-    ['map --data table.csv', 'Say what to do'],
+    ['map --data table.csv', 'Give the work'],
     ['map --data table.csv --by b', 'go together'],
     ['map --data table.csv --sql SELECT --partitions 4', '--partitions is for the shuffle'],
     ['map --data table.csv --sql SELECT --trusted', '--trusted is for a command over the shards'],

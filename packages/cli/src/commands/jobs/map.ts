@@ -44,7 +44,7 @@ export const map = defineCommand({
   name: 'map',
   summary: 'Process every shard of a data set in parallel.',
   details:
-    'Tables are cut into shards between their rows and stored as artifacts. Each shard is a job: a SQL statement over the view shard (DuckDB), a command in which {in} and {out} stand for the files of a shard, or a task. --by brings the rows with equal keys together, whatever shard they were in, for --reduce, a statement over the view part. Memory is bounded by --memory for each job, however large the data set is: a statement that sorts or groups more spills to disk. What --out writes has a manifest, which is --data for the next map.',
+    'Tables are cut into shards between their rows and stored as artifacts. Each shard is a job: a SQL statement over the view shard (DuckDB), a command, or a task. In a command, {in} and {out} stand for the files of a shard. With --by, rows with equal keys are brought together from all shards for --reduce, a statement over the view part. Memory is bounded by --memory for each job, however large the data set is: a statement that sorts or groups more spills to disk. --out also writes a manifest, which is --data for the next map.',
   examples: {
     'skein map --data sales.csv --sql "SELECT * FROM shard WHERE amount > 0" --out clean': 'Filter',
     'skein map --data sales.csv --by city --reduce "SELECT city, sum(amount) AS total FROM part GROUP BY city" --out totals --format parquet':
@@ -58,7 +58,7 @@ export const map = defineCommand({
     command: optionalRest('COMMAND…', 'A program for each shard, with {in} and {out}.'),
   },
   options: {
-    data: many('FILE', 'A table: .csv, .jsonl or .parquet; or the manifest of a data set, .json.'),
+    data: many('FILE', 'Table: .csv, .jsonl or .parquet; or the manifest of a data set, .json.'),
     sql: text('SQL', 'Statement over the view shard, or @FILE.sql.'),
     task: text(
       'NAME',
@@ -76,8 +76,8 @@ export const map = defineCommand({
       'NAME=TYPE',
       'DuckDB type of a column of CSV or JSON lines, where a guess from its rows is wrong.',
     ),
-    format: choice(FORMATS, 'Format of the output; default: that of the data.'),
-    out: text('FOLDER', 'Where to write the shards, and data-set.json, their manifest.'),
+    format: choice(FORMATS, 'Format of the output; default: the format of the data.'),
+    out: text('FOLDER', 'Folder for the shards and their manifest, data-set.json.'),
     input: many('PATH', 'File that every shard’s command needs.', { completes: 'file' }),
     queue: withDefault(text('NAME', 'Queue.'), 'default'),
     cores: withDefault(decimal('N', 'Cores of each job.', [0.01, 4096]), '1'),
@@ -87,8 +87,8 @@ export const map = defineCommand({
     ),
     attempts: withDefault(integer('N', 'Attempts of each job.', [1, 1000]), '3'),
     image: text('IMAGE', 'Root file system of the command’s sandbox.'),
-    trusted: flag('The command may run without isolation.'),
-    network: withDefault(choice(['none', 'host'], 'host needs --trusted.'), 'none'),
+    trusted: flag('Allow the command to run without isolation.'),
+    network: withDefault(choice(['none', 'host'], 'Network access; host needs --trusted.'), 'none'),
     server: connectionOptions.server,
     key: connectionOptions.key,
     ...trustOptions,
@@ -107,7 +107,7 @@ export const map = defineCommand({
       throw usageError('--partitions is for the shuffle of --by COLUMN, and there is none.');
     }
     if (kinds.length === 0 && !grouped) {
-      throw usageError('Say what to do: --sql, --task, a command, or --by with --reduce.');
+      throw usageError('Give the work: --sql, --task, a command, or --by with --reduce.');
     }
     if (options.module !== undefined && options.task === undefined) {
       throw usageError('--module FILE exports the task that --task NAME names: give both.');

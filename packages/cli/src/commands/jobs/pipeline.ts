@@ -23,7 +23,7 @@ import { usageError } from '../../command-line/usage.ts';
 /** The job that conducts the pipeline only waits; it must not occupy the cores of a step. */
 const CONDUCTOR = { cores: 0.05, memoryBytes: 128 * 2 ** 20 };
 
-/** `skein pipeline run`: runs a pipeline of steps, each of which is a job. */
+/** `skein pipeline run`: runs a pipeline of steps; each step is a job. */
 export const pipelineRun = defineCommand({
   name: 'pipeline run',
   summary: 'Run a pipeline: its steps are jobs, side by side where they can be.',
@@ -35,7 +35,7 @@ export const pipelineRun = defineCommand({
   },
   arguments: { file: argument('FILE', 'A .ts or .js module.') },
   options: {
-    pipeline: text('NAME', 'Which one, when the module has several.'),
+    pipeline: text('NAME', 'Pipeline to run, when the module has several.'),
     input: text('JSON', 'Input of the pipeline, or @FILE.json. Default {}.'),
     queue: withDefault(text('NAME', 'Queue of the run and of its steps.'), 'default'),
     svg: text('FILE', 'Write a picture of the run.'),
@@ -122,8 +122,8 @@ export const pipelineGraph = defineCommand({
   examples: { 'skein pipeline graph report.ts --svg report.svg': 'Draw it' },
   arguments: { file: argument('FILE', 'A .ts or .js module.') },
   options: {
-    pipeline: text('NAME', 'Which one, when the module has several.'),
-    svg: text('FILE', 'Where to write it; default: the module’s name.'),
+    pipeline: text('NAME', 'Pipeline to run, when the module has several.'),
+    svg: text('FILE', 'File to write; default: the module’s name.'),
   },
   async run(context, { file, pipeline: name, svg }) {
     const pipeline = await loadPipeline(context.cwd, file, name);

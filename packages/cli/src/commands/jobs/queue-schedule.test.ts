@@ -74,7 +74,7 @@ describe('skein queue schedule', () => {
     [['--cron=0 3 * * *', '--job={}'], 1, 'work'],
     [['--cron=61 3 * * *', '--', 'date'], 1, 'is not valid: Invalid value for minute: 61'],
     [['--cron=0 3 * * *', '--time-zone=Mars/Olympus', '--', 'date'], 1, '"Mars/Olympus" is not'],
-  ] as const)('says what is wrong with %j', async (words, code, message) => {
+  ] as const)('explains what is wrong with %j', async (words, code, message) => {
     const put = await node.run('queue', 'schedule', 'put', 'wrong', ...words);
     expect([put.code, put.stderr]).toEqual([code, expect.stringContaining(message)]);
   });

@@ -49,8 +49,8 @@ export const queueSchedulePut = defineCommand({
   options: {
     cron: text('CRON', "Minute, hour, day, month and day of the week, such as '0 3 * * 1-5'."),
     timeZone: withDefault(text('ZONE', 'IANA name, such as Europe/Berlin.'), 'UTC'),
-    paused: flag('Keep it, but enqueue nothing until it is put again without this.'),
-    job: text('JSON', 'The job, or @FILE.json, instead of a command.'),
+    paused: flag('Keep the schedule, but enqueue nothing until it is put again without this.'),
+    job: text('JSON', 'Job, or @FILE.json, instead of a command.'),
     ...commandOptions,
     ...connectionOptions,
   },

@@ -56,7 +56,7 @@ export const queueDrain = modeCommand('queue drain', 'draining', {
 });
 export const queueOpen = modeCommand('queue open', 'open', {
   summary: 'Open a paused or draining queue again.',
-  does: 'Work goes on',
+  does: 'Resume work',
 });
 
 function modeCommand(

@@ -23,7 +23,7 @@ async function refused(...args: string[]): Promise<string> {
 }
 
 describe('skein worker', () => {
-  it('says what it needs', async () => {
+  it('names the options that it needs', async () => {
     const places = ['--redis', 'redis://x', '--blobs', 'b'];
     const cases = [
       [[], '--redis URL, or SKEIN_REDIS'],
@@ -33,7 +33,7 @@ describe('skein worker', () => {
       [['--redis', 'redis://x', '--blobs', 's3://b?endpoint=h'], 'http'],
     ] as const;
     await Promise.all(
-      cases.map(async ([args, said]) => expect(await refused(...args)).toContain(said)),
+      cases.map(async ([args, text]) => expect(await refused(...args)).toContain(text)),
     );
   });
 

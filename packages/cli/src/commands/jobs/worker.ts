@@ -69,7 +69,7 @@ export const worker = defineCommand({
       [0.1, 1024],
     ),
     memory: bytes('Memory that jobs may use; default: three quarters.'),
-    label: many('NAME', 'Something that jobs may require, such as site:berlin.'),
+    label: many('NAME', 'Label that jobs may require, such as site:berlin.'),
     name: text('NAME', 'Name in lists; default: host, process and a random part.'),
     host: withDefault(
       text('ADDRESS', 'Address at which gang members on other machines reach this one.'),
@@ -77,7 +77,7 @@ export const worker = defineCommand({
     ),
     untrustedOnly: flag('Run only commands in isolation: no tasks and no trusted work.'),
     tasks: many('FILE', 'Offer the tasks of this module as labels task:NAME.'),
-    namespace: text('NAME', 'Jobs of other namespaces in the same Redis are not seen.'),
+    namespace: text('NAME', 'Namespace in Redis; jobs of other namespaces are not seen.'),
     lease: withDefault(
       duration('Time after which the jobs of a lost worker are given to other workers.', [
         1000,
@@ -89,8 +89,11 @@ export const worker = defineCommand({
       duration('Time that work has to finish, and then to save a checkpoint.', [0, 24 * HOUR_MS]),
       '10s',
     ),
-    log: choice(['pretty', 'json', 'off'], 'Default: pretty on a terminal, else json.'),
-    logLevel: choice(['debug', 'info', 'warn', 'error'], 'Least weight of what is logged.'),
+    log: choice(
+      ['pretty', 'json', 'off'],
+      'Form of the log; default: pretty on a terminal, else json.',
+    ),
+    logLevel: choice(['debug', 'info', 'warn', 'error'], 'Lowest level that is logged.'),
   },
   endsItself: true,
   async run(context, options): Promise<WorkerResult | undefined> {

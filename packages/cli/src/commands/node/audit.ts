@@ -14,7 +14,7 @@ export const audit = nodeCommand({
   name: 'audit',
   summary: 'Show the audit trail: who has changed what, newest first.',
   details:
-    'Changes and refused logins with their key, address and outcome; the newest 100,000 are kept. In a fleet it is that of all nodes.',
+    'Changes and refused logins with their key, address and outcome; the newest 100,000 are kept. In a fleet, the trail has the entries of all nodes.',
   examples: {
     'skein audit': 'The last 50',
     'skein audit --actor 3f9a1c0b77de --limit 1000': 'What one key has done',
@@ -22,9 +22,12 @@ export const audit = nodeCommand({
   },
   options: {
     limit: withDefault(integer('N', 'Most entries.', [1, MOST]), '50'),
-    actor: text('ID', 'Only of this key, of local (an open node) or of skein (the node itself).'),
-    action: text('NAME', 'Only of this operation, such as deploy.'),
-    subject: text('NAME', 'Only of changes to this.'),
+    actor: text(
+      'ID',
+      'List only changes by this key, by local (an open node) or by skein (the node itself).',
+    ),
+    action: text('NAME', 'List only this operation, such as deploy.'),
+    subject: text('NAME', 'List only changes to this.'),
   },
   async run({ client }, { limit, ...wanted }) {
     const entries: AuditView[] = [];

@@ -1,4 +1,4 @@
-/** What a node offers inside a container: in control groups of this machine, where they can be made. */
+/** A node inside a container: in control groups of this machine, where they can be made. */
 import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it, vi } from 'vitest';
@@ -67,7 +67,7 @@ describe.skipIf(groups === undefined)('in a container of 300 MiB and half a core
   }, 60_000);
 
   // Before the node is up: both would not fit into the memory.
-  it('tells both the bounds and the machine when it is examined', async () => {
+  it('reports both the bounds and the machine when it is examined', async () => {
     const { stdout } = await runCli(['doctor'], inside);
     expect(stdout).toMatch(/Cores .*0\.5 of \d+ \(limited by/);
     expect(stdout).toMatch(/free of 300 MiB \(limited by a control group; the machine has \d/);

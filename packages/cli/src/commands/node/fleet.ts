@@ -121,7 +121,7 @@ function renderMember(member: MemberView, style: Style): string {
     : `${renderFields(style, fields)}\n\n${held}`;
 }
 
-/** What was counted, without what never happened. */
+/** The counts that are not zero. */
 function countsText(counts: Readonly<Record<string, number>>): string {
   const seen = Object.entries(counts).filter(([, count]) => count > 0);
   if (seen.length === 0) return 'none';
@@ -149,7 +149,7 @@ export const fleetAdopt = nodeCommand({
   name: 'fleet adopt',
   summary: 'Let a frozen node take the store of its fleet as it is.',
   details:
-    'A node freezes when Redis was emptied, restored from a backup, or has lost writes in a failover: it serves on and changes nothing. Make sure first that the contents of the store are the right ones. Each frozen node is asked by itself, with --server.',
+    'A node freezes when Redis was emptied, restored from a backup, or has lost writes in a failover: it serves on and changes nothing. Make sure first that the contents of the store are the right ones. Run it for each frozen node, with --server.',
   examples: {
     'skein fleet adopt --server https://10.0.0.7:4700': 'The node at this address',
   },

@@ -17,7 +17,7 @@ import { commandOver } from '../../connection/node-command.ts';
 /** The public part of a key. */
 export type ShownKey = Omit<KeyRecord, 'secretHash'>;
 
-/** One key, and the resources that its tenant holds, which only a node knows. */
+/** One key, and the resources that its tenant holds; only a node counts them. */
 export interface KeyDetails extends ShownKey {
   /** Whether the state would survive a restart. */
   readonly durable: boolean;
@@ -83,7 +83,7 @@ async function offline(folder: string): Promise<KeyStore> {
     place: folder,
     create: (key) =>
       audit({ ...by, action: 'createKey', subject: (made) => made?.id ?? '' }, async () => {
-        // What a node refuses would be a key that no budget or queue can name.
+        // A key that a node refuses would be one that no budget or queue can name.
         const { key: view, secret } = await keys.create(validate(schema, key, 'key'));
         return { ...view, secret };
       }),

@@ -33,7 +33,7 @@ export const keysCreate = keysCommand({
   },
   options: {
     scope: {
-      ...many('SCOPE', 'infer, read, jobs or admin; default infer.', { choices: SCOPES }),
+      ...many('SCOPE', 'Scope: infer, read, jobs or admin; default infer.', { choices: SCOPES }),
       parse: readScopes,
     },
     label: withDefault(text('TEXT', 'Owner or purpose of the key.'), 'made by skein keys create'),
@@ -43,8 +43,8 @@ export const keysCreate = keysCommand({
     ),
     rate: decimal('N', 'Requests per second that the key may send.', [0.001, 1e6]),
     maxConcurrent: integer('N', 'Requests that may wait or run at once.', [1, 1e6]),
-    weight: decimal('N', 'Share of its tenant beside other tenants; default 1.', [0.01, 1000]),
-    expires: value('WHEN', 'After a time such as 90d, or at an ISO 8601 time.', readExpiry),
+    weight: decimal('N', 'Share of its tenant relative to other tenants; default 1.', [0.01, 1000]),
+    expires: value('WHEN', 'Expiry after a time such as 90d, or at an ISO 8601 time.', readExpiry),
   },
   async run(store, { scope: scopes, label, tenant, rate, maxConcurrent, weight, expires }) {
     const limits = defined({ ratePerSecond: rate, maxConcurrent, weight, expiresAt: expires });
@@ -139,7 +139,7 @@ export const keysShow = keysCommand({
   name: 'keys show',
   summary: 'Show one API key, and the shared resources that its tenant holds.',
   details:
-    'A limit depends on what other tenants hold. Only a running node knows what a tenant holds.',
+    'A limit depends on the holdings of other tenants. Only a running node counts the holdings of tenants.',
   examples: { 'skein keys show 3f9a1c0b77de': 'The id is in skein keys ls' },
   arguments: { id: KEY_ID },
   run: (store, { id }) => store.show(idOf(id)),
@@ -179,7 +179,7 @@ export const keysRevoke = keysCommand({
   name: 'keys revoke',
   summary: 'Revoke an API key; it stops working at once.',
   details:
-    'It is refused at once also when that cannot be written, such as on a full disk. Then the command fails with REVOCATION_NOT_DURABLE, and the node goes on trying.',
+    'It is refused at once also when that cannot be written, such as on a full disk. Then the command fails with REVOCATION_NOT_DURABLE, and the node keeps trying.',
   examples: { 'skein keys revoke 3f9a1c0b77de': 'The id is in skein keys ls' },
   arguments: { id: KEY_ID },
   async run(store, { id }) {

@@ -1,4 +1,4 @@
-/** The options of `skein up`, and what they and the environment say of the node. */
+/** The options of `skein up`, and the node that they and the environment describe. */
 import { resolve } from 'node:path';
 import type { NodeOptions } from '@skein/server';
 import type { Context, OptionValues } from '../../command-line/command.ts';
@@ -29,14 +29,14 @@ const GRPC_PORT = 4701;
 const PORTS = [0, 65_535] as const;
 const DEFAULT_GRACE_MS = 30_000;
 
-/** Those that a platform may set in the environment. */
+/** Options that a platform may set in the environment. */
 const portOption = integer(
   'N',
   `HTTP port (or PORT); default: ${HTTP_PORT}, or the next free one.`,
   PORTS,
 );
 const graceOption = duration(
-  'In which the node ends once it is asked to (or SKEIN_GRACE); default: 30s. Cloud Run gives it 10s.',
+  'Time in which the node ends once it is asked to (or SKEIN_GRACE);  default: 30s. Cloud Run gives it 10s.',
   [0, 3_600_000],
 );
 
@@ -48,13 +48,13 @@ export const upOptions = {
   port: portOption,
   grpcPort: integer(
     'N',
-    `gRPC port, beside the HTTP port, which answers gRPC too; default: ${GRPC_PORT}, or the next free one.`,
+    `gRPC port; the HTTP port answers gRPC too; default:  ${GRPC_PORT}, or the next free one.`,
     PORTS,
   ),
   data: dataOption,
   example: choice(EXAMPLES, 'Deploy an example and show how to call it.'),
   keys: withDefault(
-    choice(['auto', 'required'], 'required: ask for API keys on loopback too.'),
+    choice(['auto', 'required'], 'Requirement of API keys; required: on loopback too.'),
     'auto',
   ),
   allowOrigin: many('ORIGIN', 'Let pages of this origin call the node from a browser.'),
@@ -70,23 +70,23 @@ export const upOptions = {
   ),
   maxBody: withDefault(bytes('Largest request body.'), '64MiB'),
   maxBodiesInFlight: bytes(
-    'Memory for the bodies of all requests in flight, of which they may hold three quarters; default: an eighth of the memory.',
+    'Memory for bodies; the requests in flight may hold three quarters of it; default: an eighth of the memory.',
   ),
   bodyTimeout: withDefault(
     duration('Longest time that a request body may take to arrive.', [100, 3_600_000]),
     '30s',
   ),
-  tlsCert: text('FILE', 'Speak TLS with this certificate chain, in PEM; read again on change.'),
+  tlsCert: text('FILE', 'Serve TLS with this certificate chain, in PEM; read again on change.'),
   tlsKey: text('FILE', 'Private key of --tls-cert.'),
   tlsClientCa: text('FILE', 'Admit only clients with a certificate of these authorities.'),
   cert: trustOptions.cert,
   certKey: trustOptions.certKey,
   keepFree: bytes(
-    'What uploads and jobs leave free of the disk; default: 1GiB, and at most a tenth of it.',
+    'Disk space that uploads and jobs leave free;  default: 1GiB, and at most a tenth of it.',
   ),
   keepLedgers: integer(
     'DAYS',
-    'How long a federation and its ledger are kept after its end; default: 183, half a year.',
+    'Days that a federation and its ledger are kept after its end; default: 183, half a year.',
     [183, 36_500],
   ),
   maxArtifacts: bytes(
@@ -99,17 +99,15 @@ export const upOptions = {
   ),
   serverName: text(
     'NAME',
-    'What /v2 calls the server; default: skein. Two of NVIDIA’s example clients accept triton alone.',
+    'Name of the server in /v2; default: skein. Two of NVIDIA’s example clients accept only triton.',
   ),
-  isolateModels: flag(
-    'Run every model in a process of its own, also when its settings say otherwise.',
-  ),
+  isolateModels: flag('Run every model in a process of its own, whatever its settings.'),
   grace: graceOption,
   log: choice(
     ['pretty', 'json', 'off'],
-    'Default: json; on a terminal pretty, and there only warnings and errors.',
+    'Form of the log; default: json; on a terminal pretty, and there only warnings and errors.',
   ),
-  logLevel: choice(['debug', 'info', 'warn', 'error'], 'Least weight of what is logged.'),
+  logLevel: choice(['debug', 'info', 'warn', 'error'], 'Lowest level that is logged.'),
   redis: text('URL', 'Redis that holds the state and the jobs of a fleet (or SKEIN_REDIS).'),
   blobs: text('PLACE', 'Bucket (s3://… or gs://…) or shared folder of artifacts (or SKEIN_BLOBS).'),
   cache: cacheOption,
@@ -120,9 +118,9 @@ export const upOptions = {
   ),
   advertise: text(
     'URL',
-    'Where other nodes of the fleet reach this one (or SKEIN_ADVERTISE); default: its first address that is no loopback.',
+    'Address at which other nodes of the fleet reach this one (or SKEIN_ADVERTISE);  default: its first address that is no loopback.',
   ),
-  namespace: text('NAME', 'State and jobs of other namespaces in the same Redis are not seen.'),
+  namespace: text('NAME', 'Namespace in Redis; state and jobs of other namespaces are not seen.'),
   queues: text(
     'LIST',
     'Queues whose jobs this node runs itself, with commas (or SKEIN_QUEUES); "none" leaves all to workers. Default: default.',
@@ -134,7 +132,7 @@ export type UpOptions = OptionValues<typeof upOptions>;
 
 const DAY_MS = 86_400_000;
 
-/** What the node is started with. @throws SkeinError USAGE. */
+/** Options of the node itself. @throws SkeinError USAGE. */
 export async function nodeOptions(context: Context, options: UpOptions): Promise<NodeOptions> {
   const port = orEnvironment(context, options.port, 'PORT', portOption);
   return {
@@ -180,7 +178,7 @@ export function graceOf(context: Context, { grace }: Pick<UpOptions, 'grace'>): 
   return orEnvironment(context, grace, 'SKEIN_GRACE', graceOption) ?? DEFAULT_GRACE_MS;
 }
 
-/** Of the secrets of a platform. */
+/** Keys among the secrets of a platform. */
 function givenKeysOf({ env }: Context): NonNullable<NodeOptions['givenKeys']> {
   const scopes = { admin: env['SKEIN_ADMIN_KEY'], read: env['SKEIN_READ_KEY'] };
   return (['admin', 'read'] as const).flatMap((scope) => {

@@ -119,14 +119,14 @@ describe('a model', () => {
     expect((await node.run('show', 'risk')).stdout).toMatch(/rolled-back +local +.*wrong/);
   });
 
-  it('says of a rollback that only settings are as they were', async () => {
+  it('reports of a rollback that only settings were restored', async () => {
     await node.run('settings', 'risk', '--max-queue', '7');
     expect((await node.run('rollback', 'risk')).stdout).toBe(
       'risk is back to its settings before: maxQueue. It serves v1 as it did; skein rollout risk --version N serves another version.\n',
     );
   });
 
-  it('rolls out by steps, and the wait for its end says how it ended', async () => {
+  it('rolls out by steps, and the wait for its end reports how it ended', async () => {
     const started = await node.run(
       ...words('rollout risk --version 2 --canary 50 --step-time 100ms --min-requests 1'),
     );
@@ -138,7 +138,7 @@ describe('a model', () => {
     expect((await node.run('ls')).stdout).toMatch(/risk +ready +v2/);
   });
 
-  it('is taken from what is stored, with other settings', async () => {
+  it('is taken from the stored versions, with other settings', async () => {
     const { settings, targets } = await node.json<DeploymentView>(
       ...words('rollout risk --version 1 --max-queue 7'),
     );
@@ -258,9 +258,9 @@ it('the first Ctrl-C waits for what was accepted, the second does not', async ()
   });
   await up.saw(/^\}$/m);
   const { url } = JSON.parse(up.output.stdout) as { url: string };
-  const beside = { cwd: node.folder, env: { SKEIN_URL: url } };
-  expect((await runCli(words('deploy slow.ts --objective 10m'), beside)).code).toBe(0);
-  const asked = startCli(words('infer slow --image picture.png'), beside);
+  const place = { cwd: node.folder, env: { SKEIN_URL: url } };
+  expect((await runCli(words('deploy slow.ts --objective 10m'), place)).code).toBe(0);
+  const asked = startCli(words('infer slow --image picture.png'), place);
   await expect
     .poll(async () => (await fetch(`${url}/metrics`)).text(), { timeout: 10_000 })
     .toMatch(/in_flight\S*\{[^}]*slow[^}]*\} 1/);
@@ -299,7 +299,7 @@ it('stored versions are listed with their sizes, and removed unless they take tr
   expect((await node.run('infer', 'risk', '-i', '[1,1]')).stdout).toContain('3  3');
 });
 
-it('the audit trail tells who has changed what, also what was refused', async () => {
+it('the audit trail shows who has changed what, also what was refused', async () => {
   const { entries } = await node.json<{ entries: AuditView[] }>('audit', '--subject', 'risk');
   expect(entries.at(-1)).toMatchObject({ actor: 'local', outcome: 'ok', subject: 'risk' });
   expect(new Set(entries.map(({ subject }) => subject))).toEqual(new Set(['risk']));

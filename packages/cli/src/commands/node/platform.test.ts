@@ -1,4 +1,4 @@
-/** What a platform gives to a node in the environment: its port, its time to end, its first key. */
+/** Settings that a platform gives to a node in the environment: its port, its time to end, its first key. */
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { expect, it, onTestFinished } from 'vitest';

@@ -29,9 +29,9 @@ export const placeOptions = {
   ),
   blobs: text(
     'PLACE',
-    'Its bucket (s3://… or gs://…) or shared folder of artifacts (or SKEIN_BLOBS).',
+    'Bucket (s3://… or gs://…) or shared folder of artifacts of the fleet (or SKEIN_BLOBS).',
   ),
-  namespace: text('NAME', 'Its namespace in this Redis.'),
+  namespace: text('NAME', 'Namespace of the fleet in this Redis.'),
 };
 
 type PlaceChoice = Partial<OptionValues<typeof placeOptions>>;
@@ -42,7 +42,7 @@ interface OpenPlace {
   close(): Promise<void>;
 }
 
-/** As given; without --data, the fleet that the environment names, as for a node. */
+/** The given place; without --data, the fleet that the environment names, as for a node. */
 export function placeOf(context: Place, choice: PlaceChoice): PlaceChoice {
   const { redis, blobs } = fleetPlace(context, choice);
   return choice.data !== undefined || redis === undefined ? choice : { ...choice, redis, blobs };
@@ -76,7 +76,7 @@ export async function openSource(context: Place, choice: PlaceChoice): Promise<O
     const copy = join(scratch, 'state.sqlite');
     await copyDatabase(database, copy);
     const state = await openState(copy);
-    // Runs that no node has looked at yet are only in the folder.
+    // Runs that no node has listed yet are only in the folder.
     await createRuns(state, folder).list({ limit: 1 });
     const artifacts = await openFileArtifacts(join(folder, 'artifacts'), { shared: true });
     return opened(state, artifacts, remove);
@@ -100,7 +100,7 @@ export async function openTarget(context: Place, choice: PlaceChoice): Promise<O
   }
 }
 
-const WHICH_FLEET = 'Say which fleet, by both --redis URL and --blobs PLACE.';
+const WHICH_FLEET = 'Name the fleet by both --redis URL and --blobs PLACE.';
 
 /** @throws SkeinError USAGE. */
 export function requireFleet(choice: PlaceChoice): void {

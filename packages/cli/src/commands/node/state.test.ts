@@ -43,7 +43,7 @@ async function contentsAt(address: string): Promise<unknown> {
   }
 }
 
-it('exports what a running node knows at one moment, and imports it into another folder', async () => {
+it('exports the state of a running node at one moment, and imports it into another folder', async () => {
   const stop = new AbortController();
   const busy = (async () => {
     while (!stop.signal.aborted) {
@@ -91,7 +91,7 @@ it('refuses a folder whose node runs, one that is no export, and half a fleet', 
     skein('move', '--redis', 'redis://x'),
     skein('export', 'x', '--data', '.skein', '--redis', 'redis://x', '--blobs', 'y'),
   ]);
-  const said = [
+  const expected = [
     'EXPORT_INVALID',
     'EXPORT_INVALID',
     'EXPORT_INVALID',
@@ -100,8 +100,8 @@ it('refuses a folder whose node runs, one that is no export, and half a fleet', 
     '--redis URL and --blobs PLACE',
     'exclude each other',
   ];
-  expect(outcomes.map(({ stderr }, index) => stderr.includes(said[index]!) || stderr)).toEqual(
-    said.map(() => true),
+  expect(outcomes.map(({ stderr }, index) => stderr.includes(expected[index]!) || stderr)).toEqual(
+    expected.map(() => true),
   );
   expect((await skein('export', 'backup')).code).toBe(0);
   const locked = await skein('import', 'backup');

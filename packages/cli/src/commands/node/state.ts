@@ -1,4 +1,4 @@
-/** `skein state`: moves everything that a node knows: into a folder, out of one, into a fleet. */
+/** `skein state`: moves the whole state of a node: into a folder, out of one, into a fleet. */
 import { resolve } from 'node:path';
 import { formatBytes } from '@skein/api/units';
 import {
@@ -27,7 +27,7 @@ export const stateExport = defineCommand({
   name: 'state export',
   summary: 'Write the whole state of a node or a fleet into a folder.',
   details:
-    'Versions, deployments with their earlier revisions, history, keys (as hashes), the audit trail, training runs, and the files of models and compositions. A node may run meanwhile: the export is what it knew at one moment. The files of training runs stay where they are, and so do jobs, federations, stored responses and what budgets have counted. Only your user can read the folder.',
+    'Versions, deployments with their earlier revisions, history, keys (as hashes), the audit trail, training runs, and the files of models and compositions. A node may run meanwhile: the export is its state at one moment. The files of training runs stay where they are, and so do jobs, federations, stored responses and the counts of budgets. Only your user can read the folder.',
   examples: {
     'skein state export backup': 'Of the data folder, into a new folder',
     'skein state export backup --redis redis://10.0.0.5 --blobs gs://team/skein': 'Of a fleet',
@@ -53,14 +53,14 @@ export const stateExport = defineCommand({
     `${style.green('✓')} ${folder}: ${countsText({ ...counts, artifact: artifacts })} ${style.dim(`(${formatBytes(artifactBytes)})`)}`,
 });
 
-const merge = flag('Also into a state that is not empty; records that differ are refused.');
+const merge = flag('Import into a state that is not empty too; records that differ are refused.');
 
 /** `skein state import`: the opposite of `skein state export`. */
 export const stateImport = defineCommand({
   name: 'state import',
   summary: 'Read an exported state into a data folder or a fleet.',
   details:
-    'The whole export is checked first: its format, its counts, its digests. The state must be empty, or take --merge: then the same records are left out, and one record that differs (another deployment or key of the same name, another model under the same number) refuses the import before anything is changed. No node may run on the data folder; the nodes of a fleet may run.',
+    'The whole export is checked first: its format, its counts, its digests. The state must be empty, or give --merge: it leaves out records that are the same. A record that differs refuses the import before anything is changed: another deployment or key of the same name, another model under the same number. No node may run on the data folder; the nodes of a fleet may run.',
   examples: {
     'skein state import backup --data new': 'Into a new data folder',
     'skein state import backup --redis redis://10.0.0.5 --blobs gs://team/skein': 'Into a fleet',

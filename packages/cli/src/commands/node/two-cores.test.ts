@@ -45,7 +45,7 @@ async function asPrinted(start: string): Promise<string> {
   return stdout;
 }
 
-it('a refused deploy says which option works, and uses no version number', async () => {
+it('a refused deploy names the option that works, and uses no version number', async () => {
   for (const name of ['risk', 'fraud']) await node.json('deploy', `${name}.onnx`);
   const refused = await node.run('deploy', 'heart.onnx', '--replicas', '1');
   expect([refused.code, refused.stderr]).toEqual([

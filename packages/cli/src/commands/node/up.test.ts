@@ -30,7 +30,7 @@ describe('skein up --example ocr', { timeout: 120_000 }, () => {
     const options = ['--port', '0', '--grpc-port', '0', '--data', join(folder, 'data')];
     up = startCli(['up', '--example', 'ocr', '--log', 'off', ...options], {
       cwd: ROOT,
-      // As `npm start` does.
+      // The command of `npm start`.
       env: { npm_command: 'start' },
     });
     await up.saw(/│ Hello!.*\n/);
@@ -98,7 +98,7 @@ describe('skein up --example ocr', { timeout: 120_000 }, () => {
     expect(Number(more)).toBe(lines.length - shown.length);
   });
 
-  it('prints a curl line whose stream begins as shown, and says what the model is', async () => {
+  it('prints a curl line whose stream begins as shown, and names the model', async () => {
     const curl = /^ +(curl -N .*)$/m.exec(screen)?.[1];
     const shown = /│ (Hello!.*) …$/m.exec(screen)?.[1];
     expect(screen).toMatch(/a tiny, untrained language model/);

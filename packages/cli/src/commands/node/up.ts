@@ -31,7 +31,7 @@ export const up = defineCommand({
   name: 'up',
   summary: 'Start a node on this machine; Ctrl-C drains and stops it.',
   details:
-    'Deployments, versions and keys are kept in the data folder and are back after a restart. On loopback the node is open; bound to any other address it requires API keys, of which the first is made with skein keys create, or given in SKEIN_ADMIN_KEY; SKEIN_READ_KEY gives one that may only read, such as for Prometheus. The first Ctrl-C, or SIGTERM, answers what was accepted and exits 0 within --grace and a second, whatever runs; a second one exits at once.',
+    'Deployments, versions and keys are kept in the data folder and are restored at a restart. On loopback the node is open; bound to any other address it requires API keys. Make the first with skein keys create, or give it in SKEIN_ADMIN_KEY; SKEIN_READ_KEY gives one that may only read, such as for Prometheus. The first Ctrl-C, or SIGTERM, answers what was accepted and exits 0 within --grace and a second, whatever runs; a second one exits at once.',
   examples: {
     'skein up --example ocr': 'With the example that reads text in images',
     'skein up --host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem':
@@ -63,7 +63,7 @@ export const up = defineCommand({
       const result = await Promise.race([describe(context, options, node, folder), asked]);
       if (result !== undefined) {
         context.stay(async () => {
-          // What is declared in a fleet holds on all of its nodes, and the model's folder is on one.
+          // A declaration in a fleet holds on all of its nodes, and the model's folder is on one.
           const isMember = fleetPlace(context, options).redis !== undefined;
           const showing =
             options.example === 'ocr' && !isMember

@@ -60,7 +60,7 @@ export const bench = defineCommand({
   name: 'bench',
   summary: 'Find the highest rate inside the objective, or measure at a given one.',
   details:
-    'An open loop: requests are sent on schedule, however slow the answers are, and a latency counts from the scheduled time, so a stall counts for every request that it delayed. Without --rate the highest rate is searched at which the objective holds.',
+    'An open loop: requests are sent on schedule, however slow the answers are. A latency counts from the scheduled time, so a stall counts for every request that it delayed. Without --rate the highest rate is searched at which the objective holds.',
   examples: {
     'skein bench ocr-recognise --svg curve.svg': 'The capacity, and its curve',
     'skein bench risk --rate 200 --duration 10s': 'One rate',
@@ -73,13 +73,16 @@ export const bench = defineCommand({
       'Requests per second; without it the capacity is searched.',
       [0.01, 1_000_000],
     ),
-    overload: value('3x', 'Then send this many times the capacity (or --rate).', readFactor),
-    duration: duration('Of each measurement; default 5s.', [100, 3_600_000]),
-    warmup: withDefault(duration('Sent before it and not counted.'), '1s'),
-    arrivals: withDefault(choice(['poisson', 'constant'], 'How sends are spaced.'), 'poisson'),
-    seed: withDefault(integer('N', 'Of arrivals and values.', [0, 2 ** 31]), '1'),
+    overload: value('3x', 'Send this many times the capacity (or --rate) afterwards.', readFactor),
+    duration: duration('Duration of each measurement; default 5s.', [100, 3_600_000]),
+    warmup: withDefault(
+      duration('Time before a measurement whose requests are not counted.'),
+      '1s',
+    ),
+    arrivals: withDefault(choice(['poisson', 'constant'], 'Spacing of the requests.'), 'poisson'),
+    seed: withDefault(integer('N', 'Seed for arrivals and values.', [0, 2 ** 31]), '1'),
     protocol: withDefault(
-      choice(['binary', 'json', 'grpc'], 'HTTP with binary tensors or JSON, or gRPC.'),
+      choice(['binary', 'json', 'grpc'], 'Protocol: HTTP with binary tensors or JSON, or gRPC.'),
       'binary',
     ),
     input: many('NAME=VALUE', 'Send these values instead of made-up ones, as in skein infer.', {
@@ -98,7 +101,10 @@ export const bench = defineCommand({
       integer('N', 'Connections at most; of HTTP a node keeps 1,024 by default.', [1, 60_000]),
       '1000',
     ),
-    timeout: withDefault(duration('After which an answer is given up.', [10, 3_600_000]), '30s'),
+    timeout: withDefault(
+      duration('Time after which an answer is given up.', [10, 3_600_000]),
+      '30s',
+    ),
     ...connectionOptions,
   },
   async run(context, given): Promise<BenchResult> {
@@ -207,7 +213,7 @@ async function makeTarget(
     host,
     port: port === '' ? (scheme === 'https:' ? 443 : 80) : Number(port),
     path: `/v2/models/${encodeURIComponent(name)}/infer`,
-    // The header's length depends only on the shapes, which are those of the first.
+    // The header's length depends only on the shapes, which equal the shapes of the first.
     headers: {
       ...authorization,
       ...(deadline === undefined ? {} : { 'skein-timeout-ms': deadline }),

@@ -42,7 +42,7 @@ export const deploy = defineCommand({
   name: 'deploy',
   summary: 'Serve an ONNX model, a composition or a language model, or roll a new version out.',
   details:
-    'The file is uploaded, checked, loaded and warmed before it takes traffic. A name that is deployed already moves to the new version: at once, by steps (--canary) or on a copy of the traffic (--shadow). Settings that are left out stay as they are. A TypeScript file is a composition: the node bundles it with what it imports, and needs the file no more. A folder with a language model in ONNX, or a .gguf file, is declared as a provider and a model of one name: it stays where it is, on the machine of the node.',
+    'The file is uploaded, checked, loaded and warmed before it takes traffic. A name that is deployed already moves to the new version: at once, by steps with --canary, or on a copy of the traffic with --shadow. Settings that are left out stay as they are. A TypeScript file is a composition: the node bundles it with what it imports, and needs the file no more. A folder with a language model in ONNX, or a .gguf file, is declared as a provider and a model of one name: it stays where it is, on the machine of the node.',
   examples: {
     'skein deploy model.onnx --name risk --objective 100ms': 'Serve a model',
     'skein deploy model.onnx --name risk --canary 5,25,100 --step-time 30s':
@@ -63,7 +63,9 @@ export const deploy = defineCommand({
     ...settingsOptions,
     ...rolloutOptions,
     metadata: many('KEY=TEXT', 'Free text kept with the version.'),
-    untrusted: flag('The file is not yours: the version only ever runs in a process of its own.'),
+    untrusted: flag(
+      'Treat the file as untrusted: the version only ever runs in a process of its own.',
+    ),
     ...connectionOptions,
   },
   async run(
@@ -168,7 +170,7 @@ export const deploy = defineCommand({
 const NAME_ALONE =
   'A language model takes --name alone: settings, rollouts, --run, --metadata and --untrusted are for ONNX models and compositions.';
 
-/** Whether the node has said that the version or its settings must change. */
+/** Whether the node refused because the version or its settings must change. */
 function isRefusal(error: unknown): boolean {
   return error instanceof SkeinError && error.row.kind === 'user' && error.code !== 'CANCELLED';
 }

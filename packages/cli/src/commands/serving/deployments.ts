@@ -1,4 +1,4 @@
-/** What is deployed: `skein ls` and `skein undeploy`. */
+/** Lists and removes deployments: `skein ls` and `skein undeploy`. */
 import { formatDuration, formatRate, formatShare } from '@skein/api/units';
 import { nodeCommand } from '../../connection/node-command.ts';
 import { argument, flag } from '../../command-line/option.ts';

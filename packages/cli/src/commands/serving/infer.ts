@@ -21,7 +21,7 @@ export const infer = defineCommand({
   name: 'infer',
   summary: 'Send one request and print the answer.',
   details:
-    'A deployment with an output called text, such as the OCR example, prints its lines; any other prints its tensors, and those of a classifier with the names of the classes. Shapes are taken from the values: a flat list fills the shape that the model declares, and a missing batch dimension becomes 1.',
+    'A deployment with an output called text, such as the OCR example, prints its lines. Any other prints its tensors; a classifier’s have the names of the classes. Shapes are taken from the values: a flat list fills the shape that the model declares, and a missing batch dimension becomes 1.',
   examples: {
     'skein infer ocr --image invoice.png': 'The lines of text in an image',
     'skein infer risk --data \'{"x": [0.2, 1.4]}\'': 'Values by input name',
@@ -30,7 +30,7 @@ export const infer = defineCommand({
   arguments: { name: argument('NAME', 'The deployment.', { completes: 'deployment' }) },
   options: {
     input: {
-      ...many('NAME=VALUE', 'FILE.npy, FILE.json, @FILE for its bytes, or JSON.', {
+      ...many('NAME=VALUE', 'Values: FILE.npy, FILE.json, @FILE for its bytes, or JSON.', {
         short: 'i',
         completes: 'file',
       }),
@@ -39,10 +39,10 @@ export const infer = defineCommand({
     data: text('JSON', 'All inputs: {"NAME": values}, or an Open Inference body; or @FILE.', {
       short: 'd',
     }),
-    output: many('NAME', 'Only this output.', { short: 'o' }),
-    version: text('N', 'Ask this version instead of the one that takes traffic.'),
+    output: many('NAME', 'Print only this output.', { short: 'o' }),
+    version: text('N', 'Version to ask, instead of the one that takes traffic.'),
     timeout: duration('Deadline of the request; default: the objective.', [1, 3_600_000]),
-    priority: integer('N', '1 is the most urgent.', [0, 1_000_000]),
+    priority: integer('N', 'Urgency; 1 is the most urgent.', [0, 1_000_000]),
     server: connectionOptions.server,
     key: connectionOptions.key,
     ...trustOptions,

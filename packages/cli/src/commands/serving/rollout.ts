@@ -26,13 +26,13 @@ import { usageError } from '../../command-line/usage.ts';
 export const rolloutOptions = {
   canary: decimals(
     '5,25,100',
-    'Shift traffic in these steps of percent; rolls back by itself.',
+    'Shift traffic in these steps of percent; roll back automatically.',
     [0.01, 100],
   ),
   shadow: flag(
     'Copy traffic to the new version and compare its outputs; its answers are discarded.',
   ),
-  stepTime: duration('How long each canary step must hold (default 10s).', [100, 86_400_000]),
+  stepTime: duration('Time that each canary step must hold (default  10s).', [100, 86_400_000]),
   minRequests: integer(
     'N',
     'Requests that a step or shadow must see before it is judged.',
@@ -87,7 +87,7 @@ export const rollout = nodeCommand({
   },
   arguments: { name: argument('NAME', 'The deployment.', { completes: 'deployment' }) },
   options: {
-    version: text('N', 'The stored version to move to.'),
+    version: text('N', 'Stored version to move to.'),
     watch: flag('Wait until the rollout has ended.'),
     ...settingsOptions,
     ...rolloutOptions,
@@ -98,7 +98,7 @@ export const rollout = nodeCommand({
     const changes = plan !== undefined || Object.keys(settings).length > 0;
     if (version === undefined && changes) {
       throw usageError(
-        'Say which version to move to: --version N. `skein settings` changes a deployment as it runs.',
+        'Name the version to move to: --version N. `skein settings` changes a deployment as it runs.',
       );
     }
     let view =
@@ -149,7 +149,7 @@ export const rollback = nodeCommand({
   examples: { "skein rollback risk --reason 'wrong threshold'": 'With its reason' },
   arguments: { name: argument('NAME', 'The deployment.', { completes: 'deployment' }) },
   options: {
-    reason: withDefault(text('TEXT', 'Why, for the history.'), 'asked for by skein rollback'),
+    reason: withDefault(text('TEXT', 'Reason for the history.'), 'asked for by skein rollback'),
   },
   async run({ client }, { name, reason }) {
     const before = await client.getDeployment({ name });
@@ -166,7 +166,7 @@ export const rollback = nodeCommand({
   },
 });
 
-/** What a rollback has changed. */
+/** Changes of a rollback. */
 function restoredBy(
   before: DeploymentView,
   after: DeploymentView,

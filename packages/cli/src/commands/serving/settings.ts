@@ -1,4 +1,4 @@
-/** `skein settings`: those of a deployment, which is changed as it runs. */
+/** `skein settings`: changes the settings of a deployment as it runs. */
 import { formatBytes, formatDuration } from '@skein/api/units';
 import { argument } from '../../command-line/option.ts';
 import { nodeCommand } from '../../connection/node-command.ts';

@@ -21,7 +21,7 @@ export interface VersionsListed {
   readonly versions: readonly StoredVersion[];
 }
 
-/** Of one model or of all, by name and then newest first. */
+/** Versions of one model or of all, by name and then newest first. */
 async function storedVersions(client: Client, only?: string): Promise<readonly StoredVersion[]> {
   const names =
     only === undefined ? (await client.listModels()).models.map(({ name }) => name) : [only];
@@ -42,7 +42,7 @@ async function storedVersions(client: Client, only?: string): Promise<readonly S
   return (await Promise.all(found)).flat();
 }
 
-/** Of their files, each of which is stored once. */
+/** Bytes of their files; each file is stored once. */
 function bytesOf(versions: readonly StoredVersion[]): number {
   const files = new Map(versions.map(({ digest, sizeBytes }) => [digest, sizeBytes]));
   return [...files.values()].reduce((sum, bytes) => sum + bytes, 0);
@@ -96,7 +96,7 @@ export const versionsRm = nodeCommand({
   options: {
     keep: integer(
       'N',
-      'Instead of numbers: keep the newest N, and those that take traffic.',
+      'Keep the newest N and the versions that take traffic, instead of giving numbers.',
       [0, 1_000_000],
     ),
   },

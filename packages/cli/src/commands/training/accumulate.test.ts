@@ -45,7 +45,7 @@ it('clips by the bound that is given, and by one only', async () => {
   });
 });
 
-it('go on from a checkpoint to the same bits', async () => {
+it('resume from a checkpoint to the same bits', async () => {
   const long = [...WORK, ...FOUR, '--lr', '0.003', '--epochs', '100', '--checkpoint-every', '7'];
   const whole = await json<Trained>(...long);
   const cut = startCli([...long, '--name', 'cut'], { cwd: folder });

@@ -8,7 +8,7 @@ import { runCli, startCli } from '../../testing/cli.ts';
 const WDBC = join(import.meta.dirname, '../../../../../examples/wdbc/wdbc.csv');
 
 describe.skipIf(tinyDisk.skip)(`a full disk ${tinyDisk.reason}`, () => {
-  it('stops a run with its last checkpoint, from which it goes on to the same bits', async () => {
+  it('stops a run with its last checkpoint, and the run resumes from it to the same bits', async () => {
     using disk = mountTinyDisk('size=2m');
     const cwd = disk.folder;
     await copyFile(WDBC, join(cwd, 'wdbc.csv'));

@@ -32,7 +32,7 @@ async function digest(...args: string[]): Promise<string> {
 }
 
 describe('the model is the same to the bit', () => {
-  /** Of the model whose rows are in memory, and of the one whose rows are in files. */
+  /** Results of the model whose rows are in memory, and of the one whose rows are in files. */
   const digests = async (...args: string[]) => [
     await digest(...args),
     await digest(...args, '--memory', '1B'),
@@ -169,7 +169,7 @@ describe.runIf(process.platform === 'linux')('memory is bounded', () => {
     }
     out.end();
     await once(out, 'close');
-    // As float64 columns, float32 rows and the copies that are trained on.
+    // float64 columns, float32 rows and the copies that are trained on.
     const large = (count * 61 * (8 + 4 + 4)) / MIB;
     const table = ['--model', 'mlp', '--data', 'large.csv', '--label', 'side'];
     const peak = await peakOf(...table, '--memory', '8MiB');

@@ -9,14 +9,17 @@ import { trainingCurves } from '../../train/curves-svg.ts';
 import { findRun, findRuns, removeRun } from '../../train/runs.ts';
 import { watchRun } from '../../train/watch-run.ts';
 
-/** `skein runs ls`: the training runs of the data folder, and those that the node knows. */
+/** `skein runs ls`: the training runs of the data folder and of the node. */
 export const runsLs = defineCommand({
   name: 'runs ls',
   summary: 'List the training runs, newest first.',
-  details: 'Runs of the data folder, whether a node runs or not, and those that the node knows.',
-  examples: { 'skein runs ls --status interrupted': 'What could go on' },
+  details: 'Runs of the data folder, whether a node runs or not, and the runs of the node.',
+  examples: { 'skein runs ls --status interrupted': 'Runs that can be resumed' },
   arguments: {},
-  options: { status: choice(RunStatus.options, 'Only these.'), ...connectionOptions },
+  options: {
+    status: choice(RunStatus.options, 'List only runs with this status.'),
+    ...connectionOptions,
+  },
   async run(context, { status, ...options }) {
     const runs = await findRuns(context, options);
     return { runs: runs.filter((run) => status === undefined || run.status === status) };

@@ -92,7 +92,7 @@ describe('threads of one process', () => {
     expect(await runsKept()).toEqual(before);
   });
 
-  it('go on with what another number of them began', async () => {
+  it('resume what another number of them began', async () => {
     const whole = await trained([...LONG, '--name', 'whole']);
     const cut = startCli([...LONG, '--name', 'cut', '--workers', '2'], { cwd: folder });
     await cut.saw(/^ +9 /m);
@@ -140,7 +140,7 @@ describe('processes of a gang', () => {
     expect(JSON.parse(follower!.stdout)).toMatchObject({ rank: 1, size: 2 });
   });
 
-  it('go on without one that was killed', async () => {
+  it('continue without one that was killed', async () => {
     const start = await openGang();
     const [leader, follower] = [0, 1].map((rank) => start(rank, [...LONG, '--name', 'bereft']));
     await leader!.saw(/^ +9 /m);

@@ -1,4 +1,4 @@
-/** Training as a gang of jobs: real workers on a real node, one of which is killed meanwhile. */
+/** Training as a gang of jobs: real workers on a real node; one of them is killed meanwhile. */
 import { copyFile, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { JobView, Run } from '@skein/api';
@@ -84,7 +84,7 @@ it('ends as a training here does: a run, a model, a version', async () => {
 }, 120_000);
 
 it.each([1, 0])(
-  'goes on from the last checkpoint when rank %i is killed',
+  'resumes from the last checkpoint when rank %i is killed',
   async (rank) => {
     const name = `killed-${rank}`;
     const training = startCli(
@@ -117,7 +117,7 @@ it.each([1, 0])(
   120_000,
 );
 
-it('takes a configuration along, whose packages are those of Skein', async () => {
+it('takes a configuration along, and resolves its packages from Skein', async () => {
   await writeFile(
     join(node.folder, 'train.config.ts'),
     `import { mlp } from '@skein/onnx';
@@ -146,7 +146,7 @@ it('is refused before there is a job when it cannot be trained, or is two things
   expect(await jobsOf()).toHaveLength(before);
 });
 
-it('says why a rank has failed for good', async () => {
+it('reports why a rank has failed for good', async () => {
   const diverging = ['--optimizer', 'sgd', '--lr', '100000', '--task', 'regression'];
   await writeFile(
     join(node.folder, 'numbers.csv'),

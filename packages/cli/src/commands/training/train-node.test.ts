@@ -33,7 +33,7 @@ function idx(shape: readonly number[], bytes: Uint8Array): Uint8Array {
 }
 
 describe('a table', () => {
-  it('becomes a deployment that answers raw rows, and the run knows its version', async () => {
+  it('becomes a deployment that answers raw rows, and the run records its version', async () => {
     const { run, deployment } = await node.json<Trained>(
       'train',
       '--model',
@@ -136,7 +136,7 @@ it('a model from PyTorch is refused labels that it has no output for, before the
   });
 });
 
-it('the command and the API tell of the same runs, and forget the same', async () => {
+it('the command and the API list the same runs, and remove the same', async () => {
   const before = await node.json<{ runs: RunSummary[] }>('runs', 'ls');
   const { runs } = await createClient({ url: node.url }).listRuns();
   expect(runs).toEqual(before.runs);

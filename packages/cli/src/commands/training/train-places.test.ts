@@ -98,7 +98,7 @@ it('a class for every pixel, with a small U-Net', async () => {
   if (report?.kind !== 'classification') throw new Error('no classification');
   expect(report).toMatchObject({ rows: 19, classes: ['0', '1', '2'] });
   expect(report.confusion.flat().reduce((sum, each) => sum + each, 0)).toBe(19 * SIZE * SIZE);
-  // Of a square's 16 pixels among 64, 12 are border: telling nothing apart is right for 0.75.
+  // A square has 16 of 64 pixels, and 12 of them are border: a model that separates nothing is right for 0.75.
   expect(report.accuracy).toBeGreaterThan(0.97);
   expect(report.macroF1).toBeGreaterThan(0.95);
   expect(signatureOf(readModel(await readFile(model))).outputs).toMatchObject([
@@ -148,7 +148,7 @@ it('the next token of a text, with a small transformer', async () => {
   const text = new BigInt64Array(rows * length);
   const next = new BigInt64Array(rows * length);
   for (let row = 0; row < rows; row++) {
-    // Counting on by one or by two: the second token tells which.
+    // Counting on by one or by two: the second token decides which.
     const [from, by] = [Math.floor(random.next() * vocabulary), 1 + (row % 2)];
     for (let at = 0; at < length; at++) {
       text[row * length + at] = BigInt((from + by * at) % vocabulary);
@@ -245,7 +245,7 @@ it('shares of classes instead of a class', async () => {
   ).toMatch(/Labels that are shares of classes are an array/);
 });
 
-it('rows that count as much as a column says', async () => {
+it('rows with weights from a column', async () => {
   const random = seededRandom(2);
   // Half of the labels are wrong, and count for nothing.
   const lines = Array.from({ length: 200 }, (_, row) => {

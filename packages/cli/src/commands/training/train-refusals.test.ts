@@ -50,7 +50,7 @@ describe('what cannot be trained is refused before the first step', () => {
     });
   });
 
-  it('columns of which every row has another text, when no other is left', async () => {
+  it('columns with another text in every row, when no other is left', async () => {
     await bad((row, i) => [`patient ${i}`, ...row.slice(1)]);
     const { stderr } = await cli(...command, '--epochs', '1');
     expect(stderr).toContain('Columns: numbers b, sum; texts colour (3).');
@@ -76,7 +76,7 @@ describe('what cannot be trained is refused before the first step', () => {
     );
     expect(await failure(...given)).toMatchObject({
       code: 'USAGE',
-      error: '--label says which column is to be predicted.',
+      error: '--label names the column to predict.',
       exit: 2,
     });
     expect((await failure('train', '--model', 'mlp', '--data', 'none.csv')).code).toBe(
@@ -137,8 +137,8 @@ describe('what cannot be trained is refused before the first step', () => {
       [array, ['--label', 'side'], /^--label is for a column of a table, or an array of/],
       [array, ['--image-size', '8x8'], /^--image-size is for a folder of images/],
       [table, ['--image-size', '8x8'], /^--image-size is for .* "points.csv" is a table/],
-      [table, ['--labels', 'labels.npy'], /^--labels is for labels beside an .npy or IDX file/],
-      [table, ['--validation-labels', 'x.npy'], /^--validation-labels is a file beside a file of/],
+      [table, ['--labels', 'labels.npy'], /^--labels is for labels of an .npy or IDX file/],
+      [table, ['--validation-labels', 'x.npy'], /^--validation-labels goes with a file of/],
       [images, ['--missing', 'drop'], /^--missing .* "." is a folder of images/],
       [table, ['--arrival', '1m'], /^--arrival is how long a rank waits/],
       [table, ['--validation', '0.1', '--validation-data', 'points.csv'], /give one of them/],

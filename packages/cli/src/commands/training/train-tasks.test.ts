@@ -92,10 +92,10 @@ describe('tasks', () => {
     expect(signatureOf(readModel(await readFile(model))).inputs).toEqual([
       { name: 'pixels', type: 'uint8', shape: ['batch', 1, 16, 16] },
     ]);
-    expect((await failure(...args)).error).toMatch(/does not say how large its images are/);
+    expect((await failure(...args)).error).toMatch(/leaves the size of its images open/);
   });
 
-  it('what a configuration file says, with flags over it', async () => {
+  it('a configuration file, with flags over it', async () => {
     await writeFile(join(folder, 'decay.ts'), 'export const decay = 0.1;');
     await writeFile(
       join(folder, 'train.config.ts'),
@@ -120,7 +120,7 @@ describe('tasks', () => {
       features: 'a,b',
     });
     expect(run.lineage.code.config).toMatch(/^[0-9a-f]{64}$/);
-    // What the file imports is not in its digest.
+    // The imports of the file are not in its digest.
     await writeFile(join(folder, 'decay.ts'), 'export const decay = 0.5;');
     expect(await failure('train', '--resume', 'configured')).toMatchObject({
       code: 'RUN_CHANGED',

@@ -83,7 +83,7 @@ describe('a run', () => {
     });
   });
 
-  it('goes on from its result, with the encoding that it has', async () => {
+  it('continues from its result, with the encoding that it has', async () => {
     const more = await json<Trained>(
       'train',
       first.model,
@@ -108,7 +108,7 @@ describe('a run', () => {
     expect(more.run.epochs[0]!.loss).toBeLessThan(first.run.epochs[0]!.loss / 3);
   });
 
-  it('that is retried tells the worker of its job of its progress and its checkpoint', async () => {
+  it('that is retried reports its progress and its checkpoint to the worker of its job', async () => {
     const { stderr } = await cli(...wdbc, '--epochs', '2', '--retried', '--folder', 'job');
     expect(stderr).toMatch(/^::checkpoint$/m);
     expect(stderr).toMatch(/^::progress 1.0000 epoch 2 of 2, loss /m);
@@ -148,7 +148,7 @@ describe('a run', () => {
       );
     });
 
-    it('keeps a checkpoint on Ctrl-C, says how to go on, and does, in another folder too', async () => {
+    it('keeps a checkpoint on Ctrl-C, prints how to resume, and does, in another folder too', async () => {
       const cut = startCli([...long, '--name', 'cut', '--folder', 'kept', '--out', 'cut.onnx'], {
         cwd: folder,
       });
@@ -156,7 +156,9 @@ describe('a run', () => {
       cut.process.kill('SIGINT');
       const { code, stdout, stderr } = await cut.ended;
       expect({ code, stdout }).toEqual({ code: 130, stdout: '' });
-      const [, command] = /Stopped after step \d+ of 2250. To go on:\n +skein (.*)\n/.exec(stderr)!;
+      const [, command] = /Stopped after step \d+ of 2250. To resume:\n +skein (.*)\n/.exec(
+        stderr,
+      )!;
       const words = (line: string) => line.replaceAll("'", '').split(' ');
       expect(await failure(...words(command!), '--epochs', '3')).toMatchObject({
         code: 'USAGE',

@@ -41,7 +41,7 @@ export const train = defineCommand({
   name: 'train',
   summary: 'Train an ONNX model, or a network that is built, on rows of a file.',
   details:
-    'Rows are split, encoded and shuffled by the seed; the encoding is fitted on the training rows and becomes part of the model, which therefore takes raw rows. The epoch with the best result on the validation rows is kept. Every run is kept under runs/ of the data folder with its checkpoint, and shown by skein runs ls; it is reported to a running node, but training needs none. Ctrl-C keeps a checkpoint and prints the command that resumes the run, which ends with the same bits as a run that was never stopped. A configuration file says the same in TypeScript: export const training = defineTraining({ … }) from @skein/train; flags override it.',
+    'Rows are split, encoded and shuffled by the seed; the encoding is fitted on the training rows and becomes part of the model, which therefore takes raw rows. The epoch with the best result on the validation rows is kept. Every run is kept under runs/ of the data folder with its checkpoint, and shown by skein runs ls; it is reported to a running node, but training needs none. Ctrl-C keeps a checkpoint and prints the command that resumes the run, which ends with the same bits as a run that was never stopped. A configuration file sets the same options in TypeScript: export const training = defineTraining({ … }) from @skein/train; flags override it.',
   examples: {
     'skein train --model mlp:16 --data train.csv --label diagnosis --deploy risk':
       'Build a network, train it, serve it',
@@ -51,36 +51,36 @@ export const train = defineCommand({
       'Share every batch among four threads',
     'skein train --model mlp:64 --data rows.parquet --label y --gang 4 --server URL':
       'Train on four workers of a fleet, as a gang of jobs',
-    'skein train --resume last': 'Go on with a run that was stopped',
+    'skein train --resume last': 'Resume a run that was stopped',
   },
   arguments: {
     file: optionalArgument('MODEL', 'An .onnx file to begin with.', { completes: 'file' }),
   },
   options: {
     ...trainingOptions,
-    config: text('FILE', 'A TypeScript file that exports a training.'),
+    config: text('FILE', 'TypeScript file that exports a training.'),
     resume: text(
       'RUN',
-      'Go on with a run from its checkpoint, with its settings; --workers may differ. Give --out and --deploy again.',
+      'Resume a run from its checkpoint, with its settings; --workers may differ. Give --out and --deploy again.',
     ),
     retried: flag(
-      'Go on with the newest run of the folder, or start it: for a job, whose command is tried again.',
+      'Resume the newest run of the folder, or start one: for a job, whose command is tried again.',
     ),
     gang: integer('N', 'Train on N ranks that are jobs of the node, started together.', [2, 1024]),
     arrival: duration(
       'Time that the ranks of a gang wait for each other; default: 1m.',
       [1, 86_400_000],
     ),
-    name: text('NAME', 'What the run is called; default: after the model.'),
+    name: text('NAME', 'Name of the run; default: after the model.'),
     out: text(
       'FILE',
-      'Where the trained model is written too; the run’s folder keeps it in any case.',
+      'File for a copy of the trained model; the run’s folder keeps it in any case.',
     ),
     deploy: text('NAME', 'Serve the result under this name.'),
     server: connectionOptions.server,
     key: connectionOptions.key,
     ...trustOptions,
-    folder: text('FOLDER', 'Where runs are kept (or SKEIN_DATA; default .skein).'),
+    folder: text('FOLDER', 'Folder that keeps runs (or SKEIN_DATA; default .skein).'),
   },
   async run(
     context,
@@ -96,7 +96,7 @@ export const train = defineCommand({
     const given = { flags: flagsOf(choices, file, name), config };
     requireOneWay(way, given);
     const leads = gang === undefined || gang.rank === 0;
-    // What the node refuses is reported now rather than after hours of training.
+    // A refusal of the node is reported now rather than after hours of training.
     if (leads && deploy !== undefined) {
       const { client } = await connect(context, options);
       await client.checkDeploy({ name: deploy, kind: 'onnx' });
@@ -172,7 +172,7 @@ function nodeOf(choice: Omit<ConnectionChoice, 'data'>): Record<string, string |
 function sayHowToGoOn({ notes }: Context, run: Run | undefined, options: string): void {
   if (run?.status !== 'interrupted') return;
   const { id, steps } = run;
-  notes.line(`Stopped after step ${steps.done} of ${steps.planned}. To go on:`);
+  notes.line(`Stopped after step ${steps.done} of ${steps.planned}. To resume:`);
   notes.line(`  ${notes.style.cyan(notes.style.commands(`skein train --resume ${id}${options}`))}`);
 }
 

@@ -98,7 +98,7 @@ async function readTable(
   format: 'csv' | 'tsv' | 'jsonl' | 'parquet',
 ): Promise<TrainingData> {
   const { path, label, features, missing, store } = choice;
-  if (label === undefined) throw invalidSetting('`label` says which column is to be predicted.');
+  if (label === undefined) throw invalidSetting('`label` names the column to predict.');
   const options: TableOptions = { missing: missing === 'refuse' ? 'refuse' : 'keep', store };
   const whole = await tableOf(path, format, options).catch((error: unknown) => {
     throw error instanceof MissingValue ? dataError(`${error.message} ${WAYS}`) : error;
@@ -162,7 +162,7 @@ async function readArchive({ path, label, store }: DataChoice): Promise<Training
 async function readPair(choice: DataChoice, format: 'npy' | 'idx'): Promise<TrainingData> {
   const { path, store } = choice;
   const labels = labelsFileOf(path, choice.labels);
-  if (labels === undefined) throw invalidSetting('`labels` says in which file the labels are.');
+  if (labels === undefined) throw invalidSetting('`labels` names the file of the labels.');
   const read = async (file: string) => {
     const found = await stat(file).catch((error: unknown) => {
       throw unreadable(file, error);

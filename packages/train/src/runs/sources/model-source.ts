@@ -85,7 +85,7 @@ export function imageSizeOf({ model }: ModelSource, given: ImageSize | undefined
     return { channels, height, width };
   }
   throw invalidSetting(
-    'The model does not say how large its images are: `imageSize` does, width, height and channels.',
+    'The model leaves the size of its images open: `imageSize` sets it, as width, height and channels.',
   );
 }
 

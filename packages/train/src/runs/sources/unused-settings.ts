@@ -31,7 +31,7 @@ const READINGS = {
   imageSize: { formats: ['images'], what: 'a folder of images' },
 } as const satisfies { readonly [Key in keyof Settings]?: Reading };
 
-const BESIDE: Reading = { formats: PAIRS, what: 'labels beside an .npy or IDX file' };
+const OF_FILE: Reading = { formats: PAIRS, what: 'labels of an .npy or IDX file' };
 
 type Rows = readonly [file: string, format: Format];
 
@@ -52,11 +52,11 @@ export async function assertDataSettingsUsed(
     if (given === undefined || given === 'refuse') continue;
     assertUsed(setting, reading, held === undefined ? [rows] : [rows, held]);
   }
-  if (settings.labels !== undefined) assertUsed('labels', BESIDE, [rows]);
+  if (settings.labels !== undefined) assertUsed('labels', OF_FILE, [rows]);
   if (settings.validationLabels === undefined) return;
-  if (held !== undefined) return assertUsed('validationLabels', BESIDE, [held]);
+  if (held !== undefined) return assertUsed('validationLabels', OF_FILE, [held]);
   throw invalidSetting(
-    '`validationLabels` is a file beside a file of validation rows, and there is none: leave it out.',
+    '`validationLabels` goes with a file of validation rows, and there is none: leave it out.',
   );
 }
 
