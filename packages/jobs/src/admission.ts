@@ -43,7 +43,7 @@ export function specOf(job: NewJob, submitter: Submitter, now: number): JobSpec 
 }
 
 /**
- * What names one job, and so has no meaning in one that is enqueued again and again: once a parent is forgotten, each
+ * Fields that name one job, and so have no meaning in one that is enqueued again and again: once a parent is removed, each
  * later occurrence would be refused.
  */
 const OF_ONE_JOB = ['id', 'idempotencyKey', 'gang', 'parents'] as const;
@@ -58,7 +58,7 @@ export function scheduledSpecOf(job: NewJob, submitter: Submitter): ScheduledSpe
   if (once !== undefined) {
     throw new SkeinError(
       'REQUEST_INVALID',
-      `The job of a schedule has "${once}", which is of one job, and a schedule enqueues many: leave it out.`,
+      `The job of a schedule has "${once}", which names one job, and a schedule enqueues many: leave it out.`,
     );
   }
   const { startAfterMs, finishWithinMs, ...rest } = job;
@@ -115,7 +115,7 @@ function nameOf(work: Work): string {
 
 /**
  * sha-256 over the work in a canonical form. Limits are left out: they decide whether the work
- * completes, not what it produces. The tenant is included, so that a cache hit tells nothing about
+ * completes, not what it produces. The tenant is included, so that a cache hit reveals nothing about
  * the work of another tenant.
  *
  * An image counts by its name. The programs of a sandbox without an image do not count: the key is

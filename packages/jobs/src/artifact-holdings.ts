@@ -3,7 +3,7 @@
  * behind. The tenant may read these, and their bytes count against its quota.
  *
  * Equal content is stored once, but each tenant that holds it pays for all of it and has to upload
- * all of it first. So neither the answer nor the cost of an upload tells whether another tenant has
+ * all of it first. So neither the answer nor the cost of an upload reveals whether another tenant has
  * the same content. A digest alone gives no access.
  */
 import { SkeinError } from '@skein/api/errors';
@@ -19,7 +19,7 @@ export interface ArtifactHoldings {
   of(tenant: string): ArtifactStore;
   /** @throws SkeinError ARTIFACT_UNKNOWN also for an artifact that only another tenant holds. */
   requireHeld(tenant: string, digests: readonly string[]): Promise<void>;
-  /** Forgets an artifact that has been removed. */
+  /** Drops an artifact that has been removed. */
   drop(digest: string): Promise<void>;
 }
 

@@ -21,7 +21,7 @@ export interface ArtifactNames {
    * damaged.
    */
   readonly of: (digest: string) => Promise<readonly string[]>;
-  /** Forgets what has been read of all other artifacts. */
+  /** Drops what has been read of all other artifacts. */
   readonly keep: (digests: ReadonlySet<string>) => void;
 }
 

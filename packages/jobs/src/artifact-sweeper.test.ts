@@ -44,10 +44,10 @@ async function start(): Promise<Claim> {
 }
 
 it('removes only artifacts that no job has named for a day', async () => {
-  const [input, output, forgotten] = [await put('input'), await put('output'), await put('x')];
+  const [input, output, unnamed] = [await put('input'), await put('output'), await put('x')];
   await store.enqueue([jobSpec(command(['true'], { inputs: [{ path: 'in', digest: input }] }))]);
   const { token } = await start();
-  // What a task returns may name artifacts anywhere in it.
+  // The value of a task may name artifacts anywhere in it.
   const value = { deep: [{ digest: output }] };
   await store.finish(token, { kind: 'succeeded', result: { value, outputs: [] } });
 
@@ -57,7 +57,7 @@ it('removes only artifacts that no job has named for a day', async () => {
   const late = await put('late');
   expect(await sweep.look()).toEqual([]);
   now += HOUR_MS;
-  expect(await sweep.look()).toEqual([forgotten]);
+  expect(await sweep.look()).toEqual([unnamed]);
   expect(await stored()).toEqual(new Set([input, output, late]));
 });
 

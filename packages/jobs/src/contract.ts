@@ -71,7 +71,7 @@ export interface Attempt {
   readonly endedAt?: number | undefined;
   readonly outcome?: 'succeeded' | Cause | undefined;
   readonly message?: string | undefined;
-  /** What the sandbox accounted: cpuMs, wallMs, peakMemoryBytes, … */
+  /** Usage as the sandbox accounted it: cpuMs, wallMs, peakMemoryBytes, … */
   readonly usage?: Readonly<Record<string, number>> | undefined;
 }
 
@@ -114,8 +114,8 @@ export interface Claim {
   readonly master?: { readonly host: string; readonly port: number } | undefined;
 }
 
-/** What the store tells a worker about a lease. */
-export interface LeaseNews {
+/** The store's notification of a worker about a lease. */
+export interface LeaseNotification {
   readonly token: number;
   /** `kept`; `lost`: stop, write nothing; `cancel`: stop at once; `preempt`: checkpoint, then stop. */
   readonly state: 'kept' | 'lost' | 'cancel' | 'preempt';
@@ -272,12 +272,15 @@ export interface JobStore {
     worker?: string,
   ): Promise<void>;
   /** Renews the leases of a worker and returns what to do about each. */
-  renew(worker: string, tokens: readonly number[], leaseMs: number): Promise<LeaseNews[]>;
+  renew(worker: string, tokens: readonly number[], leaseMs: number): Promise<LeaseNotification[]>;
   /**
    * Calls the listener with notifications (cancel, preempt) for a worker as they happen, before the
    * next renewal.
    */
-  onNews(worker: string, listener: (news: LeaseNews) => void): Promise<() => Promise<void>>;
+  onLeaseNotification(
+    worker: string,
+    listener: (notification: LeaseNotification) => void,
+  ): Promise<() => Promise<void>>;
   /** @returns false when the token is stale. */
   progress(token: number, fraction: number, message: string): Promise<boolean>;
   /** Appends at `offset` bytes of the attempt's log; a repeated chunk is not stored twice. @returns false when stale. */
@@ -292,7 +295,7 @@ export interface JobStore {
   preempt(id: string): Promise<Job | undefined>;
   /** Brings an ended, unsuccessful job (and the children that it failed) back with fresh attempts. */
   revive(id: string): Promise<Job | undefined>;
-  /** Forgets an ended job before its retention is over. @returns the job; one that has not ended is left as it is. */
+  /** Removes an ended job before its retention is over. @returns the job; one that has not ended is left as it is. */
   remove(id: string): Promise<Job | undefined>;
   setQueueMode(queue: string, mode: QueueView['mode']): Promise<void>;
   putTenant(settings: TenantSettings): Promise<void>;
@@ -301,11 +304,11 @@ export interface JobStore {
 
   /** Notes that a tenant has uploaded an artifact, or that its job left it behind. @returns false when it was noted before. */
   holdArtifact(tenant: string, digest: string, sizeBytes: number): Promise<boolean>;
-  /** Those of the artifacts that the tenant does not hold. */
+  /** The artifacts among these that the tenant does not hold. */
   lackedArtifacts(tenant: string, digests: readonly string[]): Promise<string[]>;
   /** The sum of what each tenant holds. */
   heldArtifacts(): Promise<HeldBytes[]>;
-  /** Forgets an artifact that is gone. @returns the tenants that held it, with its size. */
+  /** Drops an artifact that is gone. @returns the tenants that held it, with its size. */
   dropArtifact(digest: string): Promise<HeldBytes[]>;
 
   /** Replaces the schedule of this id. One that is due and has not fired yet stays due, unless its times change. */

@@ -1,6 +1,6 @@
 /**
  * The lock of a folder that holds jobs or their artifacts: one plane at a time, be it of a node or
- * of a program. A store tells only its own process of a change, so a second one on the same folder
+ * of a program. A store notifies only its own process of a change, so a second one on the same folder
  * would wait for the end of a job for ever, and would remove the uploads of the first.
  */
 import { SkeinError } from '@skein/api';

@@ -99,7 +99,7 @@ it('rejects those who wait for a job when it is closed, and each call after that
   await expect(jobs.submit({ work: echo('late') })).rejects.toMatchObject(refused);
 });
 
-it('says of an unknown job that it does not exist', async () => {
+it('reports that an unknown job does not exist', async () => {
   const jobs = await openHere({ queues: [] });
   await expect(jobs.ended('nothing')).rejects.toMatchObject({ code: 'JOB_UNKNOWN' });
   await expect(jobs.output('nothing')).rejects.toMatchObject({ code: 'JOB_UNKNOWN' });

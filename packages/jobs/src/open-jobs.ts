@@ -43,7 +43,7 @@ export interface Jobs {
    */
   ended(id: string, signal?: AbortSignal): Promise<Job>;
   /**
-   * What the job's last attempt wrote to its output, as far as the store keeps it.
+   * The output of the job's last attempt, as far as the store keeps it.
    * @throws SkeinError JOB_UNKNOWN.
    */
   output(id: string): Promise<string>;
@@ -53,7 +53,7 @@ export interface Jobs {
   close(): Promise<void>;
 }
 
-/** What a program in JavaScript may get wrong and would only see later, such as a job that no worker takes. */
+/** Options that a program in JavaScript may get wrong and would only see later, such as a job that no worker takes. */
 const CheckedOptions = z.strictObject({
   folder: z.string().min(1),
   queues: z.array(QueueName).optional(),
@@ -67,7 +67,7 @@ const CheckedOptions = z.strictObject({
     .optional(),
 } satisfies Record<keyof JobsOptions, z.ZodType>);
 
-/** Of a log at a time. */
+/** Bytes of a log that are read at a time. */
 const LOG_CHUNK_BYTES = 1 << 20;
 
 /**

@@ -53,7 +53,7 @@ export interface JobPlaneOptions {
   readonly keptFreeBytes?: number | undefined;
   /** Most bytes of copies of a bucket's files. Default: 10 GiB, and at most a third of the disk. */
   readonly cacheBytes?: number | undefined;
-  /** Hears how long the jobs that the node itself starts were ready before, in milliseconds. */
+  /** Receives how long the jobs that the node itself starts were ready before, in milliseconds. */
   readonly onPickup?: ((waitedMs: number) => void) | undefined;
   readonly log: WorkerLog;
 }
@@ -134,7 +134,7 @@ async function openLocked(options: JobPlaneOptions, opened: Closable[]): Promise
   );
   opened.push(stored);
   const store = await (redis === undefined
-    ? openJobStore(database, { room: createDiskSpace({ folder, keptFreeBytes }) })
+    ? openJobStore(database, { space: createDiskSpace({ folder, keptFreeBytes }) })
     : options.cursor === undefined
       ? openFollowedStore(redis, { namespace, log })
       : openFleetStore(redis, {

@@ -1,5 +1,5 @@
 /**
- * What a job does: a command in a sandbox, or a trusted TypeScript task in a worker thread. The
+ * The work of a job: a command in a sandbox, or a trusted TypeScript task in a worker thread. The
  * store keeps this as opaque JSON; only workers read it.
  */
 import type { Limits, SandboxName } from '@skein/sandbox';
@@ -17,7 +17,7 @@ export interface CommandWork {
   readonly image?: string | undefined;
   /** The driver that must run it; absent: the best one that the worker has for its trust. */
   readonly sandbox?: SandboxName | undefined;
-  /** Untrusted unless said otherwise; a driver without isolation never runs untrusted work. */
+  /** Default: untrusted; a driver without isolation never runs untrusted work. */
   readonly trusted?: boolean | undefined;
   /**
    * Artifacts that the command finds at these relative paths of its workspace: links to read-only
@@ -27,11 +27,11 @@ export interface CommandWork {
   /** Workspace paths (files or directories) that become artifacts when the command exits with 0. */
   readonly outputs: readonly { readonly path: string; readonly optional?: boolean }[];
   /**
-   * Whether a command that fails by itself is retried; a command of a lost worker always is.
+   * Whether a command that fails on its own is retried; a command of a lost worker always is.
    * Default: true.
    */
   readonly retryFailure?: boolean | undefined;
-  /** Workspace path that is kept as an artifact when the command says so, is preempted or fails, and put back at the next attempt. */
+  /** Workspace path that is kept as an artifact when the command announces it, is preempted or fails, and put back at the next attempt. */
   readonly checkpoint?: string | undefined;
   /** An artifact fed to stdin. */
   readonly stdin?: string | undefined;

@@ -33,7 +33,7 @@ exec sleep 1000`;
 
 describe.each(cases)('over $store, in $sandbox', ({ faults, isolated }) => {
   it(
-    'a command goes on from its checkpoint when its worker was killed',
+    'a command resumes from its checkpoint when its worker was killed',
     { timeout: 90_000 },
     async () => {
       await using place = await faults.open();

@@ -45,8 +45,8 @@ describe.skipIf(tinyDisk.skip)(`on a full disk ${tinyDisk.reason}`, () => {
     const job = await jobs.enqueue(taskWork(naps, TASKS, { ms: 1000 }));
     await expect.poll(() => worker.running().length, long).toBe(1);
     fillDisk(filler);
-    await expect.poll(() => worker.running()[0]?.phase, long).toBe('telling');
-    // As long as the disk is full, no outcome is reported.
+    await expect.poll(() => worker.running()[0]?.phase, long).toBe('reporting');
+    // While the disk is full, no outcome is reported.
     expect(await jobs.store.job(job.id)).toMatchObject({ state: 'running' });
     rmSync(filler);
     const ended = await jobs.ended(job.id);

@@ -123,7 +123,7 @@ describe.each(FAULT_STORES)(`kill -9 over $name, seed ${SEED}`, (faults) => {
     await Promise.all(workers.map((worker) => worker.kill()));
   });
 
-  it('ends a poisoned job as dead, and other jobs go on', { timeout: 90_000 }, async () => {
+  it('ends a poisoned job as dead, and other jobs continue', { timeout: 90_000 }, async () => {
     await using place = await faults.open();
     const options = { store: place.store, blobs: place.blobs, leaseMs: LEASE_MS, isolated: false };
     let worker = await startWorkerProcess(options);

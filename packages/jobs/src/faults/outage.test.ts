@@ -32,7 +32,7 @@ describe.each(FAULT_STORES.filter(({ shared }) => shared))('an outage of $name',
       const lasting = await jobs.enqueue(napping(4000));
       await expect.poll(phases, long).toEqual(['working', 'working']);
       await redis.kill();
-      await expect.poll(phases, long).toEqual(['telling', 'working']);
+      await expect.poll(phases, long).toEqual(['reporting', 'working']);
       await redis.start();
       for (const { id } of [short, lasting]) {
         await expect.poll(() => stateOf(id), long).toBe('succeeded');

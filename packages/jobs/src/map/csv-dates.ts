@@ -1,11 +1,11 @@
 /**
  * The formats of dates and times that all shards of CSV share. DuckDB takes for each file the first format that fits
- * it: one whose days are all at most 12 is read as day, month, year, whatever the others say.
+ * it: one whose days are all at most 12 is read as day, month, year, whatever the others contain.
  */
 import type { DateFormats } from './data-set.ts';
 import { identifier, quoted, WHOLE_CSV, type Session } from './duckdb-session.ts';
 
-/** Rows of each file that are looked at: as many as DuckDB takes to find its types. */
+/** Rows of each file that are examined: as many as DuckDB takes to find its types. */
 const ROWS = 20_480;
 
 const KINDS = [
@@ -15,7 +15,7 @@ const KINDS = [
 
 /**
  * @param types of the columns, as DuckDB has found them.
- * @returns formats in which every value that is looked at can be read. Where there is none, the columns are texts.
+ * @returns formats in which every examined value can be read. Where there is none, the columns are texts.
  */
 export async function dateFormatsOf(
   { rows }: Pick<Session, 'rows'>,

@@ -73,7 +73,7 @@ describe('cutParquet', () => {
     scratch: folder,
   });
 
-  it('makes files of the size, of which there is one at a time', { timeout: 30_000 }, async () => {
+  it('makes files of the size, one at a time', { timeout: 30_000 }, async () => {
     const { size } = await stat(file);
     const found: unknown[] = [];
     let before: string | undefined;

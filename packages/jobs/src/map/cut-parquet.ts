@@ -24,7 +24,7 @@ export interface ParquetPiece {
 /**
  * The file itself when it is not larger than one piece.
  * @param options.resources what DuckDB may use.
- * @param options.scratch a folder with room for one piece; the caller removes it.
+ * @param options.scratch a folder with space for one piece; the caller removes it.
  * @throws SkeinError SQL_INVALID for a file that is not Parquet, MEMORY_SHORT.
  */
 export async function* cutParquet(

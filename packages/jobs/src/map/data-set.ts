@@ -7,7 +7,7 @@ export type DataFormat = z.infer<typeof DataFormat>;
 /** DuckDB types by column. */
 export const Columns = z.record(z.string(), z.string());
 
-/** How CSV writes dates and times, in the words of strptime; absent where DuckDB need not be told. */
+/** How CSV writes dates and times, in the words of strptime; absent where DuckDB finds it. */
 export const DateFormats = z.object({
   date: z.string().optional(),
   timestamp: z.string().optional(),
@@ -23,7 +23,7 @@ export type Piece = z.infer<typeof Piece>;
 
 export const DataSet = z.object({
   format: DataFormat,
-  /** Of CSV and JSON lines: the same types for all shards, whatever each looks like alone. */
+  /** Types of CSV and JSON lines: the same for all shards, whatever each contains. */
   columns: Columns.optional(),
   /** In order. Every CSV shard has the header. */
   shards: z.array(Piece),
@@ -33,7 +33,7 @@ export type DataSet = z.infer<typeof DataSet>;
 /** The name of a manifest, among the outputs of a map and in a folder. */
 export const MANIFEST = 'data-set.json';
 
-/** A manifest in a folder, with the shards as files beside it. */
+/** A manifest in a folder, with the shards as files next to it. */
 export const LocalDataSet = DataSet.extend({
   shards: z.array(
     Piece.extend({

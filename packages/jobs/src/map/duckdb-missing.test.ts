@@ -20,7 +20,7 @@ function inProcess(code: string): string {
 }
 
 it('names the package that statements over tables need', () => {
-  const told = inProcess(`
+  const output = inProcess(`
     import { mkdtempSync, rmSync } from 'node:fs';
     import { tmpdir } from 'node:os';
     const { withFiles } = await import('${import.meta.dirname}/duckdb-session.ts');
@@ -31,14 +31,14 @@ it('names the package that statements over tables need', () => {
       console.log(code, message);
     });
     rmSync(scratch, { recursive: true });`);
-  expect(told).toMatch(/^PACKAGE_MISSING .*@duckdb\/node-api/);
+  expect(output).toMatch(/^PACKAGE_MISSING .*@duckdb\/node-api/);
 });
 
 it('is not needed for anything else', () => {
-  const told = inProcess(`
+  const output = inProcess(`
     await import('${import.meta.dirname}/../index.ts');
     await import('${import.meta.dirname}/cut-parquet.ts');
     await import('${import.meta.dirname}/map-input.ts');
     console.log('open');`);
-  expect(told).toBe('open\n');
+  expect(output).toBe('open\n');
 });

@@ -14,7 +14,7 @@ export interface Query extends Files {
   readonly sql: string;
 }
 
-/** Runs the statement and writes its rows. @throws SkeinError SQL_INVALID with what DuckDB says, MEMORY_SHORT. */
+/** Runs the statement and writes its rows. @throws SkeinError SQL_INVALID with DuckDB's message, MEMORY_SHORT. */
 export async function queryToFile(query: Query, target: string, format: DataFormat): Promise<void> {
   await withFiles(query, [target], ({ write }) => write(oneStatement(query.sql), target, format));
 }
@@ -23,7 +23,7 @@ export interface Partitioning {
   /** The columns of the key. */
   readonly columns: readonly string[];
   readonly partitions: number;
-  /** DuckDB types of the columns, where those of the files are not the same in all shards. */
+  /** DuckDB types of the columns, where shards differ in them. */
   readonly types?: readonly string[] | undefined;
 }
 
@@ -70,7 +70,7 @@ export async function partitionToFiles(
 }
 
 /**
- * Columns with the types that fit all files: of CSV as far as their beginnings tell, of JSON lines by
+ * Columns with the types that fit all files: of CSV by their beginnings, of JSON lines by
  * every row.
  */
 export async function columnsOf(files: Files): Promise<Described> {
@@ -81,7 +81,7 @@ export async function columnsOf(files: Files): Promise<Described> {
       return dateFormatsOf(session, files.files, found);
     }
     if (files.format !== 'jsonl') return { columns: found };
-    // What a type holds of which this file has no value at all.
+    // Types of columns and elements for which this file has no value at all.
     const empty: Readonly<Record<string, readonly [value: string, type: string]>> = {
       JSON: ['null', NO_VALUE],
       'JSON[]': ['[]', `${NO_VALUE}[]`],
@@ -132,7 +132,7 @@ function readStart(file: string, bytes: number): string {
 /** Rows that lie together in a Parquet file, in the order of the file. */
 export interface RowGroup {
   readonly rows: number;
-  /** As they are stored. */
+  /** Size of the stored rows. */
   readonly sizeBytes: number;
 }
 

@@ -15,9 +15,9 @@ export interface Files {
   readonly format: DataFormat;
   /** Types by column, of CSV and JSON lines; of JSON lines also the columns that a shard lacks. */
   readonly columns?: Readonly<Record<string, string>> | undefined;
-  /** Of CSV: the same in all shards, whatever the dates of each look like alone. */
+  /** Date formats of CSV: the same in all shards, whatever the dates of each are. */
   readonly dates?: DateFormats | undefined;
-  /** What a statement calls them: `shard` or `part`. */
+  /** Name of the view in a statement: `shard` or `part`. */
   readonly view: 'shard' | 'part';
   readonly bounds: Bounds;
   /** A folder for rows that do not fit into memory; the caller removes it. */
@@ -33,11 +33,11 @@ export interface Session {
   readonly write: (sql: string, target: string, format: DataFormat) => Promise<number>;
 }
 
-/** Of a CSV file at a time: small, so that it fits into a small memory limit with room for work. */
+/** Buffer for one CSV file at a time: small, so that a small memory limit leaves memory for work. */
 const CSV_BUFFER_BYTES = 4 * 2 ** 20;
 
 /**
- * Of a Parquet file that is written: a row group is held in memory until it is full, so that a large
+ * Row groups of a Parquet file that is written: one is held in memory until it is full, so that a large
  * one of wide rows would not fit. DuckDB bounds it by its bytes where it need not keep the order of
  * several threads, and else by its rows.
  */

@@ -17,11 +17,11 @@ import type { Answer } from './duckdb.ts';
 import type { Bounds } from './memory.ts';
 
 const MIB = 2 ** 20;
-/** How often the process looks at itself: DuckDB fills some tens of megabytes meanwhile. */
+/** How often the process measures its memory: DuckDB fills some tens of megabytes meanwhile. */
 const LOOK_EVERY_MS = 20;
 
 /**
- * The bound is that of the job, which DuckDB's own limit only approaches: what it takes for writing
+ * The bound is the job's, which DuckDB's own limit only approaches: what it takes for writing
  * Parquet, for one, it does not count.
  */
 async function within<Value>(

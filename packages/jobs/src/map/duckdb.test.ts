@@ -32,7 +32,7 @@ async function rowsOf(files: Files, sql: string): Promise<string[]> {
 }
 
 describe('boundsOf', () => {
-  it('leaves room beside the memory that DuckDB counts, and enough for each thread', () => {
+  it('leaves memory beyond what DuckDB counts, and enough for each thread', () => {
     expect(boundsOf({ cores: 0.5, memoryBytes: 320 * MIB })).toEqual({
       processBytes: 320 * MIB,
       memoryBytes: 128 * MIB,
@@ -96,7 +96,7 @@ describe('a partition', () => {
 
   /** The partition of the only row of a Parquet file whose key is that expression, and the type of the key. */
   async function partitionOf(key: string, type?: string) {
-    // DuckDB writes beside a file that exists, where it may not.
+    // DuckDB writes next to a file that exists, where it may not.
     folder = testFolder();
     const files = await table('csv', ['x', '1']);
     const file = join(folder, 'key.parquet');

@@ -25,7 +25,7 @@ export interface Answer<Value> {
   readonly peakBytes: number;
 }
 
-/** @throws SkeinError SQL_INVALID with what DuckDB says, MEMORY_SHORT. */
+/** @throws SkeinError SQL_INVALID with DuckDB's message, MEMORY_SHORT. */
 export async function ask<Name extends keyof DuckDbCalls>(
   name: Name,
   given: Parameters<DuckDbCalls[Name]>[0],

@@ -1,10 +1,10 @@
 /**
- * Types that hold the values of all shards of JSON lines. DuckDB finds those of each shard by its own
+ * Types that hold the values of all shards of JSON lines. DuckDB finds the types of each shard by its own
  * rows: without common types a key that is `1` in one shard and `1.0` in another has two hashes, and
  * a column that a shard lacks is unknown there.
  */
 
-/** Of a column, or of a part of one, without a value in the shard: any other type holds it. */
+/** The type of a column, or of a part of one, without a value in the shard: any other type holds it. */
 export const NO_VALUE = '"NULL"';
 /** Holds any value, as it is written. */
 const ANY = 'JSON';
@@ -50,7 +50,7 @@ function common(one: Type, other: Type): Type {
   return scalar(ANY);
 }
 
-/** Of a value that is read again with its new type: DuckDB then leaves out the zone of a time. */
+/** The type of a value that is read again with it: DuckDB then leaves out the zone of a time. */
 function part(one: Type, other: Type): Type {
   if (one.kind !== 'scalar' || other.kind !== 'scalar') return common(one, other);
   const name = named(one.name, other.name);
@@ -94,7 +94,7 @@ function written(type: Type, noValue: string = NO_VALUE): string {
   }
 }
 
-/** Reads a type as DESCRIBE writes those of JSON, such as `STRUCT(a BIGINT, "b c" VARCHAR[])`. */
+/** Reads a type as DESCRIBE writes the types of JSON, such as `STRUCT(a BIGINT, "b c" VARCHAR[])`. */
 function parsed(text: string): Type {
   let rest = text;
   const take = (pattern: RegExp): string => {
@@ -109,7 +109,7 @@ function parsed(text: string): Type {
       take(/^STRUCT/);
       const fields = new Map<string, Type>();
       while (take(/^\(|^, |^\)/) !== ')') {
-        // As it is quoted, or not, in both: it is written again in the same way.
+        // Quoted or not, the same in both: it is written again in the same way.
         const name = take(/^"(?:[^"]|"")*"|^[^\s"(),]+/);
         take(/^ /);
         fields.set(name, next());

@@ -30,7 +30,7 @@ export type MapWork = z.output<typeof MapWork>;
 
 export const MapInput = z.object({
   dataSet: DataSet,
-  /** Absent: shards go on as they are. */
+  /** Absent: shards are taken as they are. */
   work: MapWork.optional(),
   /** Absent: no shuffle. */
   group: z
@@ -43,7 +43,7 @@ export const MapInput = z.object({
     .optional(),
   /** Format of the output shards. */
   format: DataFormat,
-  /** Of each job. */
+  /** Resources of each job. */
   resources: z.object({ cores: z.number().positive(), memoryBytes: z.int().min(2 ** 20) }),
   attempts: z.int().min(1).default(3),
 });

@@ -71,7 +71,7 @@ async function mapAll(
   input: MapInput,
   stage: Stage,
 ): Promise<DataSet> {
-  // What a statement writes for the shuffle is read back by column.
+  // The output of a statement for the shuffle is read back by column.
   const shuffled = work.kind === 'sql' ? 'parquet' : dataSet.format;
   const to = input.group === undefined ? input.format : shuffled;
   const typed = work.kind === 'sql' ? await withColumns(dataSet, input, stage) : dataSet;
@@ -135,7 +135,7 @@ async function commonKey(
 /** Gives the columns their types, the same in all shards: one of CSV without rows would be all text. */
 async function withColumns(dataSet: DataSet, input: MapInput, stage: Stage): Promise<TypedDataSet> {
   const { format, shards } = dataSet;
-  // Parquet has its types; DuckDB finds those of a single shard of JSON when it reads it.
+  // Parquet has its types; DuckDB finds the types of a single shard of JSON when it reads it.
   if (format === 'parquet' || shards.length < (format === 'csv' ? 1 : 2)) return dataSet;
   const ended = await stage(describeJobs(dataSet, input));
   const found = ended.map(({ result }) => describe.output.parse(result?.value));
@@ -144,7 +144,7 @@ async function withColumns(dataSet: DataSet, input: MapInput, stage: Stage): Pro
   return { ...dataSet, columns: { ...columns, ...dataSet.columns }, dates: found[0]?.dates };
 }
 
-/** What a job of the map has left: the one output of a command, or what a task returned. */
+/** The piece that a job of the map has left: the one output of a command, or the value of a task. */
 function pieceOf({ result }: TaskJob): Piece {
   const { digest, sizeBytes } = Piece.parse(result?.outputs[0] ?? result?.value);
   return { digest, sizeBytes };

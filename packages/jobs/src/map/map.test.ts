@@ -192,7 +192,7 @@ describe('a map', () => {
   });
 
   it('leaves out no field and no digit of JSON that appear late', { timeout: 60_000 }, async () => {
-    // DuckDB looks at 20,480 rows unless it is told to look at all.
+    // DuckDB reads 20,480 rows for the types unless its settings demand all.
     const content = `${'{"k":1}\n'.repeat(21_000)}{"k":2.5,"late":3}\n`;
     const dataSet = { format: 'jsonl' as const, shards: [await stored(content)] };
     const sql = 'SELECT * FROM shard WHERE k > 1';
@@ -219,7 +219,7 @@ describe('a map', () => {
   });
 
   it(
-    'says what is wrong with a statement, and reaches no file of the machine',
+    'names the fault of a statement, and reaches no file of the machine',
     { timeout: 60_000 },
     async () => {
       const wrong = await run({ work: { kind: 'sql', sql: 'SELECT nothing FROM shard' } });

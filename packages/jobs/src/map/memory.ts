@@ -1,22 +1,22 @@
 /**
- * What DuckDB may have of the memory of a job. Its own limit counts what it allocates for rows; the
+ * DuckDB's part of the memory of a job. Its own limit counts what it allocates for rows; the
  * rest of its process (Node, the library, buffers of files, what the allocator has not given back)
- * comes on top, and a job's memory is that of the whole process.
+ * comes on top, and a job's memory covers the whole process.
  */
 import { SkeinError } from '@skein/api/errors';
 
 const MIB = 2 ** 20;
 
-/** Of the process, beyond what DuckDB counts: measured as 104 MiB before the first row, up to 175 after the last. */
-const BESIDE_BYTES = 192 * MIB;
-/** What DuckDB's makers ask for: a thread holds so much before it spills. */
+/** Memory of the process beyond what DuckDB counts: measured as 104 MiB before the first row, up to 175 after the last. */
+const UNCOUNTED_BYTES = 192 * MIB;
+/** DuckDB's makers ask for this: a thread holds so much before it spills. */
 const PER_THREAD_BYTES = 128 * MIB;
 
 /** The least that a job with a statement needs. */
-export const LEAST_MEMORY_BYTES = BESIDE_BYTES + PER_THREAD_BYTES;
+export const LEAST_MEMORY_BYTES = UNCOUNTED_BYTES + PER_THREAD_BYTES;
 
 export interface Bounds {
-  /** Of the whole process. */
+  /** Memory of the whole process. */
   readonly processBytes: number;
   /** Memory that DuckDB counts; rows beyond it spill to disk. */
   readonly memoryBytes: number;
@@ -37,7 +37,7 @@ export function boundsOf({
       `A statement needs a job with at least ${LEAST_MEMORY_BYTES / MIB} MiB, not ${Math.floor(memoryBytes / MIB)} MiB.`,
     );
   }
-  const left = memoryBytes - BESIDE_BYTES;
+  const left = memoryBytes - UNCOUNTED_BYTES;
   const threads = Math.max(1, Math.min(Math.ceil(cores), Math.floor(left / PER_THREAD_BYTES)));
   return { processBytes: memoryBytes, memoryBytes: left, threads };
 }

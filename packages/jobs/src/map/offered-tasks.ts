@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 const CONDUCTOR = fileURLToPath(new URL('./map-run.ts', import.meta.url));
 const SHARDS = fileURLToPath(new URL('./shard-tasks.ts', import.meta.url));
 
-/** What workers offer them as, all together. */
+/** The label under which workers offer them, all together. */
 export const MAP_LABEL = 'task:skein-map';
 
 /** Paths of modules on this machine, by the names of their tasks. */

@@ -15,29 +15,29 @@ type Group = NonNullable<MapInput['group']>;
 const EDITION = 5;
 
 /** Shards whose beginnings are read to find the types of their columns. */
-const LOOKED_AT = 8;
+const SAMPLED = 8;
 
 /** A data set whose columns are known. */
 export interface TypedDataSet extends DataSet {
   readonly dates?: DateFormats | undefined;
 }
 
-/** Jobs that look for the types of columns: one for CSV and Parquet, and one for each shard of JSON lines. */
+/** Jobs that find the types of columns: one for CSV and Parquet, and one for each shard of JSON lines. */
 export function describeJobs(
   { format, shards }: DataSet,
   input: MapInput,
   stage = 'describe',
 ): NewJobInput[] {
-  const step = Math.max(1, Math.floor(shards.length / LOOKED_AT));
-  const beginnings = shards.filter((_, index) => index % step === 0).slice(0, LOOKED_AT);
-  const looked = {
+  const step = Math.max(1, Math.floor(shards.length / SAMPLED));
+  const beginnings = shards.filter((_, index) => index % step === 0).slice(0, SAMPLED);
+  const samples = {
     csv: [beginnings],
     jsonl: shards.map((shard) => [shard]),
     parquet: [shards],
   }[format];
-  return looked.map((chosen, index) => {
+  return samples.map((chosen, index) => {
     const digests = chosen.map(({ digest }) => digest);
-    const frame = frameOf(input, stage, index, looked.length);
+    const frame = frameOf(input, stage, index, samples.length);
     return taskJob(frame, input, describe.name, { digests, format });
   });
 }

@@ -23,7 +23,7 @@ const Shard = z.object({
   resources: Resources,
 });
 
-/** Looks for the types of columns: at the beginnings of some shards of CSV, at a shard of JSON lines, or in shards of Parquet. */
+/** Finds the types of columns: at the beginnings of some shards of CSV, at a shard of JSON lines, or in shards of Parquet. */
 export const describe = defineTask({
   name: 'skein-map-describe',
   input: z.object({
@@ -55,7 +55,7 @@ export const partition = defineTask({
   input: Shard.extend({
     by: z.array(z.string()),
     partitions: z.int(),
-    /** Of the columns of the key, where shards have them in several types. */
+    /** Types of the columns of the key, where shards have them in several types. */
     types: z.array(z.string()).optional(),
   }),
   output: z.object({
@@ -115,7 +115,7 @@ async function rowsOf(context: TaskContext, query: Query, to: DataFormat): Promi
   return put(context, target);
 }
 
-/** Says in the job's log what the work took. */
+/** Writes into the job's log how much memory the work took. */
 function note<T>(
   { log }: TaskContext,
   { value, peakBytes }: { readonly value: T; readonly peakBytes: number },

@@ -24,7 +24,7 @@ import { handle, sourcesIn, type Given, type Handle } from './handle.ts';
 import type { StepWork } from './step-work.ts';
 
 export interface StepOptions {
-  /** Default: those of `skein run`. */
+  /** Default: the resources of `skein run`. */
   readonly resources?: { readonly cores: number; readonly memoryBytes: number };
   readonly limits?: WorkLimits;
   /** Attempts in all. Default 3. */
@@ -70,7 +70,7 @@ export interface Pipeline<
   O extends z.ZodType = z.ZodType,
 > extends Task<I, O> {
   readonly steps: readonly Step[];
-  /** What the run returns. */
+  /** The run's return value. */
   readonly returns: Given<unknown>;
   /** Absolute path of the module that exports the pipeline and its tasks. */
   readonly module: string;
@@ -81,7 +81,7 @@ export interface PipelineDefinition<I extends z.ZodType, O extends z.ZodType> {
   /** `import.meta.filename` of the module that exports the pipeline and its tasks. */
   readonly module: string;
   readonly input: I;
-  /** What the run returns, checked. */
+  /** The run's return value, checked. */
   readonly output: O;
   steps(builder: StepBuilder<z.output<I>>): Given<z.input<O>>;
 }

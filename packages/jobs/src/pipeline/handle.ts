@@ -29,7 +29,7 @@ export type Handle<T> = {
     ? { readonly [K in keyof T]-?: Handle<T[K]> }
     : unknown);
 
-/** A `T` of which any part may be a handle. */
+/** A `T`; any part of it may be a handle. */
 export type Given<T> =
   | T
   | Handle<T>

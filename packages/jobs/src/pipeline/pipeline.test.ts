@@ -118,7 +118,7 @@ describe('a run', () => {
 });
 
 describe('a definition', () => {
-  it('knows its graph before anything runs', () => {
+  it('has its graph before anything runs', () => {
     expect(isPipeline(wordCount)).toBe(true);
     expect(isPipeline(count)).toBe(false);
     const graph = wordCount.steps.map(({ name, after, over }) => [name, after, over !== undefined]);
@@ -157,7 +157,7 @@ describe('a handle', () => {
     expect(isHandle({})).toBe(false);
   });
 
-  it('says which field is missing', () => {
+  it('names the missing field', () => {
     const missing = (given as unknown as Record<string, typeof given>)['nothing'];
     expect(() => resolve(missing, () => ({}))).toThrow(
       'What step "a" returned has no field "nothing".',

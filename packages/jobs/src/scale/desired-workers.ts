@@ -5,8 +5,8 @@
  *     concurrency = work that arrives + work that waits / target
  *                 = arrivals × run time + ready × run time / target
  *
- * The run time is what Little's law gives: running jobs over jobs that end per second. An empty queue
- * needs no worker. Jobs that wait longer than the target, whatever the estimates say, ask for one
+ * The run time follows from Little's law: running jobs over jobs that end per second. An empty queue
+ * needs no worker. Jobs that wait longer than the target, whatever the estimates are, ask for one
  * worker more than there are: the estimates are then wrong, or the workers are not.
  */
 export interface QueueLoad {
@@ -16,7 +16,7 @@ export interface QueueLoad {
   readonly oldestWaitMs: number;
   /** Open workers of the queue. */
   readonly workers: number;
-  /** Recent rates; undefined before two looks. */
+  /** Recent rates; undefined before two readings. */
   readonly rates: QueueRates | undefined;
 }
 
@@ -36,10 +36,10 @@ export interface DesiredWorkers {
 
 /** A job should start within this, in milliseconds: the time that a worker takes to start. */
 export const TARGET_DELAY_MS = 30_000;
-/** Weight of the past falls to 1/e in this time, in milliseconds: four looks of Prometheus. */
+/** Weight of the past falls to 1/e in this time, in milliseconds: four readings of Prometheus. */
 export const SMOOTHING_MS = 60_000;
 
-/** As long, in milliseconds, for how many jobs fit into a worker: it changes with the jobs, not with the load. */
+/** The same time, in milliseconds, for the jobs that fit into a worker: it changes with the jobs, not with the load. */
 const FITS_MS = 1_800_000;
 
 export function desiredWorkers(load: QueueLoad, targetMs = TARGET_DELAY_MS): DesiredWorkers {
@@ -66,7 +66,7 @@ export function desiredWorkers(load: QueueLoad, targetMs = TARGET_DELAY_MS): Des
   };
 }
 
-/** What a store shows of a queue at one moment. */
+/** The state of a queue in a store at one moment. */
 export interface QueueLook {
   /** The store's clock, in milliseconds. */
   readonly at: number;
@@ -83,10 +83,10 @@ export interface RatesSoFar {
   readonly rates: QueueRates | undefined;
 }
 
-/** Looks that follow each other sooner are one, in seconds: each caller of the API makes one. */
+/** Readings that follow each other sooner are one, in seconds: each caller of the API makes one. */
 const SOONEST_LOOK_SECONDS = 1;
 
-/** Takes a look into the rates. After a clock that ran backwards, the rates so far go on from there. */
+/** Takes a reading into the rates. After a clock that ran backwards, the rates so far continue from there. */
 export function withLook(before: RatesSoFar | undefined, look: QueueLook): RatesSoFar {
   if (before === undefined) return { last: look, rates: undefined };
   const { last, rates } = before;

@@ -1,4 +1,4 @@
-/** The workers that each queue needs, from looks at the store; for `/metrics` and the API. */
+/** The workers that each queue needs, from readings of the store; for `/metrics` and the API. */
 import type { QueueView, WorkerView } from '../contract.ts';
 import {
   desiredWorkers,

@@ -2,7 +2,7 @@
 
 /** Waiting this long counts as much as one step of priority, in milliseconds. */
 export const AGEING_MS = 30_000;
-/** Candidates looked at per lane before the next lane is tried. */
+/** Candidates examined per lane before the next lane is tried. */
 export const LOOK_AHEAD = 32;
 /** Bytes that are kept of an attempt's log; later bytes are dropped. */
 export const LOG_BYTES = 4 * 2 ** 20;
@@ -34,11 +34,11 @@ export const DEFAULT_TOTAL = { millicores: 1000, memoryBytes: 4 * 2 ** 30 };
 /** How soon a tick is due when no transition is planned, in milliseconds. */
 export const IDLE_MS = 60_000;
 /**
- * What a caller below `admin` may submit where the operator has set nothing for its tenant: a map
+ * Bounds of a caller below `admin` where the operator has set nothing for its tenant: a map
  * over a large data set, in calls of a thousand, fits; a loop that submits without end does not. The
  * rate is a thirtieth of what the embedded store accepts.
  */
 export const DEFAULT_QUOTA = { maxQueued: 10_000, jobsPerSecond: 1000 };
 
-/** Jobs that one call of Redis looks at for a list, about 20 ms. */
+/** Jobs that one call of Redis reads for a list, about 20 ms. */
 export const LIST_SCANNED = 2000;

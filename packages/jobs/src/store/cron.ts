@@ -42,7 +42,7 @@ export function nextTime(schedule: Pick<Schedule, 'cron' | 'timeZone'>, after: n
   return next.getTime();
 }
 
-/** What croner says, without the name of its function. It counts days and months from 0, and a schedule from 1. */
+/** Croner's message, without the name of its function. It counts days and months from 0, and a schedule from 1. */
 function asWritten(message: string): string {
   return message
     .replaceAll(/^\w+: |\.$/g, '')

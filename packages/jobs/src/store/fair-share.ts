@@ -15,7 +15,7 @@ export interface Resources {
 export interface TenantShare {
   readonly tenant: string;
   readonly weight: number;
-  /** What its running jobs hold. */
+  /** Resources that its running jobs hold. */
   readonly held: Resources;
   readonly virtualTime: number;
 }

@@ -1,5 +1,5 @@
 /**
- * What the stores guarantee when something fails: the process that uses the store, the Redis
+ * The guarantees of the stores when something fails: the process that uses the store, the Redis
  * server, the connection, the disk. SKEIN_FULL=1 is the full proof; a few rounds are the default.
  */
 import { spawn } from 'node:child_process';
@@ -29,12 +29,12 @@ afterEach(async () => {
 });
 
 /** The answers that a user of the store has received. */
-interface Told {
+interface Answers {
   readonly enqueued: Set<string>;
   readonly claimed: Map<number, string>;
   readonly finished: Map<string, number>;
 }
-const nothingTold = (): Told => ({ enqueued: new Set(), claimed: new Map(), finished: new Map() });
+const noAnswers = (): Answers => ({ enqueued: new Set(), claimed: new Map(), finished: new Map() });
 
 /**
  * Enqueues, claims and finishes as fast as it can, and reports each call only after it is
@@ -45,7 +45,7 @@ const user = (open: string) => `
   import { openSqliteJobs } from '${import.meta.dirname}/sqlite/sqlite-jobs.ts';
   import { job, offer, success } from '${import.meta.dirname}/testing/fixtures.ts';
   const store = await ${open};
-  const tell = (line) => {
+  const report = (line) => {
     for (;;) {
       try {
         return writeSync(1, JSON.stringify(line) + '\\n');
@@ -58,45 +58,45 @@ const user = (open: string) => `
   const retry = { maxAttempts: 1000, backoffMs: 0, maxBackoffMs: 0 };
   for (let round = 0; ; round += 1) {
     const made = await store.enqueue([job({ retry }), job({ retry })]);
-    tell({ enqueued: made.map((each) => each.id) });
+    report({ enqueued: made.map((each) => each.id) });
     const claims = await store.claim(offer({ max: 2, leaseMs: 1 }));
     for (const { token, job } of claims) {
-      tell({ claimed: job.id, token });
+      report({ claimed: job.id, token });
       if (round % 2) continue;
       const ended = await store.finish(token, success(token));
-      if (ended) tell({ finished: job.id, token });
+      if (ended) report({ finished: job.id, token });
     }
     await store.tick();
   }`;
 
-function note(told: Told, line: string): void {
+function note(answers: Answers, line: string): void {
   const { enqueued, claimed, finished, token } = JSON.parse(line) as {
     enqueued?: string[];
     claimed?: string;
     finished?: string;
     token: number;
   };
-  for (const id of enqueued ?? []) told.enqueued.add(id);
+  for (const id of enqueued ?? []) answers.enqueued.add(id);
   if (claimed !== undefined) {
-    expect(told.claimed.has(token), `token ${token} was given twice`).toBe(false);
-    told.claimed.set(token, claimed);
+    expect(answers.claimed.has(token), `token ${token} was given twice`).toBe(false);
+    answers.claimed.set(token, claimed);
   }
-  if (finished !== undefined) told.finished.set(finished, token);
+  if (finished !== undefined) answers.finished.set(finished, token);
 }
 
 /** Compares the store after the fault with the calls that were acknowledged before it. */
-async function expectKept(store: JobStore, told: Told): Promise<void> {
-  for (const id of told.enqueued) {
+async function expectKept(store: JobStore, answers: Answers): Promise<void> {
+  for (const id of answers.enqueued) {
     const kept = await store.job(id);
     expect(kept, `job ${id} was accepted and is lost`).toBeDefined();
-    const token = told.finished.get(id);
+    const token = answers.finished.get(id);
     if (token !== undefined) {
       expect(kept).toMatchObject({ state: 'succeeded', result: { value: token } });
     }
     const succeeded = kept?.attempts.filter((attempt) => attempt.outcome === 'succeeded') ?? [];
     expect(succeeded.length, `job ${id} was committed twice`).toBeLessThanOrEqual(1);
   }
-  // Counts are stored beside the jobs, so they would show a transition that was only half made.
+  // Counts are stored apart from the jobs, so they would show a transition that was only half made.
   for (const { queue, counts } of await store.queues()) {
     for (const state of ['ready', 'running', 'succeeded'] as const) {
       let found = 0;
@@ -112,9 +112,9 @@ async function expectKept(store: JobStore, told: Told): Promise<void> {
 }
 
 /** Every job that is left can still be finished. */
-async function expectDone(store: JobStore, told: Told): Promise<void> {
-  const last = Math.max(0, ...told.claimed.keys());
-  for (let left = told.enqueued.size * 3; left > 0; left -= 1) {
+async function expectDone(store: JobStore, answers: Answers): Promise<void> {
+  const last = Math.max(0, ...answers.claimed.keys());
+  for (let left = answers.enqueued.size * 3; left > 0; left -= 1) {
     await store.tick();
     const claims = await store.claim(offer({ leaseMs: 60_000 }));
     for (const { token } of claims) {
@@ -137,7 +137,7 @@ describe(`kill -9, seed ${SEED}`, () => {
       const folder = await mkdtemp(join(tmpdir(), 'skein-jobs-kill-'));
       disposals.push(() => rm(folder, { recursive: true }));
       const path = join(folder, 'jobs.db');
-      const told = nothingTold();
+      const answers = noAnswers();
       for (const lines of moments) {
         const child = spawn(
           process.execPath,
@@ -152,7 +152,7 @@ describe(`kill -9, seed ${SEED}`, () => {
         let received = 0;
         const reader = createInterface(child.stdout);
         reader.on('line', (line) => {
-          if (line.endsWith('}')) note(told, line);
+          if (line.endsWith('}')) note(answers, line);
           received += 1;
           if (received === lines) child.kill('SIGKILL');
         });
@@ -161,9 +161,9 @@ describe(`kill -9, seed ${SEED}`, () => {
       }
       const store = await openSqliteJobs(path);
       disposals.push(() => store.close());
-      await expectKept(store, told);
-      await expectDone(store, told);
-      await expectKept(store, told);
+      await expectKept(store, answers);
+      await expectDone(store, answers);
+      await expectKept(store, answers);
     },
   );
 
@@ -175,20 +175,20 @@ describe(`kill -9, seed ${SEED}`, () => {
       disposals.push(() => server.destroy());
       const store = await openRedisJobs(server.url, { namespace: 'kill' });
       disposals.push(() => store.close());
-      const told = nothingTold();
+      const answers = noAnswers();
       const retry = { maxAttempts: 1000, backoffMs: 0, maxBackoffMs: 0 };
       let calls = 0;
       let done = false;
       let reached = () => {};
-      /** Like the user above; it continues after an error that says that the server is away. */
+      /** Like the user above; it continues after an error that reports that the server is away. */
       const take = async (round: number): Promise<void> => {
         const made = await store.enqueue([job({ retry }), job({ retry })]);
-        note(told, JSON.stringify({ enqueued: made.map((each) => each.id) }));
+        note(answers, JSON.stringify({ enqueued: made.map((each) => each.id) }));
         for (const { token, job } of await store.claim(offer({ max: 2, leaseMs: 50 }))) {
-          note(told, JSON.stringify({ claimed: job.id, token }));
+          note(answers, JSON.stringify({ claimed: job.id, token }));
           if (round % 2) continue;
           const ended = await store.finish(token, success(token));
-          if (ended) note(told, JSON.stringify({ finished: job.id, token }));
+          if (ended) note(answers, JSON.stringify({ finished: job.id, token }));
         }
         await store.tick();
         calls += 1;
@@ -215,9 +215,9 @@ describe(`kill -9, seed ${SEED}`, () => {
       }
       done = true;
       await using;
-      await expectKept(store, told);
-      await expectDone(store, told);
-      await expectKept(store, told);
+      await expectKept(store, answers);
+      await expectDone(store, answers);
+      await expectKept(store, answers);
     },
   );
 });

@@ -1,16 +1,16 @@
 /** Listeners by key: notifications for a worker, events of a store. */
 import type { EventFilter, JobEvent } from '../contract.ts';
 
-export interface Listeners<Told> {
-  on(key: string, listener: (told: Told) => void): () => void;
+export interface Listeners<Value> {
+  on(key: string, listener: (value: Value) => void): () => void;
   /** Resolves with the next value, or when aborted. */
   once(key: string, signal: AbortSignal): Promise<void>;
-  tell(key: string, told: Told): void;
+  notify(key: string, value: Value): void;
 }
 
-export function listenersOf<Told>(): Listeners<Told> {
-  const listeners = new Map<string, Set<(told: Told) => void>>();
-  function on(key: string, listener: (told: Told) => void): () => void {
+export function listenersOf<Value>(): Listeners<Value> {
+  const listeners = new Map<string, Set<(value: Value) => void>>();
+  function on(key: string, listener: (value: Value) => void): () => void {
     const here = listeners.get(key) ?? new Set();
     listeners.set(key, here.add(listener));
     return () => {
@@ -31,8 +31,8 @@ export function listenersOf<Told>(): Listeners<Told> {
         if (signal.aborted) done();
         else signal.addEventListener('abort', done, { once: true });
       }),
-    tell(key, told) {
-      for (const listener of listeners.get(key) ?? []) listener(told);
+    notify(key, value) {
+      for (const listener of listeners.get(key) ?? []) listener(value);
     },
   };
 }

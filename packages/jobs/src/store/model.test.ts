@@ -123,11 +123,11 @@ const renew = fc
       const token = pick(model.tokens, which);
       if (token === undefined) return;
       const each = model.byToken(token);
-      const [news] = await store.renew(worker, [token], LEASE_MS);
+      const [lease] = await store.renew(worker, [token], LEASE_MS);
       const kept = each?.worker === worker;
       const cancelled = model.cancelled.get(token);
       const stopped = cancelled?.worker === worker && model.jobs.has(cancelled.id);
-      assert.equal(news?.state, kept ? 'kept' : stopped ? 'cancel' : 'lost');
+      assert.equal(lease?.state, kept ? 'kept' : stopped ? 'cancel' : 'lost');
       if (kept && each) each.leaseUntil = model.now + LEASE_MS;
     }),
   );

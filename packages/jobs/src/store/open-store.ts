@@ -4,13 +4,13 @@
  */
 import { type Backend, backendOf, type DiskSpace, FLEET_NAMESPACE } from '@skein/state';
 import type { JobStore } from '../contract.ts';
-import { keepRoom } from './keep-room.ts';
+import { keepSpaceFree } from './keep-space.ts';
 
 export interface JobStoreOptions {
   /** Jobs of different namespaces share a server without seeing each other. Default: `fleet`. */
   readonly namespace?: string | undefined;
   /** Refuses to let a store on this disk grow into reserved space. Default: the whole disk may be used. */
-  readonly room?: DiskSpace | undefined;
+  readonly space?: DiskSpace | undefined;
   /** Whether to open a remote store while it is away: calls then fail until it answers. */
   readonly mayBeAway?: boolean | undefined;
   /**
@@ -25,10 +25,10 @@ export interface JobStoreOptions {
 export const JOB_STORES = {
   sqlite: {
     schemes: [],
-    async open(path, { room, clock }) {
+    async open(path, { space, clock }) {
       const { openSqliteJobs } = await import('./sqlite/sqlite-jobs.ts');
       const store = await openSqliteJobs(path, clock === undefined ? {} : { clock });
-      return room === undefined ? store : keepRoom(store, room);
+      return space === undefined ? store : keepSpaceFree(store, space);
     },
   },
   redis: {

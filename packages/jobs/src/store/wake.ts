@@ -30,7 +30,7 @@ export function wakes() {
       countsAtLastClaim = new Map(queues.map((queue) => [queue, countOf(queue)]));
       countsAtClaim.set(worker, new Map(countsAtLastClaim));
     },
-    forget(worker: string): void {
+    remove(worker: string): void {
       countsAtClaim.delete(worker);
     },
     wait(

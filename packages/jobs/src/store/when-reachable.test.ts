@@ -13,18 +13,18 @@ const away = (): Promise<never> =>
   Promise.reject(new SkeinError('STORE_UNREACHABLE', 'Nothing listens.'));
 const silent = (): Promise<never> => new Promise(() => undefined);
 
-it('tells at first and every half a minute why it waits, until the store answers', async () => {
+it('reports at first and every half a minute why it waits, until the store answers', async () => {
   let isUp = false;
-  const told: string[] = [];
+  const reasons: string[] = [];
   const waiting = whenReachable(() => (isUp ? Promise.resolve('answer') : away()), {
-    onAway: (reason) => told.push(reason),
+    onAway: (reason) => reasons.push(reason),
   });
   await vi.advanceTimersByTimeAsync(29_000);
-  expect(told).toEqual(['Nothing listens.']);
+  expect(reasons).toEqual(['Nothing listens.']);
   await vi.advanceTimersByTimeAsync(1000);
-  expect(told).toHaveLength(2);
+  expect(reasons).toHaveLength(2);
   await vi.advanceTimersByTimeAsync(60_000);
-  expect(told).toHaveLength(4);
+  expect(reasons).toHaveLength(4);
   isUp = true;
   await vi.advanceTimersByTimeAsync(1000);
   expect(await waiting).toBe('answer');
@@ -45,6 +45,6 @@ it.each([
 });
 
 it('passes on what is no outage', async () => {
-  const full = new SkeinError('STORAGE_FULL', 'No room.');
+  const full = new SkeinError('STORAGE_FULL', 'No space.');
   await expect(whenReachable(() => Promise.reject(full))).rejects.toBe(full);
 });

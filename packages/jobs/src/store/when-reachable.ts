@@ -1,11 +1,11 @@
-/** Work that waits for a store that is away, such as that of a node or a worker that started without it. */
+/** Work that waits for a store that is away: a node or a worker may have started without it. */
 import { SkeinError } from '@skein/api/errors';
 import { unlessAborted } from '@skein/api/waits';
 
 export interface Waiting {
   /** Ends the wait. */
   readonly ending?: AbortSignal | undefined;
-  /** Hears the reason: at first, and then every half a minute. */
+  /** Receives the reason: at first, and then every half a minute. */
   readonly onAway?: ((reason: string) => void) | undefined;
 }
 

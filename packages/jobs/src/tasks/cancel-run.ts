@@ -1,5 +1,5 @@
 /**
- * Cancels a job, and the jobs that it has started: those of a pipeline, a map or another task. Without it no job waits
+ * Cancels a job, and the jobs that it has started: jobs of a pipeline, a map or another task. Without it no job waits
  * for their results. They are in the group that bears its id or, where it has a group of its own, in that one, among
  * jobs of others.
  */

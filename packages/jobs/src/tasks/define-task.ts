@@ -65,11 +65,11 @@ export interface Task<I extends z.ZodType = z.ZodType, O extends z.ZodType = z.Z
   /** Unique within its module. */
   readonly name: string;
   readonly input: I;
-  /** What `run` returns must be JSON, of at most a megabyte; larger things are artifacts. */
+  /** The value of `run` must be JSON, of at most a megabyte; larger things are artifacts. */
   readonly output: O;
   /**
    * Does the work. Any error that it throws fails the attempt, which is then retried by the job's
-   * retry policy; a SkeinError that says that the request must change ends the job.
+   * retry policy; a SkeinError that requires another request ends the job.
    */
   run(input: z.output<I>, context: TaskContext): Promise<z.input<O>> | z.input<O>;
 }

@@ -1,4 +1,4 @@
-/** What the thread of a task and its supervisor say to each other. */
+/** The messages between the thread of a task and its supervisor. */
 import type { NewJobInput } from '@skein/api';
 import type { TaskJob } from './task-jobs.ts';
 
@@ -31,7 +31,7 @@ export interface Stored {
   readonly sizeBytes: number;
 }
 
-/** What a supervisor serves to the thread. */
+/** The calls that a supervisor serves to the thread. */
 export type SupervisorCalls = {
   /** @throws the error that the task receives. */
   ask(request: TaskRequest): Promise<TaskAnswer>;
@@ -39,7 +39,7 @@ export type SupervisorCalls = {
 };
 
 interface Spent {
-  /** User plus system time of the thread, in milliseconds; undefined where Node cannot tell it. */
+  /** User plus system time of the thread, in milliseconds; undefined where Node cannot measure it. */
   readonly cpuMs: number | undefined;
 }
 

@@ -38,7 +38,7 @@ overEveryStore('a run that is tried again', (at) => {
     expect(await at.state(lost!.id)).toBe('ready');
   });
 
-  it('goes on with what it was revived for when it is lost then', async () => {
+  it('continues with what it was revived for when it is lost then', async () => {
     await enqueueOne(at.store, { id: 'run', retry: { ...once, maxAttempts: 3 } });
     const first = await claimOne(at.store);
     const [step] = await (await jobsOf()).enqueue([{ work, retry: once }]);

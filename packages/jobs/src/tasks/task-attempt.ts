@@ -66,7 +66,7 @@ export async function attemptTask(
         folder,
       },
       serves: {
-        progress: (told) => progress.report(told),
+        progress: (report) => progress.report(report),
         ask: (request) => perform(request, outputs, jobs, tools),
       },
     });
@@ -160,14 +160,14 @@ async function keep(
   return stored.digest;
 }
 
-/** Ends the thread when its lease or a limit says so. @returns when the thread has exited. */
+/** Ends the thread when its lease or a limit requires it. @returns when the thread has exited. */
 async function watch(
   thread: TaskThread,
   { limits, task }: TaskWork,
   { lease, graceMs }: AttemptTools,
 ): Promise<{
   ending: TaskEnd | WorkerLost;
-  /** As the thread has told it at its end; else at the last look. */
+  /** The time that the thread has reported at its end; else the last measured one. */
   cpuMs: number | undefined;
   overrun: string | undefined;
 }> {
@@ -198,8 +198,8 @@ async function watch(
   const looking = setInterval(() => void look(), LOOK_EVERY_MS);
   try {
     const ending = await thread.ended;
-    const told = 'cpuMs' in ending ? ending.cpuMs : undefined;
-    return { ending, cpuMs: told ?? cpuMs, overrun };
+    const reported = 'cpuMs' in ending ? ending.cpuMs : undefined;
+    return { ending, cpuMs: reported ?? cpuMs, overrun };
   } finally {
     clearTimeout(killer);
     clearTimeout(wall);

@@ -1,4 +1,4 @@
-/** What a task sees of the jobs that it has started, in every store. */
+/** A task's view of the jobs that it has started, in every store. */
 import { expect, it } from 'vitest';
 import { claimOne, enqueueOne, success } from '../store/testing/fixtures.ts';
 import { overEveryStore } from '../store/testing/every-store.ts';

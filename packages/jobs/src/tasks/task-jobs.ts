@@ -16,11 +16,11 @@ export type TaskJob = Pick<Job, 'id' | 'state' | 'cause' | 'message' | 'result'>
 
 export interface TaskJobs {
   /**
-   * Enqueues jobs, all or none. An idempotency key is of the task's job: one that it has used, also in an earlier
+   * Enqueues jobs, all or none. An idempotency key belongs to the task's job: one that it has used, also in an earlier
    * attempt, returns the job that exists, with its result if it has ended.
    */
   readonly enqueue: (jobs: readonly NewJobInput[]) => Promise<readonly TaskJob[]>;
-  /** Resolves with those of the jobs that have ended, as soon as there is one. */
+  /** Resolves with the jobs that have ended, as soon as there is one. */
   readonly waitForAny: (ids: readonly string[]) => Promise<readonly TaskJob[]>;
   /**
    * Revives jobs that ended without success. An attempt that follows one that was lost or preempted does not revive
@@ -32,7 +32,7 @@ export interface TaskJobs {
 
 /**
  * The idempotency key of a job that a task starts names the job of the task. Where that has a group of its own, all
- * that it starts have one: it tells them from other jobs of the group.
+ * that it starts have one: it distinguishes them from other jobs of the group.
  */
 const keyOf = (own: Job, key: string): string => `${own.id}/${key}`;
 
@@ -87,7 +87,7 @@ export function createTaskJobs(store: JobStore, own: Job, signal: AbortSignal): 
         const job = await store.job(id);
         if (job?.state !== 'cancelled' && (job?.endedAt ?? 0) > before) continue;
         await store.revive(id);
-        watch?.forget(id);
+        watch?.drop(id);
       }
     },
     async cancel(ids, reason) {
@@ -96,7 +96,7 @@ export function createTaskJobs(store: JobStore, own: Job, signal: AbortSignal): 
   };
 }
 
-/** Ends of attempts that another one follows by itself. */
+/** Ends of attempts that another one follows automatically. */
 const FOLLOWED: ReadonlySet<unknown> = new Set(['lease-lost', 'preempted', 'gang-broken']);
 
 /** When the job was last given up, before its present attempt; Infinity where that is how its last one ended. */
@@ -109,7 +109,7 @@ async function givenUpAt(store: JobStore, id: string): Promise<number> {
 interface GroupWatch {
   /** Waits until one of them has ended. */
   endedOf(ids: readonly string[]): Promise<string[]>;
-  forget(id: string): void;
+  drop(id: string): void;
 }
 
 /** Keeps the set of ended jobs of a group by events, which cost nothing per waiting job. */
@@ -161,7 +161,7 @@ function watchGroup(store: JobStore, group: string, signal: AbortSignal): GroupW
         await unlessAborted(promise, signal);
       }
     },
-    forget: (id) => void ended.delete(id),
+    drop: (id) => void ended.delete(id),
   };
 }
 

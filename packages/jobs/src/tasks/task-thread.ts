@@ -64,7 +64,7 @@ export function startTaskThread({ data, heapMib, serves }: TaskThreadOptions): T
 /**
  * Asks a module for its tasks, in a thread: a supervisor imports no work.
  *
- * @throws Error that names the module and says why it cannot be imported.
+ * @throws Error that names the module and gives the reason why it cannot be imported.
  */
 export async function namesOfTasks(modulePath: string): Promise<string[]> {
   const thread = startThread<TaskCalls>(ENTRY, { name: 'skein-task-names' });

@@ -10,7 +10,7 @@ const MILLI = 1000;
 /** Share of the usable memory that jobs may take: serving and the system live here too. */
 const MEMORY_SHARE = 0.75;
 
-/** What a worker offers where it is not told: what the machine, or its container, may use. */
+/** A worker's default offer: what the machine, or its container, may use. */
 export function machineCapacity(given: {
   readonly cores?: number | undefined;
   readonly memoryBytes?: number | undefined;

@@ -86,7 +86,7 @@ describe('the sandbox of a command', () => {
     );
   });
 
-  it('says which limits it lacks for untrusted work, and what holds them', () => {
+  it('names the limits that it lacks for untrusted work, and what holds them', () => {
     const enforcement = {
       ...enforcing(false, ['memoryBytes', 'pids']),
       network: bubblewrapNetwork,

@@ -214,7 +214,7 @@ describe.each(cases.filter(({ skip }) => !skip))(
       expect(job.attempts.map(({ outcome }) => outcome)).toEqual(['exit-code', 'succeeded']);
     });
 
-    it('has its checkpoint kept while it runs, when it says that it is complete', async () => {
+    it('has its checkpoint kept while it runs, when it announces that it is complete', async () => {
       await jobs.start();
       // More than the command itself may write.
       const script = `

@@ -35,20 +35,20 @@ export interface WorkerOptions {
    * false for a worker that runs only untrusted work. Default: true.
    */
   readonly trusts?: boolean | undefined;
-  /** Modules on this machine whose tasks it offers as `task:NAME`, besides those of maps; absolute paths. */
+  /** Modules on this machine whose tasks it offers as `task:NAME`, in addition to tasks of maps; absolute paths. */
   readonly taskModules?: readonly string[] | undefined;
   /** How long a lease lasts without renewal, in milliseconds. Default: 30 s. */
   readonly leaseMs?: number | undefined;
   /** From the request to stop until the kill, in milliseconds. Default: 10 s. */
   readonly graceMs?: number | undefined;
   /**
-   * Bound of an attempt's log, in bytes; later bytes are dropped, and the log says so. Default: the
+   * Bound of an attempt's log, in bytes; later bytes are dropped, and the log notes it. Default: the
    * bound of the store.
    */
   readonly maxLogBytes?: number | undefined;
   /** Ends the wait for a store that is away while the worker starts. */
   readonly ending?: AbortSignal | undefined;
-  /** Hears of each attempt that starts how long its job was ready before, in milliseconds. */
+  /** Receives, for each attempt that starts, how long its job was ready before, in milliseconds. */
   readonly onPickup?: ((waitedMs: number) => void) | undefined;
   readonly log: WorkerLog;
 }
@@ -62,8 +62,8 @@ export interface RunningAttempt {
   readonly name: string;
   readonly attempt: number;
   readonly token: number;
-  /** `telling`: the work has ended, and its outcome is being reported. */
-  readonly phase: 'working' | 'telling';
+  /** `reporting`: the work has ended, and its outcome is being reported. */
+  readonly phase: 'working' | 'reporting';
 }
 
 export interface Worker {
@@ -75,7 +75,7 @@ export interface Worker {
   running(): readonly RunningAttempt[];
   /**
    * Stops claiming, lets running attempts finish for `graceMs`, then checkpoints the rest and puts
-   * it back for other workers; resolves when no attempt runs and the store knows every outcome.
+   * it back for other workers; resolves when no attempt runs and the store has every outcome.
    * Idempotent.
    * @param graceMs default: the worker's.
    * @param stoppingMs how long to wait for attempts that were asked to stop. Default: until they

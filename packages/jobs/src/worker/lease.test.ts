@@ -1,7 +1,7 @@
 /** The lease keeper against a fake store of a few lines that records the leases it granted. */
 import { SkeinError } from '@skein/api/errors';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { LeaseNews } from '../contract.ts';
+import type { LeaseNotification } from '../contract.ts';
 import { keepLeases, type LeaseKeeper } from './lease.ts';
 
 const LEASE_MS = 9000;
@@ -9,8 +9,8 @@ const LEASE_MS = 9000;
 let reachable: boolean;
 let hangs: boolean;
 let renewals: { at: number; tokens: readonly number[] }[];
-let answers: Map<number, LeaseNews['state']>;
-let tell: (news: LeaseNews) => void;
+let answers: Map<number, LeaseNotification['state']>;
+let notify: (notification: LeaseNotification) => void;
 let unsubscribed: boolean;
 let keeper: LeaseKeeper;
 const notes: string[] = [];
@@ -37,8 +37,8 @@ beforeEach(async () => {
         renewals.push({ at: Date.now() - startedAt, tokens });
         return tokens.map((token) => ({ token, state: answers.get(token) ?? 'kept' }));
       },
-      async onNews(_, listener) {
-        tell = listener;
+      async onLeaseNotification(_, listener) {
+        notify = listener;
         return async () => {
           unsubscribed = true;
         };
@@ -73,23 +73,26 @@ describe('leases', () => {
     expect(lease.ended.aborted).toBe(false);
   });
 
-  it.each(['lost', 'cancel'] as const)('end with "%s" when the store says so', async (state) => {
-    const [ends, stays] = [keeper.hold(1, 0), keeper.hold(2, 0)];
-    answers.set(1, state);
-    await vi.advanceTimersByTimeAsync(LEASE_MS / 2);
-    expect(ends.ended.reason).toBe(state);
-    expect(stays.ended.aborted).toBe(false);
-    expect(ends.preempted.aborted).toBe(false);
-  });
+  it.each(['lost', 'cancel'] as const)(
+    'end with "%s" when the store requires it',
+    async (state) => {
+      const [ends, stays] = [keeper.hold(1, 0), keeper.hold(2, 0)];
+      answers.set(1, state);
+      await vi.advanceTimersByTimeAsync(LEASE_MS / 2);
+      expect(ends.ended.reason).toBe(state);
+      expect(stays.ended.aborted).toBe(false);
+      expect(ends.preempted.aborted).toBe(false);
+    },
+  );
 
   it('are notified at once between two renewals', () => {
     const lease = keeper.hold(1, 0);
-    tell({ token: 1, state: 'preempt' });
+    notify({ token: 1, state: 'preempt' });
     expect(lease.preempted.aborted).toBe(true);
     expect(lease.ended.aborted).toBe(false);
-    tell({ token: 1, state: 'cancel' });
+    notify({ token: 1, state: 'cancel' });
     expect(lease.ended.reason).toBe('cancel');
-    tell({ token: 99, state: 'lost' });
+    notify({ token: 99, state: 'lost' });
   });
 
   it('survive an outage of the store that is shorter than a lease', async () => {

@@ -9,7 +9,7 @@
  * A lease counts from the moment at which its renewal was sent, not answered: it never lasts longer
  * here than in the store.
  */
-import type { JobStore, LeaseNews } from '../contract.ts';
+import type { JobStore, LeaseNotification } from '../contract.ts';
 import type { WorkerLog } from './contract.ts';
 
 /** Why the work must stop at once. */
@@ -36,7 +36,7 @@ export interface LeaseKeeper {
 }
 
 export interface LeaseKeeperOptions {
-  readonly store: Pick<JobStore, 'renew' | 'onNews'>;
+  readonly store: Pick<JobStore, 'renew' | 'onLeaseNotification'>;
   readonly worker: string;
   readonly leaseMs: number;
   /** Monotonic, in milliseconds. */
@@ -69,7 +69,7 @@ export async function keepLeases(options: LeaseKeeperOptions): Promise<LeaseKeep
     lease?.ended.abort(why);
   }
 
-  function hear({ token, state }: LeaseNews): void {
+  function apply({ token, state }: LeaseNotification): void {
     if (state === 'lost' || state === 'cancel') end(token, state);
     else if (state === 'preempt') held.get(token)?.preempted.abort();
   }
@@ -79,12 +79,12 @@ export async function keepLeases(options: LeaseKeeperOptions): Promise<LeaseKeep
     lastSent = sent;
     const tokens = [...held.keys()];
     try {
-      for (const news of await store.renew(worker, tokens, leaseMs)) {
-        const lease = held.get(news.token);
-        if (lease !== undefined && news.state !== 'lost') {
+      for (const notification of await store.renew(worker, tokens, leaseMs)) {
+        const lease = held.get(notification.token);
+        if (lease !== undefined && notification.state !== 'lost') {
           lease.validUntil = Math.max(lease.validUntil, sent + leaseMs);
         }
-        hear(news);
+        apply(notification);
       }
       if (!connected) log('info', 'The store answers again.', { leases: tokens.length });
       connected = true;
@@ -103,7 +103,7 @@ export async function keepLeases(options: LeaseKeeperOptions): Promise<LeaseKeep
     }
   }
 
-  const unsubscribe = await store.onNews(worker, hear);
+  const unsubscribe = await store.onLeaseNotification(worker, apply);
   const timer = setInterval(beat, renewEveryMs / BEATS_PER_RENEWAL);
 
   return {

@@ -9,7 +9,7 @@ import type { WorkLimits } from '../work.ts';
 
 const MIB = 2 ** 20;
 
-/** As the API documents them. */
+/** Defaults, as the API documents them. */
 export const DEFAULT_LIMITS = {
   wallMs: 3_600_000,
   pids: 64,

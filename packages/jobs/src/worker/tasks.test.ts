@@ -25,7 +25,7 @@ describe('a task', () => {
     await jobs.start();
     const job = await jobs.run(testTask(tasks.add, { a: 2, b: 3 }));
     expect(job).toMatchObject({ state: 'succeeded', result: { value: { sum: 5 }, outputs: [] } });
-    // Loading the module alone takes some of both, and less than the time between two looks.
+    // Loading the module alone takes some of both, and less than the time between two measurements.
     expect(job.attempts[0]?.usage?.['wallMs']).toBeGreaterThan(0);
     expect(job.attempts[0]?.usage?.['cpuMs']).toBeGreaterThan(0);
   });
@@ -175,7 +175,7 @@ describe('a task', () => {
     ).toBe('succeeded');
   });
 
-  it('may write without bound, and the log says where it was cut off', async () => {
+  it('may write without bound, and the log notes where it was cut off', async () => {
     await jobs.start({ maxLogBytes: 200_000 });
     const job = await jobs.run(testTask(tasks.talks, { lines: 20_000 }));
     expect(job.state).toBe('succeeded');

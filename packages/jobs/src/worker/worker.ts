@@ -30,7 +30,7 @@ import { openScratch } from './scratch.ts';
 export const WORKER_DEFAULTS = {
   leaseMs: 30_000,
   graceMs: 10_000,
-  // With room for the notice that the rest is missing.
+  // Leaves space for the notice that the rest is missing.
   maxLogBytes: LOG_BYTES - 1024,
 };
 
@@ -41,7 +41,7 @@ const WAIT_MS = 2000;
 const AFTER_AN_OUTAGE_MS = 500;
 const AWAY = 'The store of jobs does not answer; the worker waits for it.';
 /**
- * A store forgets a worker that was silent for long, so the worker registers again from time to
+ * A store drops a worker that was silent for long, so the worker registers again from time to
  * time.
  */
 const REGISTER_EVERY_MS = 60_000;
@@ -131,7 +131,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
       const ended = await runAttempt(claim, lease, context);
       giveBack();
       freed.abort();
-      attempt.phase = 'telling';
+      attempt.phase = 'reporting';
       await reportOutcome(claim, ended, context);
       lease.release();
       running.delete(claim.token);

@@ -37,7 +37,7 @@ if (import.meta.main) {
     leaseMs,
     isolated,
   } = JSON.parse(process.argv[2]!) as WorkerMainOptions;
-  const tell = (message: FromWorkerMain): void => void process.send!(message);
+  const send = (message: FromWorkerMain): void => void process.send!(message);
   const store = await openStore(place);
   const worker = await startWorker({
     store,
@@ -52,10 +52,10 @@ if (import.meta.main) {
   process.on('message', ({ id, method, args }: StoreCall) => {
     const call = store[method] as (...args: readonly unknown[]) => Promise<unknown>;
     call(...args).then(
-      (value) => tell({ id, value }),
-      (error: unknown) => tell({ id, error: String(error) }),
+      (value) => send({ id, value }),
+      (error: unknown) => send({ id, error: String(error) }),
     );
   });
   process.once('disconnect', () => process.exit(0));
-  tell({ ready: worker.id });
+  send({ ready: worker.id });
 }

@@ -27,7 +27,7 @@ process.once('exit', () => {
 });
 
 /**
- * @param heapMib bound of each heap of the process, that of the store's thread too; the young
+ * @param heapMib bound of each heap of the process, the store's thread included; the young
  * generation is small then, so that what is garbage does not count for long.
  */
 export async function startWorkerProcess(

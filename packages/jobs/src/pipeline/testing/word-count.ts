@@ -72,7 +72,7 @@ export const perhaps = defineTask({
   run: () => ({}),
 });
 
-/** A step that waits for a worker, beside one that gets a list which another step left out. */
+/** A step that waits for a worker, next to one that gets a list which another step left out. */
 export const listless = definePipeline({
   name: 'listless',
   module: import.meta.filename,

@@ -53,7 +53,7 @@ overEveryStore('accepting', (at) => {
     await expect(enqueueOne(at.store)).rejects.toEqual(code('TENANT_QUOTA'));
   });
 
-  it('limits a tenant’s jobs per second and says when to retry', async () => {
+  it('limits a tenant’s jobs per second and names the time of a retry', async () => {
     await at.store.putTenant({ tenant: 't', weight: 1, jobsPerSecond: 2 });
     await at.store.enqueue([job(), job()]);
     const refused = await enqueueOne(at.store).catch((error: unknown) => error);

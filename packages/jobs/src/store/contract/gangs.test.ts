@@ -1,6 +1,6 @@
 /** Jobs that start together or not at all. */
 import { expect, it } from 'vitest';
-import type { LeaseNews } from '../../contract.ts';
+import type { LeaseNotification } from '../../contract.ts';
 import { ASSEMBLY_MS } from '../bounds.ts';
 import { overEveryStore } from '../testing/every-store.ts';
 import { enqueueOne, failure, job, offer, success } from '../testing/fixtures.ts';
@@ -11,7 +11,7 @@ overEveryStore('gangs', (at) => {
   const one = { free: { cores: 1, memoryBytes: 2 ** 30 }, max: 1 };
   const address = { host: 'rank0.example', port: 29500 };
 
-  it('starts when all members have a place, and tells where rank 0 is', async () => {
+  it('starts when all members have a place, and gives the address of rank 0', async () => {
     await at.store.enqueue(members('g', 2));
     expect(await at.store.claim(offer({ ...one, worker: 'w1', address }))).toEqual([]);
     expect(await at.store.claim(offer({ ...one, worker: 'w1', address }))).toEqual([]);
@@ -68,8 +68,10 @@ overEveryStore('gangs', (at) => {
     expect(claims).toHaveLength(3);
     const [a, b, c] = claims.map((claim) => claim.token);
     await at.store.finish(a ?? 0, success());
-    const told: LeaseNews[] = [];
-    const stop = await at.store.onNews('w', (news) => told.push(news));
+    const received: LeaseNotification[] = [];
+    const stop = await at.store.onLeaseNotification('w', (notification) =>
+      received.push(notification),
+    );
     await at.store.finish(b ?? 0, failure());
     expect(await at.store.finish(c ?? 0, success())).toBeUndefined();
     const again = await at.store.claim(offer());

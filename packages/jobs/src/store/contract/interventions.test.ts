@@ -1,6 +1,6 @@
 /** Operations of people on jobs: cancel, preempt. */
 import { expect, it } from 'vitest';
-import type { LeaseNews } from '../../contract.ts';
+import type { LeaseNotification } from '../../contract.ts';
 import { overEveryStore } from '../testing/every-store.ts';
 import { claimOne, enqueueOne, failure, success } from '../testing/fixtures.ts';
 
@@ -9,8 +9,8 @@ overEveryStore('interventions', (at) => {
     const waiting = await enqueueOne(at.store, { notBefore: at.now + 1e6 });
     const running = await enqueueOne(at.store);
     const { token } = await claimOne(at.store);
-    const told = Promise.withResolvers<LeaseNews>();
-    const stop = await at.store.onNews('w', told.resolve);
+    const received = Promise.withResolvers<LeaseNotification>();
+    const stop = await at.store.onLeaseNotification('w', received.resolve);
     for (const id of [waiting, running]) {
       expect(await at.store.cancel(id, 'by hand')).toMatchObject({
         state: 'cancelled',
@@ -18,7 +18,7 @@ overEveryStore('interventions', (at) => {
         message: 'by hand',
       });
     }
-    expect(await told.promise).toEqual({ token, state: 'cancel' });
+    expect(await received.promise).toEqual({ token, state: 'cancel' });
     // The worker that missed the notification gets it with the next renewal, and no other worker
     // does.
     expect(await at.store.renew('w', [token], 1000)).toEqual([{ token, state: 'cancel' }]);
@@ -34,10 +34,10 @@ overEveryStore('interventions', (at) => {
       retry: { maxAttempts: 1, backoffMs: 9e6, maxBackoffMs: 9e6 },
     });
     const { token } = await claimOne(at.store);
-    const told = Promise.withResolvers<LeaseNews>();
-    const stop = await at.store.onNews('w', told.resolve);
+    const received = Promise.withResolvers<LeaseNotification>();
+    const stop = await at.store.onLeaseNotification('w', received.resolve);
     expect(await at.store.preempt(id)).toMatchObject({ state: 'running' });
-    expect(await told.promise).toEqual({ token, state: 'preempt' });
+    expect(await received.promise).toEqual({ token, state: 'preempt' });
     expect(await at.store.renew('w', [token], 1000)).toEqual([{ token, state: 'preempt' }]);
     expect(await at.store.saveCheckpoint(token, 'c0ffee')).toBe(true);
     expect(await at.store.finish(token, failure({ cause: 'preempted' }))).toBe('ready');

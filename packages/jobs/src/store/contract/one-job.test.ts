@@ -86,7 +86,7 @@ overEveryStore('one job', (at) => {
     expect(await at.store.finish(token, success())).toBeUndefined();
   });
 
-  it('is forgotten when its retention is over', async () => {
+  it('is removed when its retention is over', async () => {
     const id = await enqueueOne(at.store, { retentionMs: 1000, group: 'g', idempotencyKey: 'k' });
     const { token } = await claimOne(at.store);
     await at.store.appendLog(token, 0, Buffer.from('x'));
@@ -101,7 +101,7 @@ overEveryStore('one job', (at) => {
     expect(await enqueueOne(at.store, { idempotencyKey: 'k' })).not.toBe(id);
   });
 
-  it('is forgotten at once when it is removed, unless it has not ended', async () => {
+  it('is removed at once on request, unless it has not ended', async () => {
     const id = await enqueueOne(at.store, { group: 'g', idempotencyKey: 'k' });
     expect(await at.store.remove(id)).toMatchObject({ state: 'ready' });
     const { token } = await claimOne(at.store);

@@ -154,7 +154,7 @@ overEveryStore('schedules', (at) => {
   });
 
   it('makes other transitions when a schedule does not come again', async () => {
-    // Croner looks no further than the year 3000.
+    // Croner ends at the year 3000.
     at.now = Date.UTC(2999, 11, 1);
     const { nextAt } = await at.store.putSchedule({ ...schedule, cron: '0 0 29 12 *' });
     expect(new Date(nextAt).getUTCFullYear()).toBe(2999);
@@ -166,7 +166,7 @@ overEveryStore('schedules', (at) => {
     expect(await at.ids()).toEqual([]);
   });
 
-  it('goes on when an occurrence is refused', async () => {
+  it('continues when an occurrence is refused', async () => {
     await at.store.putSchedule({ ...schedule, cron: '* * * * *' });
     await at.store.setQueueMode('q', 'draining');
     await at.pass(60_000);

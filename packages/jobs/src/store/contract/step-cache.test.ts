@@ -24,7 +24,7 @@ overEveryStore('the step cache', (at) => {
     expect(await at.ids({ queues: ['other'] })).toHaveLength(1);
   });
 
-  it('releases the children, and runs again when the success is forgotten', async () => {
+  it('releases the children, and runs again when the success is removed', async () => {
     await enqueueOne(at.store, { ...step, retentionMs: 1000 });
     await at.store.finish((await claimOne(at.store)).token, success());
     const [, child] = await at.store.enqueue([

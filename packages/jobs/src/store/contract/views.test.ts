@@ -152,7 +152,7 @@ overEveryStore('what people see', (at) => {
     ]);
   });
 
-  it('counts how attempts ended, also of jobs that are forgotten', async () => {
+  it('counts how attempts ended, for removed jobs too', async () => {
     const attempts = async () =>
       Object.fromEntries((await at.store.queues()).map((view) => [view.queue, view.attempts]));
     await enqueueOne(at.store, { queue: 'r', retentionMs: 1 });
@@ -245,7 +245,7 @@ overEveryStore('what people see', (at) => {
     expect(rest).toEqual([5, 6]);
   });
 
-  it('delivers what comes to a listener that goes on from a sequence of another store', async () => {
+  it('delivers what comes to a listener that continues from a sequence of another store', async () => {
     await enqueueOne(at.store);
     const stop = new AbortController();
     const events = at.store.events({ after: 999_999 }, stop.signal)[Symbol.asyncIterator]();

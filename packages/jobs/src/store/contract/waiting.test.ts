@@ -1,6 +1,6 @@
 /** Workers that wait for work. */
 import { expect, it } from 'vitest';
-import type { LeaseNews } from '../../contract.ts';
+import type { LeaseNotification } from '../../contract.ts';
 import { overEveryStore } from '../testing/every-store.ts';
 import { claimOne, enqueueOne, offer } from '../testing/fixtures.ts';
 
@@ -36,10 +36,10 @@ overEveryStore('waiting for work', (at) => {
     const id = await enqueueOne(at.store);
     await waiting;
     const { token } = await claimOne(other);
-    const told = Promise.withResolvers<LeaseNews>();
-    await other.onNews('w', told.resolve);
+    const received = Promise.withResolvers<LeaseNotification>();
+    await other.onLeaseNotification('w', received.resolve);
     await at.store.cancel(id, '');
-    expect(await told.promise).toEqual({ token, state: 'cancel' });
+    expect(await received.promise).toEqual({ token, state: 'cancel' });
     await other.close();
   });
 });

@@ -53,7 +53,7 @@ overEveryStore('the writes of an attempt', (at) => {
       expect(await sizes()).toEqual(ids.map(() => 1));
       await write('t', true);
       expect((await sizes()).slice(0, 5)).toEqual([1, 1, 0, 1, 1]);
-      // Forgetting a job frees the bytes of its logs: without it, the first of two more logs would
+      // The removal of a job frees the bytes of its logs: without it, the first of two more logs would
       // be removed.
       await at.store.cancel(ids[1]!, 'enough');
       at.now += 2 * 3_600_000;

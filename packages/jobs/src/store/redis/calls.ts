@@ -7,7 +7,7 @@ export type Argument = string | number | Buffer;
 export interface JobCalls {
   /** @throws SkeinError STORE_UNREACHABLE, STORE_REPLACED, STORAGE_FULL. */
   readonly run: (name: ScriptName, ...args: readonly Argument[]) => Promise<unknown>;
-  /** The same with arguments that say whether the call was sent before. */
+  /** The same with arguments that depend on whether the call was sent before. */
   readonly runAgain: (
     name: ScriptName,
     args: (again: boolean) => readonly Argument[],

@@ -20,7 +20,7 @@ interface Run {
   readonly tenant: string;
   readonly cause?: NonNullable<JobEvent['cause']>;
   readonly group?: string;
-  /** As JSON. */
+  /** The progress in JSON. */
   readonly progress?: string;
   readonly jobs: readonly string[];
 }
@@ -78,8 +78,8 @@ export function eventStream(connection: Connection<ScriptName>, key: string) {
           `${seen}-0`,
         );
         if (found) seen = await last();
-        // Also after a lost connection: an extra notification is harmless.
-        arrived.tell('', undefined);
+        // Notify after a lost connection too: an extra notification is harmless.
+        arrived.notify('', undefined);
       } catch {
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       }
@@ -119,7 +119,7 @@ export function eventStream(connection: Connection<ScriptName>, key: string) {
     },
     close() {
       closed = true;
-      arrived.tell('', undefined);
+      arrived.notify('', undefined);
     },
   };
 }

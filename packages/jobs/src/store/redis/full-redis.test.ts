@@ -47,7 +47,7 @@ describe.skipIf(redis.skip || tinyDisk.skip)('a Redis on a full disk', () => {
       expect(waiting.length).toBeGreaterThan(10);
       const accepted = [done, ...waiting];
 
-      // Not only calls that take room: no change that could not be kept is acknowledged.
+      // Not only calls that take memory: no change that could not be kept is acknowledged.
       await expect(store.claim(offer())).rejects.toMatchObject(FULL);
       await expect(store.cancel(waiting[0]!, '')).rejects.toMatchObject(FULL);
       expect(await everyId(store)).toEqual(accepted);
@@ -74,7 +74,7 @@ describe.skipIf(redis.skip || tinyDisk.skip)('a Redis on a full disk', () => {
 describe.skipIf(redis.skip || tinyDisk.skip)(
   'a Redis that syncs each answer, on a full disk',
   () => {
-    it('exits, and has all accepted jobs when there is room again', long, async () => {
+    it('exits, and has all accepted jobs when there is free space again', long, async () => {
       using disk = mountTinyDisk('size=2m');
       const reserve = join(disk.folder, 'reserve');
       writeFileSync(reserve, Buffer.alloc(2 ** 20));
@@ -117,7 +117,7 @@ describe.skipIf(redis.skip)('a Redis whose memory is used up', () => {
     }
   });
 
-  it('has room again after ended jobs are forgotten', long, async () => {
+  it('has memory again after ended jobs are removed', long, async () => {
     const server = await startRedis();
     const client = new Redis(server.url);
     let now = Date.UTC(2026, 0, 1);
@@ -126,7 +126,7 @@ describe.skipIf(redis.skip)('a Redis whose memory is used up', () => {
       const used = Number(/used_memory:(\d+)/.exec(await client.info('memory'))![1]);
       await client.config('SET', 'maxmemory', used + 8 * 2 ** 20);
       const first = await fill(store);
-      for (const id of first) await store.cancel(id, 'to make room');
+      for (const id of first) await store.cancel(id, 'to free memory');
       now += 2 * 3_600_000;
       while ((await store.tick()) <= now);
       expect(await everyId(store)).toEqual([]);

@@ -8,7 +8,7 @@ export type JobView = readonly [fields: string, spec: string];
 /** In a folded list, with the group behind the job, or ''. */
 export type ListedView = readonly [...JobView, behind?: string];
 
-/** A new job that is ready: its id and the time; the caller knows the rest. */
+/** A new job that is ready: its id and the time; the caller holds the rest. */
 export type ReadyView = string;
 
 export function readyJob(view: ReadyView, given: JobSpec & { readonly id?: string }): Job {

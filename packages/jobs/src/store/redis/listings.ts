@@ -1,4 +1,4 @@
-/** What the Redis store shows and does not change: jobs by filter, queues, tenants, workers, schedules. */
+/** Lists of the Redis store, which change nothing: jobs by filter, queues, tenants, workers, schedules. */
 import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
 import { SkeinError } from '@skein/api/errors';
 import { JOB_STATES, noJobs } from '@skein/api/job-states';

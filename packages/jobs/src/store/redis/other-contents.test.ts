@@ -1,4 +1,4 @@
-/** A Redis with other or older contents than those that a process knows: no job is created, changed or claimed there. */
+/** A Redis with other or older contents than a process has seen: no job is created, changed or claimed there. */
 import { cp, mkdir, rename, rm } from 'node:fs/promises';
 import { FLEET_NAMESPACE, followState, openFleetState } from '@skein/state';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -59,7 +59,7 @@ const CALLS = {
   log: (store) => store.log('j', 1, 0, 1),
   now: (store) => store.now(),
 } as const satisfies Record<
-  Exclude<keyof JobStore, 'waitForWork' | 'onNews' | 'events' | 'close'>,
+  Exclude<keyof JobStore, 'waitForWork' | 'onLeaseNotification' | 'events' | 'close'>,
   (store: JobStore) => Promise<unknown>
 >;
 

@@ -10,7 +10,7 @@
 import { randomUUID } from 'node:crypto';
 import { SkeinError, type ErrorCode } from '@skein/api/errors';
 import { connect } from '@skein/state/redis';
-import type { Claim, Job, JobState, JobStore, LeaseNews, Outcome } from '../../contract.ts';
+import type { Claim, Job, JobState, JobStore, LeaseNotification, Outcome } from '../../contract.ts';
 import type { JobStoreOptions } from '../open-store.ts';
 import { checkSpecs, checkTenant } from '../check-specs.ts';
 import { nextTime } from '../cron.ts';
@@ -44,7 +44,7 @@ export async function openRedisJobs(
   const prefix = `skein:{${namespace}}:`;
   const connection = connect(url, prefix, JOB_FUNCTIONS);
   const wake = wakes();
-  const news = listenersOf<LeaseNews>();
+  const leaseListeners = listenersOf<LeaseNotification>();
   const events = eventStream(connection, `${prefix}events`);
   /** The ids of the jobs whose tokens this process holds. */
   const claimed = new Map<number, string>();
@@ -76,7 +76,10 @@ export async function openRedisJobs(
       return;
     }
     const [, token, state, worker] = /^(\d+) (\w+) (.*)$/s.exec(message) ?? [];
-    news.tell(worker ?? '', { token: Number(token), state: state as LeaseNews['state'] });
+    leaseListeners.notify(worker ?? '', {
+      token: Number(token),
+      state: state as LeaseNotification['state'],
+    });
   });
   const subscribe = () => subscriber.subscribe(`${prefix}work`, `${prefix}news`);
   // Notifications that were published while the connection was lost are missed. A connection that
@@ -153,16 +156,21 @@ export async function openRedisJobs(
     waitForWork: (queues, waitMs, signal, worker) => wake.wait(worker, queues, waitMs, signal),
 
     async renew(worker, tokens, leaseMs) {
-      const told = (await run('renew', worker, leaseMs, ...tokens)) as LeaseNews['state'][];
+      const states = (await run(
+        'renew',
+        worker,
+        leaseMs,
+        ...tokens,
+      )) as LeaseNotification['state'][];
       return tokens.map((token, index) => {
-        const state = told[index] ?? 'lost';
+        const state = states[index] ?? 'lost';
         if (state === 'lost') claimed.delete(token);
         return { token, state };
       });
     },
 
-    async onNews(worker, listener) {
-      const stop = news.on(worker, listener);
+    async onLeaseNotification(worker, listener) {
+      const stop = leaseListeners.on(worker, listener);
       return async () => stop();
     },
 
@@ -241,7 +249,7 @@ export async function openRedisJobs(
       );
     },
     async removeWorker(worker) {
-      wake.forget(worker);
+      wake.remove(worker);
       await run('remove-worker', worker);
     },
     job: (id) => runJob('job', id),

@@ -5,7 +5,7 @@ import { jobAt, timeAfter, timeAfterSetBack } from '../cron.ts';
 import type { JobCalls } from './calls.ts';
 import { specArguments } from './spec-arguments.ts';
 
-/** Of one store. */
+/** The last reading of one store. */
 export interface LastLook {
   /** The store's clock, ms since the epoch; infinite before the first look. */
   at: number;

@@ -5,7 +5,7 @@
 import type { Effect, Functions } from '@skein/state/redis';
 import * as bounds from '../bounds.ts';
 
-/** Transitions that let accepted jobs end, or be forgotten, `free` even where they write. */
+/** Transitions that let accepted jobs end, or be removed, `free` even where they write. */
 const EFFECTS = {
   'append-log': 'grows',
   cancel: 'frees',
@@ -77,10 +77,10 @@ export const JOB_FUNCTIONS: Functions<ScriptName> = {
     'retry',
     'intervention',
     'worker',
-    'room',
+    'capacity',
     'assembly',
     'enqueue',
-    'forget',
+    'removal',
   ],
   effects: EFFECTS,
 };

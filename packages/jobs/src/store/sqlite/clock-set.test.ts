@@ -56,7 +56,7 @@ describe('a clock that is set ahead while a job runs', () => {
     call('tick');
     expect(state()).toBe('running');
     expect(call('workers')).toMatchObject([{ worker: 'w', running: 1 }]);
-    // What was left of the lease is left of it now.
+    // The rest of the lease before is the rest of it now.
     at = { now: at.now + LEASE_MS - 502, uptime: at.uptime + LEASE_MS - 502 };
     call('tick');
     expect(state()).toBe('running');

@@ -81,7 +81,7 @@ function saving(columns: readonly Mutable[]): (sql: Sql, row: JobRow) => void {
 }
 
 export const saveRow = saving(MUTABLE);
-/** What the start of an attempt changes. */
+/** Columns that the start of an attempt changes. */
 export const saveStarted = saving([
   'state',
   'cause',
@@ -93,7 +93,7 @@ export const saveStarted = saving([
   'reserved_by',
   'reserved_until',
 ]);
-/** What the success of a job changes. */
+/** Columns that the success of a job changes. */
 export const saveSucceeded = saving([
   'state',
   'cause',

@@ -34,8 +34,8 @@ export function countLog(sql: Sql, tenant: string, token: number, bytes: number)
   }
 }
 
-/** Forgets the logs of all attempts of a job. */
-export function forgetLogs(sql: Sql, tenant: string, job: number): void {
+/** Removes the logs of all attempts of a job. */
+export function removeLogs(sql: Sql, tenant: string, job: number): void {
   for (const { token, bytes } of sql.all<{ token: number; bytes: number }>(
     `SELECT token, bytes FROM log_sizes
      WHERE tenant = ? AND token IN (SELECT token FROM attempts WHERE job = ?)`,

@@ -9,7 +9,7 @@ import type { EventFilter, JobState, Outcome, SubmissionQuota } from '../../cont
 import { claim } from './transitions/claim.ts';
 import { enqueue } from './transitions/enqueue.ts';
 import { eventsAfter, lastSequence } from './event-log.ts';
-import { forgetExpired, remove } from './transitions/forget.ts';
+import { remove, removeExpired } from './transitions/removal.ts';
 import { dropArtifact, heldArtifacts, holdArtifact, lackedArtifacts } from './holdings.ts';
 import { cancel, preempt, revive } from './transitions/intervention.ts';
 import { rowById, viewOf, type JobRow } from './job-row.ts';
@@ -87,7 +87,7 @@ const METHODS = {
   schedules,
   tick(transaction: Transaction): number {
     complete(transaction, () => tick(transaction));
-    forgetExpired(transaction);
+    removeExpired(transaction);
     return nextDue(transaction);
   },
   registerWorker,
@@ -136,14 +136,14 @@ export interface Call {
   readonly args: readonly unknown[];
   /** ms since the epoch; absent: now. */
   readonly now?: number | undefined;
-  /** Ms of a monotonic clock; absent: that of the machine, or `now` where that is given. */
+  /** Ms of a monotonic clock; absent: the machine's, or `now` where `now` is given. */
   readonly uptime?: number | undefined;
 }
 
 export type Settled = { readonly value: unknown } | { readonly error: unknown };
 
 /**
- * Pages of the file kept in memory, in KiB. Few, because SQLite looks through all of them at a commit
+ * Pages of the file kept in memory, in KiB. Few, because SQLite scans all of them at a commit
  * after it has numbered a page anew, which it nearly always has.
  */
 const CACHE_KIB = 4096;

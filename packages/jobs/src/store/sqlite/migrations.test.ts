@@ -7,7 +7,7 @@ import { claimOne, job, success } from '../testing/fixtures.ts';
 import { MIGRATIONS } from './migrations.ts';
 import { openSqliteJobs } from './sqlite-jobs.ts';
 
-it('opens a file of the first schema: its jobs are there, and go on', async () => {
+it('opens a file of the first schema: its jobs are there, and continue', async () => {
   const folder = testFolder();
   const path = join(folder, 'jobs.db');
   const { id: _, ...spec } = job({ name: 'from before' });
@@ -45,7 +45,7 @@ it('opens a file of the first schema: its jobs are there, and go on', async () =
     expect(claim.job).toMatchObject({ ...spec, id: 'waits' });
     await store.finish(claim.token, success());
     expect(await store.job('waits')).toMatchObject({ state: 'succeeded' });
-    // What its jobs name is its tenant's, and so are their logs.
+    // Artifacts that its jobs name belong to its tenant, and so do their logs.
     expect(await store.lackedArtifacts('t', [input!, stdin!, output!])).toEqual([]);
     expect(await store.heldArtifacts()).toEqual([{ tenant: 't', bytes: 10 }]);
     expect(await store.log('done', 1, 0, 10)).toMatchObject({ size: 3 });

@@ -60,7 +60,7 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX jobs_by_tenant ON jobs (tenant, seq);
 
   CREATE TABLE edges (
-    parent TEXT NOT NULL, -- id, which may be forgotten before the child
+    parent TEXT NOT NULL, -- id, which may be removed before the child
     child INTEGER NOT NULL,
     PRIMARY KEY (parent, child)
   ) STRICT, WITHOUT ROWID;
@@ -179,14 +179,14 @@ export const MIGRATIONS: readonly string[] = [
 
   CREATE TABLE events (
     last INTEGER PRIMARY KEY, -- sequence of the last; the newest row is never removed, so it only grows
-    events TEXT NOT NULL -- JSON: those of one transaction, in their order
+    events TEXT NOT NULL -- JSON: the events of one transaction, in their order
   ) STRICT;
 
   CREATE TABLE clock (virtual_time REAL NOT NULL) STRICT;
   INSERT INTO clock VALUES (0);
   `,
   // Most of a row was its spec, which every change of a state wrote again; and every change moved the
-  // job in an index over all states, of which only those of ended and blocked jobs are looked for.
+  // job in an index over all states, though only ended and blocked jobs are searched by it.
   `
   CREATE TABLE specs (
     seq INTEGER PRIMARY KEY, -- of the job
@@ -199,7 +199,7 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX jobs_blocked ON jobs (queue) WHERE state = 'blocked';
   CREATE INDEX jobs_held ON jobs (gang) WHERE held = 1;
   `,
-  // What jobs name today is what their tenants hold; the sizes of inputs are not known.
+  // Tenants hold the artifacts that their jobs name today; the sizes of inputs are not known.
   `
   CREATE TABLE holdings (
     tenant TEXT NOT NULL,
@@ -234,7 +234,7 @@ export const MIGRATIONS: readonly string[] = [
   UPDATE tenants SET log_bytes =
     coalesce((SELECT sum(bytes) FROM log_sizes WHERE log_sizes.tenant = tenants.tenant), 0);
   `,
-  // How attempts ended, also those whose jobs are forgotten.
+  // How attempts ended, for removed jobs too.
   `
   CREATE TABLE outcomes (
     queue TEXT NOT NULL,

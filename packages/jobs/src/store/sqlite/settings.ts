@@ -121,7 +121,7 @@ export const dueSchedules = (sql: Sql, now: number, limit: number): Schedule[] =
     )
     .map(scheduleOf);
 
-/** Those that are not due. */
+/** Schedules that are not due. */
 export const laterSchedules = (sql: Sql, now: number): Schedule[] =>
   sql.all<ScheduleRow>(`${SCHEDULES} WHERE paused = 0 AND next_at > ?`, now).map(scheduleOf);
 

@@ -4,7 +4,7 @@
  * Rows come as arrays and are made objects here: of one shape per statement, which V8 reads far
  * faster than the dictionaries that `node:sqlite` would make of wide rows.
  */
-/* oxlint-disable typescript/no-unnecessary-type-parameters -- a row's type is the caller's to say */
+/* oxlint-disable typescript/no-unnecessary-type-parameters -- the caller declares a row's type */
 import type { SQLInputValue, SQLOutputValue, StatementSync } from 'node:sqlite';
 import type { Database } from '@skein/state';
 

@@ -8,12 +8,12 @@
  */
 import { listenersOf } from '../listeners.ts';
 import { wakes } from '../wake.ts';
-import type { JobEvent, JobStore, LeaseNews } from '../../contract.ts';
+import type { JobEvent, JobStore, LeaseNotification } from '../../contract.ts';
 import { jobOfView, type JobView } from './job-view.ts';
 import { startJobsThread } from './jobs-thread.ts';
 import type { Method } from './local-jobs.ts';
 
-/** Rows of events that one read brings; each has those of one transaction. */
+/** Rows of events that one read brings; each has the events of one transaction. */
 const EVENT_PAGE = 50;
 
 /** Methods that are passed to the thread unchanged. */
@@ -53,12 +53,12 @@ export async function openSqliteJobs(
   options: { readonly clock?: () => number } = {},
 ): Promise<JobStore> {
   const wake = wakes();
-  const news = listenersOf<LeaseNews>();
+  const leaseListeners = listenersOf<LeaseNotification>();
   const written = listenersOf<void>();
   const thread = await startJobsThread(path, options.clock, (notifications) => {
     for (const queue of notifications.queues) wake.notify(queue);
-    for (const { worker, news: told } of notifications.news) news.tell(worker, told);
-    if (notifications.events) written.tell('', undefined);
+    for (const { worker, lease } of notifications.leases) leaseListeners.notify(worker, lease);
+    if (notifications.events) written.notify('', undefined);
   });
   const plain = Object.fromEntries(
     PLAIN.map((method) => [
@@ -105,12 +105,12 @@ export async function openSqliteJobs(
       return { jobs: jobs.map((view) => jobOfView(view)), ...(next === undefined ? {} : { next }) };
     },
     waitForWork: (queues, waitMs, signal, worker) => wake.wait(worker, queues, waitMs, signal),
-    async onNews(worker, listener) {
-      const stop = news.on(worker, listener);
+    async onLeaseNotification(worker, listener) {
+      const stop = leaseListeners.on(worker, listener);
       return async () => stop();
     },
     removeWorker(worker) {
-      wake.forget(worker);
+      wake.remove(worker);
       return thread.call('removeWorker', worker);
     },
     events,

@@ -2,7 +2,7 @@
  * One call on the store: its transaction, its time, and the notifications that are sent after the
  * commit.
  */
-import type { LeaseNews } from '../../contract.ts';
+import type { LeaseNotification } from '../../contract.ts';
 import type { Sql } from './sql.ts';
 import type { Tally } from './tally.ts';
 
@@ -10,7 +10,7 @@ export interface Transaction {
   readonly sql: Sql;
   /** The store's clock, ms since the epoch; the same throughout the call. */
   readonly now: number;
-  /** Of a clock that is never set, and stands still while the machine is suspended; ms since any moment. */
+  /** Time of a clock that is never set, and stands still while the machine is suspended; ms since any moment. */
   readonly uptime: number;
   /** Uniform in [0, 1). */
   readonly random: () => number;
@@ -26,25 +26,25 @@ export interface Transaction {
   readonly unwritten: Tally;
 }
 
-/** What the store's thread tells the node's thread after a commit. */
+/** The notifications of the node's thread by the store's thread after a commit. */
 export interface Notifications {
   /** Queues in which something may have become claimable. */
   readonly queues: Set<string>;
-  readonly news: { readonly worker: string; readonly news: LeaseNews }[];
+  readonly leases: { readonly worker: string; readonly lease: LeaseNotification }[];
   /** Whether there are new events. */
   events: boolean;
 }
 
 export const noNotifications = (): Notifications => ({
   queues: new Set(),
-  news: [],
+  leases: [],
   events: false,
 });
 
 /** Adds the notifications of a committed transaction. */
 export function addNotifications(notifications: Notifications, more: Notifications): void {
   for (const queue of more.queues) notifications.queues.add(queue);
-  notifications.news.push(...more.news);
+  notifications.leases.push(...more.leases);
   notifications.events ||= more.events;
 }
 

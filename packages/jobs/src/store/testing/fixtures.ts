@@ -12,7 +12,7 @@ export interface Place {
   readonly shared: boolean;
   /** The server that its stores are on, to be killed and started again. */
   readonly server: TestRedis | undefined;
-  /** Of the store of this name. */
+  /** Address of the store of this name. */
   address(name: string): string;
   /** A store of its own; the same `name` again opens the same store. */
   open(name: string, clock?: () => number): Promise<JobStore>;

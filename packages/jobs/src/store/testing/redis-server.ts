@@ -50,13 +50,13 @@ export async function startRedis(options: TestRedisOptions = {}): Promise<TestRe
     ];
     const server = spawn(command!, words, { stdio: ['ignore', 'pipe', 'inherit'] });
     child = server;
-    let said = '';
+    let output = '';
     await new Promise<void>((resolve, reject) => {
       server.stdout.on('data', (chunk: Buffer) => {
-        said += chunk.toString();
-        if (said.includes('Ready to accept connections')) resolve();
+        output += chunk.toString();
+        if (output.includes('Ready to accept connections')) resolve();
       });
-      server.once('exit', () => reject(new Error(`redis-server ended: ${said}`)));
+      server.once('exit', () => reject(new Error(`redis-server ended: ${output}`)));
     });
     server.stdout.removeAllListeners('data').resume();
   }

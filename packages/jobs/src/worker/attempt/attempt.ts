@@ -51,7 +51,7 @@ export async function runAttempt(
   const { store, log: note } = context;
   const { job, token } = claim;
   const details = { job: job.id, name: job.name, attempt: claim.attempt, token };
-  // When the store calls a token stale, its lease is lost, whatever the last renewal said.
+  // When the store calls a token stale, its lease is lost, whatever the last renewal returned.
   const stale = new AbortController();
   const ended = AbortSignal.any([lease.ended, stale.signal]);
   const held: Lease = { ...lease, ended };
@@ -70,19 +70,19 @@ export async function runAttempt(
     onStale,
   });
   const progress = createProgressReporter({
-    tell: ({ fraction, message }) => store.progress(token, fraction, message),
+    write: ({ fraction, message }) => store.progress(token, fraction, message),
     signal: writing,
     onStale,
   });
   const artifacts = context.holdings.of(job.tenant);
-  let told: string | undefined;
-  /** Tells the operator what an attempt waits for. */
+  let logged: string | undefined;
+  /** Logs for the operator what an attempt waits for. */
   async function noted<T>(asked: Promise<T>): Promise<T> {
     try {
       return await asked;
     } catch (error) {
-      if (isArtifactOutage(error) && error.code !== told) {
-        told = error.code;
+      if (isArtifactOutage(error) && error.code !== logged) {
+        logged = error.code;
         const reason = error.message;
         note('warn', 'An attempt waits for its artifacts.', { ...details, reason });
       }

@@ -85,7 +85,7 @@ const TWO = { 'state/a': '2', 'state/b': '2' };
 
 it('keeps the files that two reads in a row have found', async () => {
   const { keeper, saved, paused } = guest([ONE]);
-  keeper.said();
+  keeper.announced();
   await paused();
   expect(saved).toEqual([ONE]);
   await keeper.stop();
@@ -94,7 +94,7 @@ it('keeps the files that two reads in a row have found', async () => {
 it('keeps no mixture of two checkpoints', async () => {
   const mixed = { 'state/a': '1', 'state/b': '2' };
   const { keeper, saved, reads, paused } = guest([mixed, TWO, TWO]);
-  keeper.said();
+  keeper.announced();
   await paused();
   expect(saved).toEqual([TWO]);
   expect(reads()).toBe(3);
@@ -104,10 +104,10 @@ it('keeps no mixture of two checkpoints', async () => {
 it('keeps no files that change between all reads, until they stop changing', async () => {
   const restless = Array.from({ length: 6 }, (_, at) => ({ state: String(at) }));
   const { keeper, saved, paused, turn } = guest([...restless, ONE]);
-  keeper.said();
+  keeper.announced();
   await paused();
   expect(saved).toEqual([]);
-  keeper.said();
+  keeper.announced();
   await turn();
   expect(saved).toEqual([ONE]);
   await keeper.stop();
@@ -115,11 +115,11 @@ it('keeps no files that change between all reads, until they stop changing', asy
 
 it('stores nothing when no file has changed or exists', async () => {
   const { keeper, saved, reads, notes, paused, turn } = guest([{}, ONE, ONE, ONE]);
-  keeper.said();
+  keeper.announced();
   await paused();
   expect(reads()).toBe(1);
   for (const count of [3, 4]) {
-    keeper.said();
+    keeper.announced();
     await turn();
     expect(reads()).toBe(count);
   }
@@ -130,38 +130,38 @@ it('stores nothing when no file has changed or exists', async () => {
 
 it('merges announcements that arrive while it reads or waits', async () => {
   const { keeper, saved, reads, paused, turn } = guest([ONE, ONE, TWO]);
-  keeper.said();
+  keeper.announced();
   await paused();
-  for (let word = 0; word < 5; word++) keeper.said();
+  for (let word = 0; word < 5; word++) keeper.announced();
   await turn();
   expect(saved).toEqual([ONE, TWO]);
   expect(reads()).toBe(4);
   await keeper.stop();
-  keeper.said();
+  keeper.announced();
   expect(reads()).toBe(4);
 });
 
 it('continues after a failed read, and stops when no read can succeed', async () => {
   const { keeper, saved, notes, paused, turn } = guest([new Error('no tar'), ONE]);
-  keeper.said();
+  keeper.announced();
   await paused();
-  keeper.said();
+  keeper.announced();
   await turn();
   expect(saved).toEqual([ONE]);
   expect(notes).toEqual(['A checkpoint could not be kept.']);
   await keeper.stop();
 
   const unsupported = guest([new SkeinError('SANDBOX_UNSUPPORTED', 'One at a time.')]);
-  unsupported.keeper.said();
+  unsupported.keeper.announced();
   await vi.waitUntil(() => unsupported.notes.length > 0);
-  unsupported.keeper.said();
+  unsupported.keeper.announced();
   await unsupported.keeper.stop();
   expect(unsupported.reads()).toBe(1);
 });
 
 it('can be stopped in the middle of a read, which then keeps nothing', async () => {
   const { keeper, saved, notes } = guest([ONE]);
-  keeper.said();
+  keeper.announced();
   await keeper.stop();
   expect(saved).toEqual([]);
   expect(notes).toEqual([]);

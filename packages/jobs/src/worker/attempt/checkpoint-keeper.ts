@@ -1,18 +1,18 @@
 /**
  * Keeps a command's checkpoint while it runs, so that the next attempt can resume when the worker
- * is lost. Whenever the command says `::checkpoint`, the files at its path become the checkpoint of
+ * is lost. Whenever the command writes `::checkpoint`, the files at its path become the checkpoint of
  * its job.
  *
- *     said ──► read ──► changed? ──► read again, into artifacts ──► the same? ──► kept
- *      ▲                   no │                                       no │
- *      └────────── pause ◄────┴──────────────────────────────────────────┘
+ *     announced ──► read ──► changed? ──► read again, into artifacts ──► the same? ──► kept
+ *                    ▲                no │                                       no │
+ *                    └────── pause ◄────┴──────────────────────────────────────────┘
  *
  * The command runs on meanwhile. Two equal reads in a row show the files of one moment between
  * them, so a kept checkpoint is never a mixture of two (the "double collect" of Afek et al., Atomic
  * Snapshots of Shared Memory, 1993). The command has to make sure that its files are a complete
  * checkpoint at each moment: it puts files in place by renaming them.
  *
- * The files are read by a program beside the command and with its rights, not by a program of the
+ * A program with the command's rights reads the files while the command runs, not a program of the
  * worker that may read more: whatever the command does to its files meanwhile, it can only show
  * files that it may read itself.
  */
@@ -23,12 +23,12 @@ import { collectFiles, type Limits, type SandboxSession } from '@skein/sandbox';
 import type { ArtifactStore } from '@skein/state';
 import { StaleAttempt, type AttemptTools } from './attempt-tools.ts';
 import { keepListing } from './checkpoint.ts';
-import { withRoomForLinks } from './inputs.ts';
+import { withSpaceForLinks } from './inputs.ts';
 import { collectOutputs } from './outputs.ts';
 
 export interface CheckpointKeeper {
-  /** The command says that its checkpoint is complete. */
-  readonly said: () => void;
+  /** The command has announced that its checkpoint is complete. */
+  readonly announced: () => void;
   /** Stops keeping: the command has ended. Resolves when no read is running. */
   stop(): Promise<void>;
 }
@@ -54,13 +54,13 @@ export interface CheckpointKeeperOptions {
  */
 const PAUSE_FACTOR = 20;
 const SHORTEST_PAUSE_MS = 1000;
-/** Bytes of a tar file besides contents. */
+/** Bytes of a tar file without contents. */
 const HEADERS_BYTES = 64 * 2 ** 20;
 /** Reads that find changed files each time, before the keeper waits for the next announcement. */
 const MAX_READS = 4;
 
 /** Reads a workspace while a command runs in it, with another command of the guest. */
-export function collectBeside(
+export function collectWhileRunning(
   session: Pick<SandboxSession, 'start'>,
 ): CheckpointKeeperOptions['collect'] {
   return (path, maxBytes, signal) =>
@@ -69,16 +69,16 @@ export function collectBeside(
       const reader = session.start({ argv, workspace: 'writable' });
       const kill = (): void => void reader.kill().catch(() => undefined);
       signal.addEventListener('abort', kill, { once: true });
-      const forget = (): void => signal.removeEventListener('abort', kill);
-      reader.ended.then(forget, forget);
+      const removeListener = (): void => signal.removeEventListener('abort', kill);
+      reader.ended.then(removeListener, removeListener);
       return reader;
     });
 }
 
-/** The limits of a session in which `collectBeside` reads up to its disk. */
-export function withRoomForReading(limits: Limits): Limits {
-  const room = withRoomForLinks(limits);
-  return { ...room, outputBytes: Math.max(room.outputBytes, limits.diskBytes + HEADERS_BYTES) };
+/** The limits of a session in which `collectWhileRunning` reads up to its disk. */
+export function withSpaceForReading(limits: Limits): Limits {
+  const enough = withSpaceForLinks(limits);
+  return { ...enough, outputBytes: Math.max(enough.outputBytes, limits.diskBytes + HEADERS_BYTES) };
 }
 
 export function keepCheckpoints(options: CheckpointKeeperOptions): CheckpointKeeper {
@@ -132,7 +132,7 @@ export function keepCheckpoints(options: CheckpointKeeperOptions): CheckpointKee
   }
 
   return {
-    said() {
+    announced() {
       wanted = true;
       if (!stopped.signal.aborted) running ??= drain();
     },

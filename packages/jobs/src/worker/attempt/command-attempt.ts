@@ -4,18 +4,18 @@
  *
  *   choose → mount inputs → open → restore checkpoint → run ─┬─► collect outputs
  *                                                   │        └─► keep checkpoint (preempted, failed)
- *                                                   └─► keep checkpoint, when it says so
+ *                                                   └─► keep checkpoint, when it announces one
  */
 import { Readable } from 'node:stream';
 import type { Ending, Limits, RunningCommand, SandboxDriver, SandboxSession } from '@skein/sandbox';
 import type { Claim, Outcome } from '../../contract.ts';
 import type { CommandWork } from '../../work.ts';
 import { refuseStale, type AttemptTools } from './attempt-tools.ts';
-import { collectBeside, keepCheckpoints, withRoomForReading } from './checkpoint-keeper.ts';
+import { collectWhileRunning, keepCheckpoints, withSpaceForReading } from './checkpoint-keeper.ts';
 import { keepCheckpoint, restoreCheckpoint } from './checkpoint.ts';
 import { chooseSandbox, networkOf } from '../choose-sandbox.ts';
 import { readGuestLines } from './guest-lines.ts';
-import { mountInputs, withRoomForLinks } from './inputs.ts';
+import { mountInputs, withSpaceForLinks } from './inputs.ts';
 import { limitsOf } from '../limits.ts';
 import { failureFrom, failureOf, isOfCommand, refusal, type Failure } from './outcome.ts';
 import { collectOutputs } from './outputs.ts';
@@ -78,12 +78,12 @@ export async function attemptCommand(
         : keepCheckpoints({
             path: work.checkpoint,
             maxBytes: limits.diskBytes,
-            collect: collectBeside(session),
+            collect: collectWhileRunning(session),
             tools,
           });
     let ending: Ending;
     try {
-      ending = await watch(running, tools, lastWords.hear, () => keeper?.said());
+      ending = await watch(running, tools, lastWords.take, () => keeper?.announced());
     } finally {
       await keeper?.stop();
     }
@@ -98,7 +98,7 @@ export async function attemptCommand(
     }
     const failed = async (failure: Failure): Promise<Failure> => {
       await keep(session, work, limits.diskBytes, tools);
-      // The caller says that a retry would fail again; a lost worker is retried all the same.
+      // By the caller's word a retry would fail again; a lost worker is retried all the same.
       const final = work.retryFailure === false;
       return final ? { ...failure, retryable: false } : failure;
     };
@@ -109,7 +109,7 @@ export async function attemptCommand(
       const outputs = await collectOutputs(session, work.outputs, limits.diskBytes, tools);
       return { kind: 'succeeded', result: { value: { exitCode }, outputs }, usage: { ...usage } };
     } catch (error) {
-      // Other errors are of the sandbox or the store.
+      // Other errors belong to the sandbox or the store.
       if (!isOfCommand(error)) throw error;
       return await failed({ ...failureFrom(error), usage: { ...usage } });
     }
@@ -123,12 +123,12 @@ function preempted(message: string): Failure {
 }
 
 /**
- * Programs of the worker that run beside or before the command may need more than the command may
+ * Programs of the worker that run before or during the command may need more than the command may
  * have.
  */
 function sessionLimits(work: CommandWork, limits: Limits): Limits {
-  if (work.checkpoint !== undefined) return withRoomForReading(limits);
-  return work.inputs.length === 0 ? limits : withRoomForLinks(limits);
+  if (work.checkpoint !== undefined) return withSpaceForReading(limits);
+  return work.inputs.length === 0 ? limits : withSpaceForLinks(limits);
 }
 
 /**
@@ -138,7 +138,7 @@ function sessionLimits(work: CommandWork, limits: Limits): Limits {
 async function watch(
   running: RunningCommand,
   { lease, log, progress, graceMs }: AttemptTools,
-  hear: (chunk: Uint8Array) => void,
+  take: (chunk: Uint8Array) => void,
   onCheckpoint: () => void,
 ): Promise<Ending> {
   let killer: NodeJS.Timeout | undefined;
@@ -161,7 +161,7 @@ async function watch(
   const errors = async (): Promise<void> => {
     for await (const chunk of running.stderr) {
       const rest = lines.pass(chunk as Uint8Array);
-      hear(rest);
+      take(rest);
       await log.write(rest);
     }
     await log.write(lines.flush());
@@ -220,7 +220,7 @@ const MAX_CHARACTERS = 300;
 export function createLastWords() {
   let tail = Buffer.alloc(0);
   return {
-    hear: (chunk: Uint8Array): void => {
+    take: (chunk: Uint8Array): void => {
       tail = Buffer.concat([tail, chunk.subarray(-KEPT_BYTES)]).subarray(-KEPT_BYTES);
     },
     text(): string {

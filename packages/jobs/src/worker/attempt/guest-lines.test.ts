@@ -2,33 +2,33 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readGuestLines, type Progress } from './guest-lines.ts';
 
-type Told = Progress | 'checkpoint';
+type Message = Progress | 'checkpoint';
 
 /** The same, line by line over all of the text: slow, and obviously right. */
-function byLines(text: string): { log: string; told: Told[] } {
-  const told: Told[] = [];
+function byLines(text: string): { log: string; messages: Message[] } {
+  const messages: Message[] = [];
   const kept = text.split(/(?<=\n)/).filter((line) => {
     if (line.length > 1024) return true;
     if (line.startsWith('::checkpoint') && line.slice(12).trim() === '') {
-      told.push('checkpoint');
+      messages.push('checkpoint');
       return false;
     }
     const match = /^::progress +(\d*\.?\d+)(?: +(.*?))?\s*$/.exec(line);
     if (match === null) return true;
-    told.push({ fraction: Math.min(1, Number(match[1])), message: match[2] ?? '' });
+    messages.push({ fraction: Math.min(1, Number(match[1])), message: match[2] ?? '' });
     return false;
   });
-  return { log: kept.join(''), told };
+  return { log: kept.join(''), messages };
 }
 
-function filtered(chunks: readonly string[]): { log: string; told: Told[] } {
-  const told: Told[] = [];
+function filtered(chunks: readonly string[]): { log: string; messages: Message[] } {
+  const messages: Message[] = [];
   const lines = readGuestLines({
-    onProgress: (progress) => told.push(progress),
-    onCheckpoint: () => told.push('checkpoint'),
+    onProgress: (progress) => messages.push(progress),
+    onCheckpoint: () => messages.push('checkpoint'),
   });
   const passed = chunks.map((chunk) => lines.pass(Buffer.from(chunk)));
-  return { log: Buffer.concat([...passed, lines.flush()]).toString(), told };
+  return { log: Buffer.concat([...passed, lines.flush()]).toString(), messages };
 }
 
 describe('lines of a guest', () => {
@@ -36,7 +36,7 @@ describe('lines of a guest', () => {
     const text = 'loading\n::progress 0.25 epoch 1 of 4\n::checkpoint\n::progress 1\nsaved\n';
     expect(filtered([text])).toEqual({
       log: 'loading\nsaved\n',
-      told: [
+      messages: [
         { fraction: 0.25, message: 'epoch 1 of 4' },
         'checkpoint',
         { fraction: 1, message: '' },

@@ -34,7 +34,7 @@ export function readGuestLines({ onProgress, onCheckpoint }: GuestLinesOptions):
   let inside = false;
 
   /** @returns whether the line was a message. */
-  function hear(line: Buffer): boolean {
+  function take(line: Buffer): boolean {
     if (line.byteLength > MAX_LINE_BYTES) return false;
     const text = line.toString();
     if (CHECKPOINT.test(text)) {
@@ -60,14 +60,14 @@ export function readGuestLines({ onProgress, onCheckpoint }: GuestLinesOptions):
           held = line;
           break;
         }
-        if (!ours || end === 0 || !hear(line)) passed.push(line);
+        if (!ours || end === 0 || !take(line)) passed.push(line);
         inside = end === 0;
         rest = rest.subarray(line.byteLength);
       }
       return passed.length === 1 ? passed[0]! : Buffer.concat(passed);
     },
     flush() {
-      return hear(held) ? Buffer.alloc(0) : held;
+      return take(held) ? Buffer.alloc(0) : held;
     },
   };
 }

@@ -1,5 +1,5 @@
 /**
- * A command's inputs: verified artifacts, mounted read-only beside the workspace and linked into
+ * A command's inputs: verified artifacts, mounted read-only next to the workspace and linked into
  * it. The command finds them at its relative paths, and they are never collected with its outputs.
  */
 import { SkeinError } from '@skein/api/errors';
@@ -73,7 +73,7 @@ export async function mountInputs(
  * The limits of a session whose command has these: at least the resources that making the links
  * needs.
  */
-export function withRoomForLinks(limits: Limits): Limits {
+export function withSpaceForLinks(limits: Limits): Limits {
   const { wallMs, cpuMs, memoryBytes, pids, outputBytes } = limits;
   return {
     ...limits,

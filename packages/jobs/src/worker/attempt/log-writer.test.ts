@@ -60,7 +60,7 @@ describe('the log of an attempt', () => {
     );
   });
 
-  it('is written one bounded chunk at a time, and the writer waits for room', async () => {
+  it('is written one bounded chunk at a time, and the writer waits for buffer space', async () => {
     const sizes: number[] = [];
     const gates: (() => void)[] = [];
     let written = 0;
@@ -92,7 +92,7 @@ describe('the log of an attempt', () => {
     expect(sizes.reduce((sum, size) => sum + size)).toBe(10_000_000);
   });
 
-  it('ends at its bound and says so, once', async () => {
+  it('ends at its bound and notes it, once', async () => {
     const stored = storedLog();
     const writer = createLogWriter({ ...stored, maxBytes: 150, signal: live, onStale: noOne });
     for (let line = 0; line < 5; line++) await writer.write(Buffer.alloc(100, 'x'));

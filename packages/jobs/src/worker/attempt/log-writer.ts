@@ -11,7 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { persist } from '../persist.ts';
 
 export interface LogWriter {
-  /** Resolves when there is room for more; at once in most cases. */
+  /** Resolves when the buffer takes more; at once in most cases. */
   write(chunk: Uint8Array): Promise<void>;
   /** Resolves when the whole log is stored, or the attempt has become stale. */
   end(): Promise<void>;
@@ -22,7 +22,7 @@ export interface LogWriterOptions {
   readonly append: (offset: number, chunk: Uint8Array) => Promise<boolean>;
   /** Nothing is written after it. */
   readonly signal: AbortSignal;
-  /** Called when the store says that the attempt is stale. */
+  /** Called when the store reports that the attempt is stale. */
   readonly onStale: () => void;
   readonly maxBytes: number;
 }
@@ -41,7 +41,7 @@ export function createLogWriter(options: LogWriterOptions): LogWriter {
   let ended = false;
   let stopped = signal.aborted;
   let running: Promise<void> | undefined;
-  let room = Promise.withResolvers<void>();
+  let space = Promise.withResolvers<void>();
   const hurry = new AbortController();
 
   signal.addEventListener('abort', stop, { once: true });
@@ -50,7 +50,7 @@ export function createLogWriter(options: LogWriterOptions): LogWriter {
     stopped = true;
     buffered = [];
     bufferedBytes = 0;
-    room.resolve();
+    space.resolve();
   }
 
   function take(): Uint8Array {
@@ -75,8 +75,8 @@ export function createLogWriter(options: LogWriterOptions): LogWriter {
       }
       if (kept !== true) break;
       offset += chunk.byteLength;
-      room.resolve();
-      room = Promise.withResolvers();
+      space.resolve();
+      space = Promise.withResolvers();
     }
     running = undefined;
   }
@@ -93,7 +93,7 @@ export function createLogWriter(options: LogWriterOptions): LogWriter {
         bufferedBytes += part.byteLength;
       }
       running ??= drain();
-      while (bufferedBytes > BUFFER_BYTES && !stopped) await room.promise;
+      while (bufferedBytes > BUFFER_BYTES && !stopped) await space.promise;
     },
     async end() {
       ended = true;

@@ -62,7 +62,7 @@ const REFUSALS: ReadonlySet<ErrorCode> = new Set([
   'REQUEST_INVALID',
 ]);
 
-/** Codes of errors that follow from what the command wrote: it fails, as with another exit code. */
+/** Codes of errors that follow from the command's output: it fails, as with another exit code. */
 const OUTPUT_FAULTS: ReadonlySet<ErrorCode> = new Set([
   'SANDBOX_OUTPUT_MISSING',
   'SANDBOX_OUTPUT_TOO_LARGE',

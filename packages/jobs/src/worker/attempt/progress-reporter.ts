@@ -13,7 +13,7 @@ export interface ProgressReporter {
 
 export interface ProgressReporterOptions {
   /** @returns false when the attempt is stale. */
-  readonly tell: (progress: Progress) => Promise<boolean>;
+  readonly write: (progress: Progress) => Promise<boolean>;
   readonly signal: AbortSignal;
   readonly onStale: () => void;
 }
@@ -22,7 +22,7 @@ const INTERVAL_MS = 200;
 const MAX_MESSAGE = 500;
 
 export function createProgressReporter(options: ProgressReporterOptions): ProgressReporter {
-  const { tell, signal, onStale } = options;
+  const { write, signal, onStale } = options;
   let latest: Progress | undefined;
   let running: Promise<void> | undefined;
   const hurry = new AbortController();
@@ -32,7 +32,7 @@ export function createProgressReporter(options: ProgressReporterOptions): Progre
       const progress = latest;
       latest = undefined;
       try {
-        if (!(await tell(progress))) return onStale();
+        if (!(await write(progress))) return onStale();
       } catch (error) {
         // A later report will follow; fail only for an error that cannot pass.
         if (!isOutage(error)) throw error;

@@ -30,7 +30,7 @@ function awayAtFirst(artifacts: ArtifactStore, code: Parameters<typeof away>[0])
 }
 
 it.each(['STORE_UNREACHABLE', 'STORE_DENIED'] as const)(
-  'a task and a command wait with their only attempt while it says %s',
+  'a task and a command wait with their only attempt while it answers %s',
   async (code) => {
     const driver = createProcessSandbox();
     await using jobs = await workerFixture({ sandboxes: [driver] });

@@ -27,14 +27,14 @@ for index = 1, queueCount do
   if call('HGET', P .. 'queues', queue) ~= 'paused' then queues[#queues + 1] = queue end
 end
 for index = 12 + queueCount, #ARGV do labels[ARGV[index]] = true end
-local room = {
+local capacity = {
   worker = ARGV[3], leaseMs = tonumber(ARGV[4]), mc = tonumber(ARGV[5]), mem = tonumber(ARGV[6]),
   places = tonumber(ARGV[7]), host = ARGV[8], port = ARGV[9], labels = labels, claims = {},
 }
 
 -- Reads on in a lane, as far as this offer may take.
 local function readLane(lane)
-  local page = math.min(LOOK_AHEAD, room.places)
+  local page = math.min(LOOK_AHEAD, capacity.places)
   local flat = call('ZRANGE', lane.key, lane.read, lane.read + page - 1, 'WITHSCORES')
   lane.places, lane.next = flat, 1
   lane.read = lane.read + #flat / 2
@@ -44,11 +44,11 @@ local function readLane(lane)
   return flat[1]
 end
 
--- The candidates of a lane for this offer: its first job that fits. The room only shrinks, so a job
+-- The candidates of a lane for this offer: its first job that fits. The capacity only shrinks, so a job
 -- that does not fit now will not fit later.
 local function head(lane)
   if lane.head then
-    if fits(room, lane.head) then return lane.head end
+    if fits(capacity, lane.head) then return lane.head end
     lane.head = nil
     lane.skipped = lane.skipped + 1
   end
@@ -58,7 +58,7 @@ local function head(lane)
     local job = load(idAt(place))
     lane.rank, lane.place = tonumber(lane.places[lane.next + 1]), place
     lane.next = lane.next + 2
-    if fits(room, job) then
+    if fits(capacity, job) then
       lane.head = job
       return job
     end
@@ -74,7 +74,7 @@ local function contenders()
       local length, rest = string.match(member, '^(%d+):(.*)$')
       local tenant, class = string.sub(rest, 1, tonumber(length)), string.sub(rest, tonumber(length) + 1)
       local requires = string.match(class, '^[^:]*:[^:]*:(.*)$') or ''
-      if hasLabels(room, requires) then
+      if hasLabels(capacity, requires) then
         local contender = found[tenant]
         if contender == nil then
           local values = call('HMGET', P .. 'tenant:' .. tenant, 'weight', 'vt', 'running', 'maxRunning', 'mc', 'mem')
@@ -102,7 +102,7 @@ local function startNext(contender)
   local useful = {}
   for index, lane in ipairs(contender.lanes) do
     if lane.class == 'gang' then
-      local mc, mem, jobs = beginAssembly(room, lane, contender.most - contender.running)
+      local mc, mem, jobs = beginAssembly(capacity, lane, contender.most - contender.running)
       if mc then
         table.remove(contender.lanes, index)
         return mc, mem, jobs
@@ -122,9 +122,9 @@ local function startNext(contender)
   local job = best.head
   best.head = nil
   if takeCached(job) then return nil end
-  occupy(room, job)
-  local token = openAttempt(job, room.worker, room.leaseMs)
-  room.claims[#room.claims + 1] = { token, tonumber(job.n), '', '', job.id }
+  occupy(capacity, job)
+  local token = openAttempt(job, capacity.worker, capacity.leaseMs)
+  capacity.claims[#capacity.claims + 1] = { token, tonumber(job.n), '', '', job.id }
   return tonumber(job.mc), tonumber(job.mem), 1
 end
 
@@ -138,7 +138,7 @@ local function fillFairly()
     return math.max(contender.mc / totalMc, contender.mem / totalMem) / contender.weight
   end
   for _, contender in ipairs(list) do contender.share = share(contender) end
-  while room.places > 0 and #list > 0 do
+  while capacity.places > 0 and #list > 0 do
     local index, next = 1, list[1]
     for other = 2, #list do
       local candidate = list[other]
@@ -166,20 +166,20 @@ local function fillFairly()
   if any then call('HSET', P .. 'counters', 'vt', string.format('%.17g', clock)) end
 end
 
-deliverPlaced(room)
-keepReservations(room)
-growAssemblies(room, queues)
-if room.places > 0 then fillFairly() end
+deliverPlaced(capacity)
+keepReservations(capacity)
+growAssemblies(capacity, queues)
+if capacity.places > 0 then fillFairly() end
 complete()
 local tokens = { ARGV[10] }
-for _, claim in ipairs(room.claims) do tokens[#tokens + 1] = claim[1] end
+for _, claim in ipairs(capacity.claims) do tokens[#tokens + 1] = claim[1] end
 call('DEL', lastClaim)
 if #tokens > 1 then
   call('RPUSH', lastClaim, unpack(tokens))
   call('PEXPIRE', lastClaim, 60000)
 end
 local keys = {}
-for index, claim in ipairs(room.claims) do keys[index] = specKey(claim[5]) end
+for index, claim in ipairs(capacity.claims) do keys[index] = specKey(claim[5]) end
 local specs = #keys > 0 and call('MGET', unpack(keys)) or {}
-for index, claim in ipairs(room.claims) do claim[5] = { written[claim[5]], specs[index] } end
-return room.claims
+for index, claim in ipairs(capacity.claims) do claim[5] = { written[claim[5]], specs[index] } end
+return capacity.claims

@@ -1,4 +1,4 @@
--- Forgets an artifact that is gone.
+-- Drops an artifact that is gone.
 -- ARGV[3] digest.
 -- @returns tenant, bytes, tenant, bytes, … of those that held it.
 local dropped = {}

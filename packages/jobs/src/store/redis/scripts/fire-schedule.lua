@@ -1,7 +1,7 @@
 -- Enqueues the job of a schedule that is due. Of all nodes that try, the first one moves the next
 -- time on, and the others find that it has changed: the schedule fires once.
 -- ARGV[3] id, [4] the time it was seen to be due at, [5] the next time, then what
--- shared/enqueue.lua says of one job.
+-- one job as shared/enqueue.lua reads it.
 -- @returns 1, 0 when another node was first, or what refused the job.
 if call('ZSCORE', P .. 'schedules:due', ARGV[3]) ~= ARGV[4] then return 0 end
 call('ZADD', P .. 'schedules:due', ARGV[5], ARGV[3])

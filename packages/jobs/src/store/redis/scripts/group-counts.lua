@@ -1,6 +1,6 @@
 -- Counts jobs of a group by state, without the one that started it.
 -- ARGV[3] group, [4] tenant or '', [5] from which place in the group.
--- @returns the place to go on from or '', then state and count in turn.
+-- @returns the place to continue from or '', then state and count in turn.
 local offset = tonumber(ARGV[5])
 local ids = call('ZRANGE', P .. 'group:' .. ARGV[3], offset, offset + LIST_SCANNED - 1)
 preload(ids)

@@ -1,8 +1,8 @@
 -- A page of jobs, newest first, from the narrowest index that the filter has. A folded page that has
--- looked at LIST_SCANNED jobs ends.
+-- read LIST_SCANNED jobs ends.
 -- ARGV[3] queue, [4] tenant, [5] state, [6] group ('' for any), [7] limit, [8] before which number or '',
 -- [9] '1' for one job of each group.
--- @returns the number to go on from or '', then views; of a folded page with the group behind the job, or ''.
+-- @returns the number to continue from or '', then views; of a folded page with the group behind the job, or ''.
 local queue, tenant, state, group, limit = ARGV[3], ARGV[4], ARGV[5], ARGV[6], tonumber(ARGV[7])
 local folded = ARGV[9] == '1'
 local index = P .. 'jobs'

@@ -1,4 +1,4 @@
--- Those of some artifacts that a tenant does not hold.
+-- The artifacts among some that a tenant does not hold.
 -- ARGV[3] tenant, then digests.
 -- @returns digests.
 local lacked = {}

@@ -4,7 +4,7 @@ local job = load(ARGV[3])
 if not job then return 0 end
 if job.st == 'running' and job.tok then
   set(job, 'sig', 'preempt')
-  news[#news + 1] = { job.w, tonumber(job.tok), 'preempt' }
+  notices[#notices + 1] = { job.w, tonumber(job.tok), 'preempt' }
 end
 complete()
 return view(job.id)

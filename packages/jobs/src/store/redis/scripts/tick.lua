@@ -64,7 +64,7 @@ end
 complete()
 local expired = due('expiries')
 preload(expired)
-for _, id in ipairs(expired) do forgetJob(id) end
+for _, id in ipairs(expired) do removeJob(id) end
 
 for _, worker in ipairs(call('ZRANGEBYSCORE', P .. 'seen', '-inf', int(now - WORKER_SILENT_MS))) do
   forgetWorker(worker)

@@ -38,7 +38,7 @@ export function openAttempt(
 
 /**
  * Ends the lease and the attempt of a running job.
- * @param tell the state that its worker is notified of; absent when the worker itself ended it.
+ * @param notice the state that its worker is notified of; absent when the worker itself ended it.
  */
 export function closeAttempt(
   transaction: Transaction,
@@ -46,7 +46,7 @@ export function closeAttempt(
   outcome: 'succeeded' | Cause,
   message: string | null,
   usage: Readonly<Record<string, number>> | undefined,
-  tell?: 'lost' | 'cancel',
+  notice?: 'lost' | 'cancel',
 ): void {
   const { sql, now } = transaction;
   const { token } = row;
@@ -64,7 +64,7 @@ export function closeAttempt(
       `UPDATE attempts SET lease_until = NULL, signal = ?, ended_at = ?, outcome = ?, message = ?,
          usage = ?
        WHERE token = ?`,
-      tell === 'cancel' ? 'cancel' : null,
+      notice === 'cancel' ? 'cancel' : null,
       end.ended_at,
       end.outcome,
       end.message,
@@ -73,8 +73,11 @@ export function closeAttempt(
     );
     row.attempt = { ...open, ...end };
     transaction.tally.ended.push({ queue: row.queue, outcome });
-    if (tell)
-      transaction.notifications.news.push({ worker: open.worker, news: { token, state: tell } });
+    if (notice)
+      transaction.notifications.leases.push({
+        worker: open.worker,
+        lease: { token, state: notice },
+      });
   }
   transaction.notifications.queues.add(row.queue); // A place is free, perhaps of a tenant at its limit.
 }

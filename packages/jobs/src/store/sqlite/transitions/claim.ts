@@ -10,14 +10,14 @@ import { beginAssembly, deliverPlaced, growAssemblies, keepReservations } from '
 import { openAttempt } from './attempt.ts';
 import { viewOf, type JobRow } from '../job-row.ts';
 import type { ClaimView } from '../job-view.ts';
-import { fits, hasLabels, occupy, type Room } from '../room.ts';
+import { fits, hasLabels, occupy, type Capacity } from '../capacity.ts';
 import { takeCached } from './transition.ts';
 import type { Transaction } from '../transaction.ts';
 import { fleetTotal, seen } from '../worker-list.ts';
 
 export function claim(transaction: Transaction, offer: WorkerOffer): ClaimView[] {
   if (!seen(transaction, offer.worker)) return [];
-  const room: Room = {
+  const capacity: Capacity = {
     offer,
     millicores: millicores(offer.free.cores),
     memoryBytes: offer.free.memoryBytes,
@@ -25,11 +25,11 @@ export function claim(transaction: Transaction, offer: WorkerOffer): ClaimView[]
     claims: [],
   };
   const queues = openQueues(transaction, offer.queues);
-  deliverPlaced(transaction, room);
-  keepReservations(transaction, room);
-  growAssemblies(transaction, room, queues);
-  if (room.places > 0) fillFairly(transaction, room, queues);
-  return room.claims;
+  deliverPlaced(transaction, capacity);
+  keepReservations(transaction, capacity);
+  growAssemblies(transaction, capacity, queues);
+  if (capacity.places > 0) fillFairly(transaction, capacity, queues);
+  return capacity.claims;
 }
 
 function openQueues({ sql }: Transaction, queues: readonly string[]): string[] {
@@ -61,17 +61,17 @@ interface Contender extends TenantShare {
   lanes: Lane[];
 }
 
-function fillFairly(transaction: Transaction, room: Room, queues: readonly string[]): void {
+function fillFairly(transaction: Transaction, capacity: Capacity, queues: readonly string[]): void {
   const { sql } = transaction;
   const total = fleetTotal(sql);
-  let contenders = contendersFor(transaction, room.offer, queues);
+  let contenders = contendersFor(transaction, capacity.offer, queues);
   let clock =
     sql.get<{ virtual_time: number }>('SELECT virtual_time FROM clock')?.virtual_time ?? 0;
   let charged = false;
   const served = new Set<Contender>();
-  while (room.places > 0 && contenders.length > 0) {
+  while (capacity.places > 0 && contenders.length > 0) {
     const next = contenders.reduce((a, b) => (compareShares(a, b, total) <= 0 ? a : b));
-    const started = startNext(transaction, room, next);
+    const started = startNext(transaction, capacity, next);
     if (started) {
       ({ virtualTime: next.virtualTime, clock } = charge(next, started, total, clock));
       next.held = {
@@ -142,7 +142,7 @@ type Started = Resources & { readonly jobs: number };
  */
 function startNext(
   transaction: Transaction,
-  room: Room,
+  capacity: Capacity,
   contender: Contender,
 ): Started | undefined {
   let best: { lane: Lane; row: JobRow } | undefined;
@@ -151,7 +151,7 @@ function startNext(
     if (lane.class === 'gang') {
       const gang = beginAssembly(
         transaction,
-        room,
+        capacity,
         lane,
         contender.mostRunning - contender.running,
       );
@@ -161,7 +161,7 @@ function startNext(
       }
       continue;
     }
-    const row = firstFitting(transaction, room, lane);
+    const row = firstFitting(transaction, capacity, lane);
     if (!row) continue;
     useful.push(lane);
     if (!best || order(row, best.row) < 0) best = { lane, row };
@@ -171,20 +171,20 @@ function startNext(
   const { row, lane } = best;
   lane.page?.shift();
   if (takeCached(transaction, row)) return undefined;
-  occupy(room, row);
+  occupy(capacity, row);
   const token = openAttempt(transaction, row, {
-    worker: room.offer.worker,
-    leaseMs: room.offer.leaseMs,
+    worker: capacity.offer.worker,
+    leaseMs: capacity.offer.leaseMs,
     delivered: true,
   });
-  room.claims.push({ job: viewOf(transaction.sql, row), token, attempt: row.attempts });
+  capacity.claims.push({ job: viewOf(transaction.sql, row), token, attempt: row.attempts });
   return { millicores: row.millicores, memoryBytes: row.memory_bytes, jobs: 1 };
 }
 
 const order = (a: JobRow, b: JobRow): number => (a.rank ?? 0) - (b.rank ?? 0) || a.seq - b.seq;
 
-/** The room only shrinks, so a job that does not fit now will not fit later. */
-function firstFitting({ sql }: Transaction, room: Room, lane: Lane): JobRow | undefined {
+/** The capacity only shrinks, so a job that does not fit now will not fit later. */
+function firstFitting({ sql }: Transaction, capacity: Capacity, lane: Lane): JobRow | undefined {
   lane.page ??= [];
   lane.passed ??= 0;
   while (lane.passed < LOOK_AHEAD) {
@@ -194,12 +194,12 @@ function firstFitting({ sql }: Transaction, room: Room, lane: Lane): JobRow | un
         `SELECT * FROM jobs WHERE lane = ? AND state = 'ready' AND gang IS NULL
          ORDER BY rank, seq LIMIT ? OFFSET ?`,
         lane.id,
-        Math.min(LOOK_AHEAD, room.places),
+        Math.min(LOOK_AHEAD, capacity.places),
         lane.passed,
       );
     }
     const [first] = lane.page;
-    if (!first || fits(room, first)) return first;
+    if (!first || fits(capacity, first)) return first;
     lane.page.shift();
     lane.passed += 1;
   }

@@ -35,15 +35,15 @@ export function preempt(transaction: Transaction, id: string): JobRow | undefine
     token,
   );
   if (lease) {
-    transaction.notifications.news.push({
+    transaction.notifications.leases.push({
       worker: lease.worker,
-      news: { token, state: 'preempt' },
+      lease: { token, state: 'preempt' },
     });
   }
   return row;
 }
 
-/** Whether a parent that did not succeed, or is forgotten, keeps a job from ever starting. */
+/** Whether a parent that did not succeed, or is removed, keeps a job from ever starting. */
 function orphaned(sql: Sql, row: JobRow): boolean {
   return (
     row.cause === 'parent-failed' &&

@@ -1,5 +1,5 @@
 /** The operations of a lease's holder. A stale token changes nothing. */
-import type { LeaseNews, Outcome } from '../../../contract.ts';
+import type { LeaseNotification, Outcome } from '../../../contract.ts';
 import { SkeinError } from '@skein/api/errors';
 import { LOG_BYTES } from '../../bounds.ts';
 import { closeAttempt } from './attempt.ts';
@@ -18,9 +18,9 @@ export function renew(
   worker: string,
   tokens: readonly number[],
   leaseMs: number,
-): LeaseNews[] {
+): LeaseNotification[] {
   seen(transaction, worker);
-  return tokens.map((token): LeaseNews => {
+  return tokens.map((token): LeaseNotification => {
     const kept = transaction.sql.get<{ signal: 'preempt' | null }>(
       `UPDATE attempts SET lease_until = ?, lease_ms = ?
        WHERE token = ? AND worker = ? AND lease_until IS NOT NULL RETURNING signal`,

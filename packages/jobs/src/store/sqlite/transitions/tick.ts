@@ -81,7 +81,7 @@ function mendClock({ sql, now, uptime }: Transaction): void {
   const last = lastTick.get(sql);
   const aheadMs = last === undefined ? 0 : Math.round(now - last.now - (uptime - last.uptime));
   if (aheadMs < -SET_MS) {
-    // Of a job that has not been tried, it is the time before which it must not start.
+    // For a job that has not been tried, it is the time before which the job must not start.
     sql.run(
       'UPDATE jobs SET wait_until = wait_until + ? WHERE wait_until IS NOT NULL AND attempts > 0',
       aheadMs,

@@ -6,41 +6,41 @@ local function memberClaim(job, token)
 end
 
 -- Members that started on this worker by another worker's offer, and that it has not fetched yet.
-local function deliverPlaced(room)
-  local key = P .. 'placed:' .. room.worker
-  while room.places > 0 do
+local function deliverPlaced(capacity)
+  local key = P .. 'placed:' .. capacity.worker
+  while capacity.places > 0 do
     local token = call('LPOP', key)
     if not token then return end
     local job = leased(token)
     if job then
-      occupy(room, job)
-      room.claims[#room.claims + 1] = memberClaim(job, token)
+      occupy(capacity, job)
+      capacity.claims[#capacity.claims + 1] = memberClaim(job, token)
     end
   end
 end
 
 -- Places that this worker keeps for members stay kept, and out of this offer.
-local function keepReservations(room)
+local function keepReservations(capacity)
   for _, key in ipairs(call('HVALS', P .. 'assembling')) do
     local gang = loadGang(key)
     for rank = 0, gang.size - 1 do
-      if gang['r' .. rank] == room.worker then
-        call('HSET', gangKey(key), 'u' .. rank, int(now + room.leaseMs))
-        occupy(room, load(gang['m' .. rank]))
+      if gang['r' .. rank] == capacity.worker then
+        call('HSET', gangKey(key), 'u' .. rank, int(now + capacity.leaseMs))
+        occupy(capacity, load(gang['m' .. rank]))
       end
     end
   end
 end
 
 -- @param places rank -> {worker, leaseMs}.
-local function start(room, gang, members, places)
+local function start(capacity, gang, members, places)
   memberLeftReady(gang.key)
   call('HDEL', gangKey(gang.key), 'asm', 'nb')
   for _, job in ipairs(members) do
     local owner, leaseMs = unpack(places[tonumber(job.gr)])
     local token = openAttempt(job, owner, leaseMs)
-    if owner == room.worker then
-      room.claims[#room.claims + 1] = memberClaim(job, token)
+    if owner == capacity.worker then
+      capacity.claims[#capacity.claims + 1] = memberClaim(job, token)
     else
       call('RPUSH', P .. 'placed:' .. owner, token)
     end
@@ -48,7 +48,7 @@ local function start(room, gang, members, places)
   notifyQueue(gang.q)
 end
 
-local function grow(room, gang)
+local function grow(capacity, gang)
   local members = membersOf(gang)
   local missing = 0
   local places = {}
@@ -57,13 +57,13 @@ local function grow(room, gang)
     local owner = gang['r' .. rank]
     if owner then
       places[rank] = { owner, math.max(1, tonumber(gang['u' .. rank]) - now) }
-    elseif fits(room, job) and hasLabels(room, table.concat(specOf(job).requires, ',')) then
-      occupy(room, job)
-      places[rank] = { room.worker, room.leaseMs }
-      call('HSET', gangKey(gang.key), 'r' .. rank, room.worker, 'u' .. rank, int(now + room.leaseMs))
+    elseif fits(capacity, job) and hasLabels(capacity, table.concat(specOf(job).requires, ',')) then
+      occupy(capacity, job)
+      places[rank] = { capacity.worker, capacity.leaseMs }
+      call('HSET', gangKey(gang.key), 'r' .. rank, capacity.worker, 'u' .. rank, int(now + capacity.leaseMs))
       if rank == 0 then
-        if room.host ~= '' then
-          call('HSET', gangKey(gang.key), 'host', room.host, 'port', room.port)
+        if capacity.host ~= '' then
+          call('HSET', gangKey(gang.key), 'host', capacity.host, 'port', capacity.port)
         else
           call('HDEL', gangKey(gang.key), 'host', 'port')
         end
@@ -72,20 +72,20 @@ local function grow(room, gang)
       missing = missing + 1
     end
   end
-  if missing == 0 then start(room, gang, members, places) end
+  if missing == 0 then start(capacity, gang, members, places) end
 end
 
 -- Gangs that are being assembled take missing places from this offer.
-local function growAssemblies(room, queues)
+local function growAssemblies(capacity, queues)
   for _, queue in ipairs(queues) do
     local key = call('HGET', P .. 'assembling', queue)
-    if key then grow(room, loadGang(key)) end
+    if key then grow(capacity, loadGang(key)) end
   end
 end
 
 -- Begins to assemble the first gang of a lane, unless another gang of the queue is being assembled.
 -- @returns what the gang costs its tenant: millicores, memory, jobs.
-local function beginAssembly(room, lane, allowance)
+local function beginAssembly(capacity, lane, allowance)
   if call('HEXISTS', P .. 'assembling', lane.queue) == 1 then return nil end
   for _, key in ipairs(call('ZRANGE', lane.key, 0, LOOK_AHEAD - 1)) do
     local gang = loadGang(key)
@@ -95,13 +95,13 @@ local function beginAssembly(room, lane, allowance)
       local mc, mem = 0, 0
       for _, job in ipairs(members) do
         mc, mem = mc + tonumber(job.mc), mem + tonumber(job.mem)
-        some = some or (fits(room, job) and hasLabels(room, table.concat(specOf(job).requires, ',')))
+        some = some or (fits(capacity, job) and hasLabels(capacity, table.concat(specOf(job).requires, ',')))
       end
       if not some then return nil end
       call('HSET', gangKey(key), 'until', int(now + ASSEMBLY_MS))
       call('ZADD', P .. 'assemblies', int(now + ASSEMBLY_MS), key)
       call('HSET', P .. 'assembling', lane.queue, key)
-      grow(room, gang)
+      grow(capacity, gang)
       return mc, mem, gang.size
     end
   end

@@ -11,8 +11,8 @@ local function openAttempt(job, worker, leaseMs)
   return token
 end
 
--- @param tell the state that its worker is notified of; nil when the worker itself ended it.
-local function closeAttempt(job, outcome, message, usage, tell)
+-- @param notice the state that its worker is notified of; nil when the worker itself ended it.
+local function closeAttempt(job, outcome, message, usage, notice)
   local token = job.tok
   if not token then return end
   setIndex(P .. 'leases', token, false)
@@ -21,10 +21,10 @@ local function closeAttempt(job, outcome, message, usage, tell)
   local counts = outcomes[job.q] or {}
   outcomes[job.q], counts[outcome] = counts, (counts[outcome] or 0) + 1
   if usage and usage ~= '' then job['u' .. job.n] = usage end
-  if tell then
-    news[#news + 1] = { job.w, tonumber(token), tell }
+  if notice then
+    notices[#notices + 1] = { job.w, tonumber(token), notice }
     -- For a worker that misses the notification and asks about its lease.
-    if tell == 'cancel' then call('SET', P .. 'cancelled:' .. token, job.w, 'PX', CANCELLED_KEPT_MS) end
+    if notice == 'cancel' then call('SET', P .. 'cancelled:' .. token, job.w, 'PX', CANCELLED_KEPT_MS) end
   end
   job.tok, job.w, job.dur, job.sig = nil, nil, nil, nil
   changed[job.id] = true

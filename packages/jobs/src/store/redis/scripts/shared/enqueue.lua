@@ -1,5 +1,5 @@
 -- Accepts jobs: all or none. Shared by an enqueue and by a schedule that is due.
--- Per job 18 values, then as many parents as the last of them says:
+-- Per job 18 values, then as many parents as the last of them counts:
 --   the id that was asked for or '', the id that it gets, spec as JSON, name, queue, tenant, class,
 --   priority, millicores, memory, retention, group, idempotency key, content key, notBefore,
 --   deadline, gang as JSON, number of parents; '' for what is absent
@@ -74,7 +74,7 @@ local function admit(jobs, mostQueued, jobsPerSecond)
   end
 end
 
--- Looks at the gangs that the jobs join, without changing them.
+-- Checks the gangs that the jobs join, without changing them.
 local function checkGangs(jobs)
   local taken = {}
   for _, job in ipairs(jobs) do

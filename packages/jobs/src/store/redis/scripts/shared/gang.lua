@@ -1,4 +1,4 @@
--- Gangs: all members are placed or none. See gang.ts beside the SQLite store for the reasoning.
+-- Gangs: all members are placed or none. See gang.ts of the SQLite store for the reasoning.
 -- The hash gang:KEY: q, t, size; mR the member of rank R; rR, uR the worker that keeps a place for
 -- it, and until when; until: being assembled; asm: assemblies that failed; nb: not before; host, port.
 local function gangKey(gang) return P .. 'gang:' .. gang end

@@ -1,6 +1,6 @@
 -- Groups of jobs: what a pipeline, a map or a gang has behind one job.
 
--- The first job of a group, other than `but`, that is of this tenant and, unless it is '', this queue.
+-- The first job of a group, other than `but`, that belongs to this tenant and, unless it is '', this queue.
 local function memberOf(group, tenant, queue, but)
   local offset = 0
   while true do

@@ -15,7 +15,7 @@ local function forgetLog(tenant, number, id)
   return countLogBytes(tenant, -size)
 end
 
--- Counts what an attempt has written, and forgets the logs that ended first while there are too many.
+-- Counts what an attempt has written, and removes the logs that ended first while there are too many.
 local function countLog(job, token, bytes)
   local logs = P .. 'tenant-logs:' .. job.t
   call('ZADD', logs, token, job.n .. ':' .. job.id)

@@ -21,7 +21,7 @@ local written -- id -> the job as JSON
 local owners -- token -> id of its job, or false
 local events, eventCount -- runs of events for one entry of the event log, and how many they are
 local notifiedQueues -- queues in which something may have become claimable
-local news -- {worker, token, state}
+local notices -- {worker, token, state}
 local entered -- keys of lanes to which something was added
 local emptied -- key of a lane from which something was taken -> {set of lanes, member}
 local keysOf -- queue -> the keys that belong to it, as they are asked for
@@ -34,7 +34,7 @@ local function int(number)
   return string.format('%.0f', number)
 end
 
--- Whether the feed has this entry, or has forgotten it because it is so old.
+-- Whether the feed has this entry, or has dropped it because it is so old.
 local function hasChange(entry)
   local feed = P .. 'state:changes'
   if entry == '0-0' or #call('XRANGE', feed, entry, entry) > 0 then return true end
@@ -44,7 +44,7 @@ end
 
 -- Refuses a call of a node or worker that has seen other contents, or newer ones: its jobs would be
 -- lost as soon as the right contents are back.
--- @param cursor 'epoch:number-random', where the random number tells apart two histories.
+-- @param cursor 'epoch:number-random', where the random number distinguishes two histories.
 local function checkContents(cursor)
   local epoch, entry = string.match(cursor, '^(.*):(%d+%-%d+)$')
   if epoch and (call('HGET', P .. 'state:meta', 'epoch') ~= epoch or not hasChange(entry)) then
@@ -63,7 +63,7 @@ local function begin(keys, arguments)
   local seed, cursor = string.match(ARGV[2], '^(%d+) (.*)$')
   checkContents(cursor)
   math.randomseed(tonumber(seed))
-  counters, tenantDeltas, notifiedQueues, news, later = {}, {}, {}, {}, {}
+  counters, tenantDeltas, notifiedQueues, notices, later = {}, {}, {}, {}, {}
   indexes, hashes, loaded, changed, written, owners = {}, {}, {}, {}, {}, {}
   outcomes = {}
   events, eventCount = {}, 0
@@ -73,7 +73,7 @@ end
 -- Two names in one key, without any character being special.
 local function pair(a, b) return #a .. ':' .. a .. b end
 
--- Most arguments of one command: what Lua's stack holds with room to spare.
+-- Most arguments of one command: Lua's stack holds more.
 local MOST_ARGUMENTS = 3000
 
 -- Calls a command that takes any number of arguments, at least one.
@@ -201,8 +201,8 @@ local function complete()
   outcomes = {}
   for queue in pairs(notifiedQueues) do call('PUBLISH', P .. 'work', queue) end
   notifiedQueues = {}
-  for _, told in ipairs(news) do
-    call('PUBLISH', P .. 'news', int(told[2]) .. ' ' .. told[3] .. ' ' .. told[1])
+  for _, notice in ipairs(notices) do
+    call('PUBLISH', P .. 'news', int(notice[2]) .. ' ' .. notice[3] .. ' ' .. notice[1])
   end
-  news = {}
+  notices = {}
 end

@@ -1,5 +1,5 @@
--- Forgets an ended job, with its logs and what others know it by.
-local function forgetJob(id)
+-- Removes an ended job, with its logs and the entries that name it.
+local function removeJob(id)
   local job = load(id)
   for number = 1, tonumber(job.n or 0) do
     local token = string.match(job['a' .. number], '^%d+')

@@ -3,7 +3,7 @@ import type { WorkerOffer } from '../../contract.ts';
 import type { JobRow } from './job-row.ts';
 import type { ClaimView } from './job-view.ts';
 
-export interface Room {
+export interface Capacity {
   readonly offer: WorkerOffer;
   millicores: number;
   memoryBytes: number;
@@ -11,13 +11,21 @@ export interface Room {
   readonly claims: ClaimView[];
 }
 
-export const fits = (room: Room, needs: Pick<JobRow, 'millicores' | 'memory_bytes'>): boolean =>
-  room.places > 0 && needs.millicores <= room.millicores && needs.memory_bytes <= room.memoryBytes;
+export const fits = (
+  capacity: Capacity,
+  needs: Pick<JobRow, 'millicores' | 'memory_bytes'>,
+): boolean =>
+  capacity.places > 0 &&
+  needs.millicores <= capacity.millicores &&
+  needs.memory_bytes <= capacity.memoryBytes;
 
-export function occupy(room: Room, needs: Pick<JobRow, 'millicores' | 'memory_bytes'>): void {
-  room.millicores -= needs.millicores;
-  room.memoryBytes -= needs.memory_bytes;
-  room.places -= 1;
+export function occupy(
+  capacity: Capacity,
+  needs: Pick<JobRow, 'millicores' | 'memory_bytes'>,
+): void {
+  capacity.millicores -= needs.millicores;
+  capacity.memoryBytes -= needs.memory_bytes;
+  capacity.places -= 1;
 }
 
 export const hasLabels = (offer: WorkerOffer, requires: readonly string[]): boolean =>
