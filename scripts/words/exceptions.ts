@@ -31,7 +31,6 @@ export const NOT_YET: readonly string[] = [
   'packages/federation',
   'packages/generative',
   'packages/http',
-  'packages/onnx',
   'packages/server',
   'packages/train',
   'bench',

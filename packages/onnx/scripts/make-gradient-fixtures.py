@@ -103,7 +103,7 @@ def write(name, module, inputs, opset=17, export=torchscript):
         key: value.clone().requires_grad_() if value.is_floating_point() and key != "targets" else value
         for key, value in inputs.items()
     }
-    # The running statistics that the file holds are those of before the step.
+    # The file holds the running statistics before the step.
     before = {key: value.clone() for key, value in module.state_dict().items()}
     loss = module(*leaves.values())
     loss.backward()

@@ -1,7 +1,7 @@
 """One node each: an ONNX graph written by hand, and the gradients of the PyTorch function it stands for.
 
 PyTorch's exporter writes many operators as others (GlobalMaxPool as MaxPool, GroupNormalization as
-InstanceNormalization, Gelu as Erf), so that what it exports says nothing of them. Here the graph has
+InstanceNormalization, Gelu as Erf), so that its files prove nothing about them. Here the graph has
 the operator itself, and a scalar loss: every element of its outputs, times a weight of its own.
 
 Dropout's mask cannot be given to the operator: its two cases are those where nothing is drawn. What

@@ -1,6 +1,6 @@
 """Twenty-six small modules as their authors write them, for make-gradient-fixtures.py.
 
-None was written with the rules of this package in mind: the idioms are those of published models, so that
+None was written with the rules of this package in mind: the idioms come from published models, so that
 the exporters choose the operators, the lists of axes and the 64-bit ends of slices.
 """
 

@@ -1,6 +1,6 @@
 /**
  * `invalid`: the file is not a readable, well-formed model. `unsupported`: it is, but needs a
- * feature that is missing here. `external-data`: a weight file beside it is missing or wrong.
+ * feature that is missing here. `external-data`: a file of its weights is missing or wrong.
  */
 export type OnnxErrorKind = 'invalid' | 'unsupported' | 'external-data';
 

@@ -36,7 +36,7 @@ describe('the operator table', () => {
     expect(whyAbsent('com.microsoft', 'FusedMatMul', 1)).toBeUndefined();
   });
 
-  it('knows the classical models', () => {
+  it('finds the classical models', () => {
     expect(whyAbsent('ai.onnx.ml', 'TreeEnsembleClassifier', 3)).toBeUndefined();
     expect(whyAbsent('ai.onnx.ml', 'TreeEnsemble', 3)).toContain('it came with opset 5');
   });

@@ -19,7 +19,7 @@ const deprecatedIn = byOperator(DEPRECATED);
 
 /**
  * Why an operator does not exist in that operator set, as the end of a sentence; `undefined` when it
- * does, or when its domain is not a standard one and only the runtime can tell.
+ * does, or when its domain is not a standard one and only the runtime can decide.
  */
 export function whyAbsent(domain: string, operator: string, opset: number): string | undefined {
   const name = domainName(domain);

@@ -59,7 +59,7 @@ describe('gradient', () => {
     ]);
   });
 
-  it('is lean: a perceptron’s backward pass is a handful of nodes, none of which asks for a shape', () => {
+  it('is lean: a perceptron’s backward pass is a handful of nodes, and none asks for a shape', () => {
     const {
       model: whole,
       loss,

@@ -39,7 +39,7 @@ export class GraphWriter implements GradientGraph {
 
   readonly #prefix: string;
 
-  /** Names begin with `prefix`; `taken` are those of the graph so far. */
+  /** Names begin with `prefix`; `taken` are the names of the graph so far. */
   constructor(
     inference: Inference,
     taken: Set<string>,
@@ -233,7 +233,7 @@ export class GraphWriter implements GradientGraph {
     return this.emit('Reshape', [value, this.shapeTensor(like)]);
   }
 
-  /** Reshape to a list with -1; tells inference the symbol in its place. */
+  /** Reshape to a list with -1; declares the symbol in its place to inference. */
   #reshaped(value: string, sizes: readonly number[], shape: readonly Size[]): string {
     const result = this.reshape(value, sizes);
     this.inference.addKnown(result, { type: this.typeOf(value), shape });

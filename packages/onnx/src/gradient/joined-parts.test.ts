@@ -31,7 +31,7 @@ async function slopes(of: Model): Promise<{ operators: string[]; x: number[] }> 
 }
 
 describe('joinedParts', () => {
-  it('puts the gradients of parts beside each other, in whatever order they were read', async () => {
+  it('puts the gradients of parts next to each other, in whatever order they were read', async () => {
     const { operators, x } = await slopes(
       byRows([
         [1, 10],

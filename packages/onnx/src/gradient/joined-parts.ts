@@ -39,7 +39,7 @@ export function joinedParts(values: readonly string[], writer: GraphWriter): str
   );
 }
 
-/** What a value surrounds with zeros, along one axis. */
+/** Zeros around a value, along one axis. */
 function partOf(name: string, writer: GraphWriter): Part | undefined {
   const node = writer.nodeOf(name);
   const pads = node === undefined ? undefined : padsOf(node, writer);

@@ -1,4 +1,4 @@
-/** Gradients beside those of PyTorch, see `testing/pytorch-oracle.ts`. */
+/** Gradients compared with PyTorch's, see `testing/pytorch-oracle.ts`. */
 import { describe, expect, it } from 'vitest';
 import { casesOf, flawsOf, KINDS, modelOf } from './testing/pytorch-oracle.ts';
 

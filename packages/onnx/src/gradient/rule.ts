@@ -22,7 +22,7 @@ export type GradientRule = (
   graph: GradientGraph,
 ) => readonly (string | undefined)[];
 
-/** A node of the forward graph, on a path from what is trained to the loss. */
+/** A node of the forward graph, on a path from a trained value to the loss. */
 export interface GradientNode extends InferenceNode {
   /** Gradient of the loss with respect to each output; `undefined` where no path leads to the loss. At least one is given. */
   readonly outputGradients: readonly (string | undefined)[];
@@ -61,7 +61,7 @@ export interface GradientGraph {
   /** A constant int64 list, of shape [length]. */
   ints(values: readonly number[]): string;
 
-  /** @throws OnnxError `unsupported` when inference cannot tell. */
+  /** @throws OnnxError `unsupported` when inference cannot find it. */
   typeOf(name: string): ElementType;
   /**
    * Sizes and symbols; `undefined` when not even the rank is known. Equal symbols are equal sizes;
@@ -77,7 +77,7 @@ export interface GradientGraph {
   zeros(like: string): string;
   /** Sums a gradient over the axes along which `target` was broadcast; has the shape of `target`. */
   unbroadcast(gradient: string, target: string): string;
-  /** Of at least one value; a single one is given back. */
+  /** Joins at least one value; a single one is given back. */
   concat(values: readonly string[], axis: number): string;
   /** @param sizes may have one −1, for what is left over, and 0 for sizes that stay. */
   reshape(value: string, sizes: readonly number[]): string;

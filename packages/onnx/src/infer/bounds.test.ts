@@ -11,7 +11,7 @@ function shapeOf(
 ): readonly Dimension[] | undefined {
   const graph = new GraphBuilder('bounds');
   const y = between(graph, graph.input('x', 'float32', x));
-  // What the file itself says of an output would stand in for what is unknown.
+  // A size in the file of an output would stand in for what is unknown.
   graph.output(graph.node('Identity', [y])[0], 'float32', []);
   return inferShapes(graph.model()).get(y)?.shape;
 }

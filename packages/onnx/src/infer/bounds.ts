@@ -37,11 +37,11 @@ export function bounded(
   return { type, shape: sizes, ...(follows ? { elements } : {}) };
 }
 
-/** What is known of a tensor that is given; the elements of a short list of integers are kept. */
+/** Known facts of a tensor that is given; the elements of a short list of integers are kept. */
 export function inferredOf(value: Tensor): Inferred {
   const { type, shape } = value;
   if ((type !== 'int64' && type !== 'int32') || shape.length > 1) return { type, shape };
-  // The elements of a file may be more, or fewer, than its shape says.
+  // The elements of a file may be more, or fewer, than its shape declares.
   const count = value.bytes.byteLength / elementSize(value.type);
   if (count > LONGEST_LIST || count !== (shape[0] ?? 1)) return { type, shape };
   return {

@@ -33,7 +33,7 @@ function pair(node: InferenceNode, a: readonly Size[], b: readonly Size[]): read
     if (typeof x === 'number' && typeof y === 'number') {
       node.fail(`the shapes ${shown(a)} and ${shown(b)} cannot be broadcast together.`);
     }
-    // A symbol beside a number above 1 is either that number or 1.
+    // A symbol broadcast with a number above 1 is either that number or 1.
     if (typeof x === 'number') return x;
     if (typeof y === 'number') return y;
     return node.unknown(axis);

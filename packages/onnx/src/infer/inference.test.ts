@@ -116,7 +116,7 @@ describe('inferShapes', () => {
     ['Equal', -1, ['batch'], 1],
     ['Equal', 4, ['batch'], null],
     ['Equal', 3, [3], 2],
-  ])('knows of %s with %i and a size of %j what can be known', (operator, number, sizes, size) => {
+  ])('infers of %s with %i and a size of %j what can be known', (operator, number, sizes, size) => {
     const shape = shapeOf(sizes, (graph) => {
       graph.initializer('number', int64(number));
       const [same] = graph.node(operator, [graph.node('Shape', ['x'])[0], 'number']);
@@ -233,7 +233,7 @@ describe('inferShapes', () => {
 });
 
 describe('sizes', () => {
-  /** Expressions over n and m beside their value at n = 60, m = 84. */
+  /** Expressions over n and m with their value at n = 60, m = 84. */
   const size = fc.constantFrom<[number | string, number]>(
     [1, 1],
     [6, 6],

@@ -21,7 +21,7 @@ export type InferenceRule = (node: InferenceNode) => readonly (Inferred | undefi
 
 export interface InferenceNode extends NodeView {
   readonly opset: number;
-  /** What is known of input `index`; of a required one always something, since nodes with unknown inputs are not asked. `undefined` when omitted. */
+  /** Known facts of input `index`; never nothing for a required one, since nodes with unknown inputs are not asked. `undefined` when omitted. */
   input(index: number): Inferred | undefined;
   /** Like `input`, for a required input. */
   given(index: number): Inferred;

@@ -5,7 +5,7 @@ import type { Model } from '../model/model.ts';
 import { stringTensor, tensor, type Dimension } from '../tensor/tensor.ts';
 import { isSizeBound } from './size-bound.ts';
 
-/** What a graph makes of x, and what the file states of it. */
+/** A graph over x, and the sizes that the file states of it. */
 function model(
   between: (graph: GraphBuilder, x: string) => string,
   x: readonly Dimension[] = ['batch', 4],
@@ -25,7 +25,7 @@ describe('the work of a model follows from the sizes of its inputs', () => {
     expect(isSizeBound(mlp({ sizes: [4, 8, 3], seed: 1 }))).toBe(true);
     const unnamed: readonly Dimension[] = [null, null, 3];
     expect(isSizeBound(model((graph, x) => graph.node('Relu', [x])[0], unnamed))).toBe(true);
-    // Its sizes are those of x, however they are computed.
+    // Its sizes are x's, however they are computed.
     const flat = (graph: GraphBuilder, x: string) => graph.node('Reshape', [x, ints(graph, -1)])[0];
     expect(isSizeBound(model(flat))).toBe(true);
   });

@@ -7,7 +7,7 @@ import type { Model } from '../model/model.ts';
 /**
  * Whether inputs of the same sizes always take about the same work, whatever their values: no loops or branches, no
  * strings, and no value whose size depends on data. A value that cannot be inferred counts as one that does, whatever
- * the file says of it.
+ * the file declares.
  *
  * Changes the model: unnamed sizes of its inputs get names, and what it states of other values is dropped.
  *
@@ -38,7 +38,7 @@ function nameSizes({ name, type }: ValueInfoProto): void {
   }
 }
 
-/** Those that are used. */
+/** The used outputs of a node. */
 function outputsOf({ output }: NodeProto): string[] {
   return output.filter((name) => name !== '');
 }

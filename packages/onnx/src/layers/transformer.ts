@@ -1,4 +1,4 @@
-/** What transformers are made of: [batch, length, width] keeps its shape. */
+/** Parts of transformers: [batch, length, width] keeps its shape. */
 import { xavier, type Random } from '../tensor/random.ts';
 import { tensor } from '../tensor/tensor.ts';
 import { dense } from './dense.ts';
@@ -119,7 +119,7 @@ export interface TransformerBlockOptions extends AttentionOptions {
 
 /**
  * One block of a transformer that normalises first (Xiong et al., 2020): attention and a perceptron,
- * each on a path of its own beside x.
+ * each on a path of its own that is added to x.
  */
 export function transformerBlock({ hidden, drop = 0, ...heads }: TransformerBlockOptions): Layer {
   return (scope, x) => {

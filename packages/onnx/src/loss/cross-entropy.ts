@@ -9,7 +9,7 @@ import { tensor } from '../tensor/tensor.ts';
 import type { LossContext, Terms } from './terms.ts';
 
 export interface CrossEntropyOptions {
-  /** What the targets are; default `indices`, int64 from 0 on, without the axis of classes. */
+  /** Form of the targets; default `indices`, int64 from 0 on, without the axis of classes. */
   readonly targets?: 'indices' | 'probabilities';
   /** Axis of the classes; default 1, as in PyTorch. Language models have −1. */
   readonly axis?: number;
@@ -39,7 +39,7 @@ export function crossEntropy(context: LossContext, options: CrossEntropyOptions)
   const ignores = targets === 'indices' && options.ignoreIndex !== undefined;
   const isOne = plain && !ignores && targets === 'indices';
   if (isOne && writer.typeOf(prediction) === 'float32') return sparse(context, axis, classes);
-  // A constant with one number per class, beside the axes of the prediction.
+  // A constant with one number per class, broadcast over the axes of the prediction.
   const perClass = (numbers: readonly number[], type: 'int64' | 'like') => {
     const sizes = [classes, ...shape.slice(axis + 1).map(() => 1)];
     if (type === 'int64') {
@@ -82,7 +82,7 @@ export function crossEntropy(context: LossContext, options: CrossEntropyOptions)
 }
 
 /**
- * Indices of which each is one target, in as few nodes as there can be: a small network spends much of
+ * Indices that are one target each, in as few nodes as there can be: a small network spends much of
  * its step on the number of its nodes. ONNX Runtime's OneHot has no float64.
  */
 function sparse({ writer, prediction, target }: LossContext, axis: number, classes: number): Terms {
@@ -97,7 +97,7 @@ function sparse({ writer, prediction, target }: LossContext, axis: number, class
   };
 }
 
-/** Weight of each target: that of its class, and 0 where it is ignored. */
+/** Weight of each target: its class's, and 0 where it is ignored. */
 function counts(
   context: LossContext,
   { ignoreIndex }: CrossEntropyOptions,

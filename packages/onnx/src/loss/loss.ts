@@ -23,7 +23,7 @@ import type { LossContext, Terms } from './terms.ts';
 export type Loss =
   | ({ readonly kind: 'cross-entropy' } & CrossEntropyOptions)
   /**
-   * Of logits and targets in [0, 1]; `positiveWeight` multiplies the loss of positives, default 1.
+   * For logits and targets in [0, 1]; `positiveWeight` multiplies the loss of positives, default 1.
    */
   | { readonly kind: 'binary-cross-entropy'; readonly positiveWeight?: number }
   | { readonly kind: 'mean-squared' }
@@ -116,7 +116,7 @@ export function withLoss(model: Model, options: LossOptions): LossModel {
     const weighted = weights === 'sample' ? elements.slice(0, 1) : elements;
     inputs.push(valueInfoProto(weightName, type, weighted.map(named)));
   }
-  // Sizes without a name stay equal to those of the prediction.
+  // Sizes without a name stay equal to the sizes of the prediction.
   inference.addKnown(target, { type: indices ? 'int64' : type, shape: indices ? elements : shape });
   if (weights !== undefined) {
     inference.addKnown(weightName, {
@@ -172,7 +172,7 @@ function termsOf(context: LossContext, loss: Loss): Terms {
   }
 }
 
-/** The shape of the targets that count: that of the prediction without the axis of classes. */
+/** The shape of the targets that count: the prediction's without the axis of classes. */
 function elementShape(loss: Loss, shape: readonly Size[]): readonly Size[] {
   if (loss.kind !== 'cross-entropy') return shape;
   const given = loss.axis ?? 1;

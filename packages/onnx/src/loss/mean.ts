@@ -20,7 +20,7 @@ export function averaged(
   let share = counts;
   let factor: string | undefined;
   if (weight !== undefined) {
-    // [batch] beside the other axes of the targets.
+    // [batch] along with the other axes of the targets.
     const missing = elements.length - writer.rankOf(weight);
     const widened = writer.unsqueeze(
       weight,

@@ -3,7 +3,7 @@ import type { GraphProto } from 'onnx-buf';
 import type { Tensor } from '../tensor/tensor.ts';
 
 /**
- * A bare number is an integer: JavaScript cannot tell `1` from `1.0`, so a floating-point attribute
+ * A bare number is an integer: JavaScript cannot distinguish `1` from `1.0`, so a floating-point attribute
  * is written `float(1)`.
  */
 export type Attribute =

@@ -147,7 +147,7 @@ describe('checkModel', () => {
       'a domain that is not imported',
       changed(chain(1), (m) => (m.graph!.node[0]!.domain = 'com.microsoft')),
       'invalid',
-      "Node 'relu0' (Relu) is of domain 'com.microsoft', which the model does not import.",
+      "Node 'relu0' (Relu) belongs to domain 'com.microsoft', which the model does not import.",
     ],
     [
       'a flaw in a branch',

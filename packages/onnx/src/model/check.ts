@@ -128,7 +128,7 @@ function checkOperator(node: NodeProto, title: string, { imports, functions }: C
   const domain = domainName(node.domain);
   const opset = imports.get(domain);
   if (opset === undefined) {
-    throw invalidModel(`${title} is of domain '${domain}', which the model does not import.`);
+    throw invalidModel(`${title} belongs to domain '${domain}', which the model does not import.`);
   }
   const absence = whyAbsent(domain, node.opType, opset);
   if (absence !== undefined) {
@@ -196,7 +196,7 @@ function storedElements(tensor: TensorProto, type: string): number | undefined {
   }
 }
 
-/** The names that a node may read: those of its graph so far, and those of the graphs around it. */
+/** The names that a node may read: the names of its graph so far, and of the graphs around it. */
 export class Scope {
   readonly #names = new Set<string>();
   readonly #outer: Scope | undefined;

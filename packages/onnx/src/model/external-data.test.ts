@@ -33,7 +33,7 @@ describe('externalTensors', () => {
     expect(externalTensors(linear())).toEqual([]);
   });
 
-  it('knows the length from the shape', () => {
+  it('computes the length from the shape', () => {
     expect(externalTensors(external({ location: 'w.bin' }))[0]).toMatchObject({
       offset: 0,
       length: 16,

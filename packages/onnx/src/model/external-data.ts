@@ -1,5 +1,5 @@
 /**
- * Weights that a model keeps in files beside it (onnx.proto, `TensorProto.external_data`). A model
+ * Weights that a model keeps in other files (onnx.proto, `TensorProto.external_data`). A model
  * is untrusted, so a location may name only a file in or below the model's own folder.
  */
 import { TensorProto_DataLocation as Location, type TensorProto } from 'onnx-buf';
@@ -94,7 +94,7 @@ function externalOf(tensor: TensorProto, place: string): ExternalTensor {
   if (length !== size) {
     throw new OnnxError(
       'external-data',
-      `The data of ${place} take ${size} bytes, but ${length} are said to lie in another file.`,
+      `The data of ${place} take ${size} bytes, but the model declares ${length} in another file.`,
     );
   }
   return {
@@ -126,6 +126,6 @@ function safeLocation(location: string, place: string): string {
   if (inside) return segments.filter((segment) => segment !== '.' && segment !== '').join('/');
   throw new OnnxError(
     'external-data',
-    `The file '${location}' of ${place} is outside the model's folder; put it beside the model and name it by its file name.`,
+    `The file '${location}' of ${place} is outside the model's folder; put it next to the model and name it by its file name.`,
   );
 }

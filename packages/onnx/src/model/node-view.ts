@@ -44,7 +44,7 @@ export class NodeView {
     return this.#find(attribute) !== undefined;
   }
 
-  /** As a safe integer, see `nearestNumber`; so is `attributeInts`. */
+  /** A safe integer, see `nearestNumber`; `attributeInts` reads lists of them. */
   attributeInt(attribute: string, absent?: number): number {
     const found = this.#find(attribute);
     return found === undefined ? this.#absent(attribute, absent) : nearestNumber(found.i);

@@ -88,7 +88,7 @@ export function tensorProto(name: string, value: Tensor): TensorProto {
     : create(TensorProtoSchema, { ...proto, rawData: owned(value.bytes) });
 }
 
-/** Types of which two elements share a byte. */
+/** Types with two elements in a byte. */
 export type PackedType = 'int4' | 'uint4';
 
 /** Keeps the bytes, does not copy them. */
@@ -152,7 +152,7 @@ function integer(name: string, value: number): bigint {
 /**
  * The tensor that a message stores; raw bytes are not copied. `undefined` for element types that
  * tensors here cannot have, and for data that lie in another file.
- * @throws OnnxError `invalid` when its data are not those of its shape.
+ * @throws OnnxError `invalid` when its data do not fit its shape.
  */
 export function tensorOf(proto: TensorProto): Tensor | undefined {
   const type = elementTypeOf(proto.dataType);
@@ -171,7 +171,7 @@ export function tensorOf(proto: TensorProto): Tensor | undefined {
 function requireCount(name: string, shape: readonly number[], found: number): void {
   if (elementCount(shape) === found) return;
   throw invalidModel(
-    `The tensor '${name}' holds ${found} elements, not those of its shape [${shape.slice(0, 20).join(', ')}].`,
+    `The tensor '${name}' holds ${found} elements, which do not fit its shape [${shape.slice(0, 20).join(', ')}].`,
   );
 }
 

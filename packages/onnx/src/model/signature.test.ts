@@ -11,7 +11,7 @@ import { ortSession } from '../testing/ort.ts';
 import { bytesOf, realModels } from '../testing/real-models.ts';
 import { linear } from '../testing/small-models.ts';
 
-/** What ONNX Runtime reports; it says `''` for an unnamed size. */
+/** Report of ONNX Runtime; it has `''` for an unnamed size. */
 async function ortSignature(bytes: Uint8Array): Promise<unknown> {
   const session = await ortSession(bytes);
   const reported = (metadata: typeof session.inputMetadata) =>

@@ -1,4 +1,4 @@
-/** The contract of an operator: how its shapes are inferred and, beside that, its gradient. */
+/** The contract of an operator: its shape inference, and its gradient. */
 import type { GradientRule } from '../gradient/rule.ts';
 import type { InferenceRule } from '../infer/rule.ts';
 

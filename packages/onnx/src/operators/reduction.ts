@@ -51,8 +51,8 @@ const GRADIENTS: Readonly<Record<string, (terms: Terms) => string>> = {
  */
 function extremum({ node, g, x, y, mul, div, not, less, greater, castLike, sum }: Terms): string {
   // No element is beyond the extremum; and before opset 11 floats could not be compared by Equal.
-  const beside = node.opType === 'ReduceMin' ? greater : less;
-  const mask = castLike(not(beside(x, y)), x);
+  const exceeds = node.opType === 'ReduceMin' ? greater : less;
+  const mask = castLike(not(exceeds(x, y)), x);
   return mul(mask, div(g, sum(mask)));
 }
 

@@ -123,7 +123,7 @@ function usesOf(
   });
 }
 
-/** What is done with each example, [batch] each. */
+/** Factors of each example, [batch] each. */
 interface Clipping {
   readonly batch: number;
   readonly factors: string;
@@ -156,7 +156,7 @@ function clippedSums(
   return sums;
 }
 
-/** A layer of which a rule sees clipped gradients, and zeros in place of all numbers of examples without a finite norm. */
+/** A layer as a rule sees it: clipped gradients, and zeros in place of all numbers of examples without a finite norm. */
 class FiniteNode extends ForwardNode {
   readonly #finite: (value: string) => string;
   readonly #layer: ForwardNode;
@@ -188,7 +188,7 @@ class FiniteNode extends ForwardNode {
     this.#layer = layer;
   }
 
-  /** What the layer makes besides its output, such as the mean of a normalisation. */
+  /** Further outputs of the layer, such as the mean of a normalisation. */
   override demand(index: number): string {
     return this.#finite(this.#layer.demand(index));
   }
@@ -237,7 +237,7 @@ function reaches(model: Model, name: string, ends: ReadonlySet<string>): boolean
 }
 
 /**
- * The graph with gradients of parameters in place of those of layers. Values are renamed: an
+ * The graph with gradients of parameters in place of the layers' gradients. Values are renamed: an
  * `Identity` would copy every gradient.
  */
 function assembled(

@@ -17,8 +17,8 @@ export type ExampleAxes = ReadonlyMap<string, number>;
 
 /**
  * @param inputs of the model whose axis 0 is the batch.
- * @param until the values that matter: nodes that lead to none of them are not looked at.
- * @returns the axes, or the title of the first node that cannot be told.
+ * @param until the values that matter: nodes that lead to none of them are not checked.
+ * @returns the axes, or the title of the first node without a rule.
  */
 export function exampleAxes(
   model: Model,

@@ -1,6 +1,6 @@
 /**
- * The squared norm of the gradient of each example by one parameter, from what the layer read and
- * the gradient of what it made, without the gradients of single examples where that is cheaper.
+ * The squared norm of the gradient of each example by one parameter, from the input of the layer and
+ * the gradient of its output, without the gradients of single examples where that is cheaper.
  *
  * A matrix that multiplies rows has per example Aᵀ·G with A [rows, in] and G [rows, out]: these are
  * its *factors*. With one row ‖Aᵀ·G‖² = ‖a‖²·‖g‖² (Goodfellow, "Efficient Per-Example Gradient
@@ -18,7 +18,7 @@ import { padZeros } from '../operators/layout/slicing.ts';
 import { tapSlices } from '../operators/windows/conv-weight.ts';
 import { kernelOf, spatialSizes, windowOf } from '../operators/windows/window.ts';
 
-/** What one use of a parameter adds to the gradient of each example. */
+/** Part of one use of a parameter in the gradient of each example. */
 export type Contribution =
   /** Aᵀ·G, with `left` [batch, rows, in] and `right` [batch, rows, out], or both without rows where there is one. */
   | { readonly kind: 'factors'; readonly left: string; readonly right: string }
@@ -119,7 +119,7 @@ function product(left: string, right: string, graph: GradientGraph): string {
 
 /**
  * A·Aᵀ of each example, [batch, rows, rows], in float64: rows of large numbers, such as years, may have
- * gradients that cancel, of which float32 would leave rounding errors alone, below 0 as well.
+ * gradients that cancel. float32 would leave only their rounding errors, below 0 as well.
  */
 function gram(value: string, graph: GradientGraph): string {
   const wide = inDouble(value, graph);
@@ -266,7 +266,7 @@ function summed(
   const own = sizes(node.inputs[input]!, graph);
   const shape = sizes(g, graph);
   const leading = shape.length - own.length;
-  // An axis of the parameter beside that of the batch has size 1.
+  // An axis of the parameter that meets the batch's has size 1.
   if (leading === 0 && own[0] !== 1) return undefined;
   if (shape[0] === batch && shape.length === 2 && own.at(-1) === shape[1]) {
     return { kind: 'direct', value: g };

@@ -7,7 +7,7 @@ const halves = new Float16Array(words.buffer);
 const single = new Float32Array(1);
 const singleBits = new Uint32Array(single.buffer);
 
-/** What the engine makes of the bits, and of a number. */
+/** The engine's number for the bits, and bits for a number. */
 function engineDecode(bits: number): number {
   words[0] = bits;
   return halves[0]!;

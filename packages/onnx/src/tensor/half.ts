@@ -59,7 +59,7 @@ function encode(value: number, { fraction, bias }: Format): number {
   const exponent = Math.max((words[1]! >>> 20) - 1023, 1 - bias);
   const units = magnitude * 2 ** (fraction - exponent);
   const rounded = units + ROUNDER - ROUNDER;
-  // A fraction that rounds up to the next power of two carries into the exponent by itself; a
+  // A fraction that rounds up to the next power of two carries into the exponent; a
   // subnormal has exponent field 0 and no hidden bit to take away.
   return sign | (((exponent + bias - 1) << fraction) + rounded);
 }

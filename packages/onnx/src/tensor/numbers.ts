@@ -58,7 +58,7 @@ const CONVERSIONS: { readonly [T in NumericType]?: (value: number | bigint) => n
   uint64: BigInt,
 };
 
-/** The elements as numbers: those of `values`, with 16-bit floats widened. */
+/** The elements as numbers: the elements of `values`, with 16-bit floats widened. */
 export function numbersOf(of: NumericTensor): NumericArray | Float16Array {
   const elements = values(of);
   if (of.type === 'bfloat16') {

@@ -9,9 +9,9 @@ it.each([
   ['float32', [1, 2], 'must be in a Float32Array, not in a Array'],
   ['float32', undefined, 'must be in a Float32Array, not in a undefined'],
   ['float33', Float32Array.of(1, 2), 'There is no element type "float33"'],
-])('refuses a tensor of %s of %o, whose bytes would be other numbers', (type, array, said) => {
+])('refuses a tensor of %s of %o, whose bytes would be other numbers', (type, array, message) => {
   const make = () => tensor(type as NumericType, [2], array as Float32Array);
-  expect(make).toThrow(expect.objectContaining({ message: expect.stringContaining(said) }));
+  expect(make).toThrow(expect.objectContaining({ message: expect.stringContaining(message) }));
 });
 
 it('takes a Buffer as bytes, and an array of another realm', () => {

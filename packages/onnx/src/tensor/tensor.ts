@@ -165,7 +165,7 @@ export function stringTensor(
  */
 export function values(of: NumericTensor): NumericArray {
   const size = elementSize(of.type);
-  // Not slice(): that of a Node Buffer makes a view, not a copy.
+  // Not slice(): a Node Buffer's makes a view, not a copy.
   const aligned = of.bytes.byteOffset % size === 0 ? of.bytes : new Uint8Array(of.bytes);
   const count = aligned.byteLength / size;
   const { buffer, byteOffset } = aligned;

@@ -1,6 +1,6 @@
 /**
  * The ONNX project's tests for implementations: whole models, and about 1,400 cases of single
- * operators, all of which must be read, checked and written again byte for byte. The inferred facts
+ * operators. All must be read, checked and written again byte for byte. The inferred facts
  * about their outputs may be incomplete but never differ from the files.
  */
 import type { ValueInfoProto } from 'onnx-buf';
@@ -41,7 +41,7 @@ function bare(model: Model, each: Case): Model {
 
 type Verdict = 'complete' | 'incomplete' | 'no tensor' | `${string} is not ${string}`;
 
-/** Compares what was inferred of an output with what the file says of it. */
+/** Compares the inferred facts of an output with the file's. */
 function verdict(found: TensorSpec | undefined, { type }: ValueInfoProto): Verdict {
   if (type?.value.case !== 'tensorType') return 'no tensor';
   const { elemType, shape } = type.value.value;
@@ -103,9 +103,13 @@ describe.skipIf(data.skip).each(FAMILIES)('$family', ({ family, cases, inferred 
 
   it('is never inferred wrongly', () => {
     const found = all.map((each) => ({ name: each.name, verdicts: verdicts(each) }));
-    const wrong = found.filter((each) => each.verdicts.some((said) => said.includes('is not')));
+    const wrong = found.filter((each) =>
+      each.verdicts.some((verdict) => verdict.includes('is not')),
+    );
     expect(wrong).toEqual([]);
-    const complete = found.filter((each) => each.verdicts.every((said) => said === 'complete'));
+    const complete = found.filter((each) =>
+      each.verdicts.every((verdict) => verdict === 'complete'),
+    );
     expect(complete.length).toBeGreaterThanOrEqual(inferred);
   });
 });

@@ -37,7 +37,7 @@ export function branching(): Model {
   return graph.model();
 }
 
-/** Moves the first initialiser out of the model; `entries` say where it lies now. Returns its bytes. */
+/** Moves the first initialiser out of the model; `entries` name its new place. Returns its bytes. */
 export function moveOut(model: Model, entries: Record<string, string>): Uint8Array {
   const weights = model.graph!.initializer[0]!;
   const bytes = weights.rawData;

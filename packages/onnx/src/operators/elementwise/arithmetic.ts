@@ -90,8 +90,8 @@ function extremum(node: GradientNode, graph: GradientGraph): readonly (string | 
   if (node.inputs.length === 1) return [node.outputGradients[0]];
   const { mul, div, not, less, greater, castLike } = operationsOf(graph);
   // No operand is beyond the extremum; and before opset 11 floats could not be compared by Equal.
-  const beside = node.opType === 'Max' ? less : greater;
-  const masks = node.inputs.map((x) => castLike(not(beside(x, y)), y));
+  const exceeds = node.opType === 'Max' ? less : greater;
+  const masks = node.inputs.map((x) => castLike(not(exceeds(x, y)), y));
   const winners = graph.emit('Sum', masks);
   return node.inputs.map((_, i) => operand(node, graph, i, (g) => mul(div(g, winners), masks[i]!)));
 }
@@ -142,7 +142,7 @@ function computed(node: InferenceNode): readonly Size[] | undefined {
   return elementwise(node, ([a, b]) => apply(node.opType, a!, b!));
 }
 
-/** The elements of a result, from those of the inputs at the same place. */
+/** The elements of a result, from the elements of the inputs at the same place. */
 export function elementwise(
   node: InferenceNode,
   compute: (operands: readonly Size[]) => Size | undefined,
@@ -150,7 +150,7 @@ export function elementwise(
   const inputs = node.inputs.map((_, index) => node.given(index));
   const lists = inputs.map(({ elements }) => elements);
   if (!lists.every((list) => list !== undefined)) return undefined;
-  // An empty list beside one element is empty.
+  // An empty list broadcast with one element is empty.
   const longest = lists.find((list) => list.length !== 1) ?? lists[0]!;
   const whole = inputs.filter(({ elements }) => elements!.length !== 1);
   // A column and a row make a table of two lists.

@@ -13,7 +13,7 @@ import { isExact } from '../../tensor/numbers.ts';
 import { differentiable, inferred, type Operators } from '../operator.ts';
 import { operationsOf, type Operations } from './operations.ts';
 
-/** What an expression may use: values, attributes of the node, and operators. */
+/** Terms that an expression may use: values, attributes of the node, and operators. */
 interface Terms extends Operations {
   readonly g: string;
   readonly x: string;

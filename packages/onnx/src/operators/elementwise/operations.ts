@@ -1,7 +1,7 @@
 /**
  * ONNX operators as functions of value names, so that a rule reads as its formula: `mul(g, cos(x))`.
  *
- * A number stands for a constant in the element type of the operand beside it. Each call writes its
+ * A number stands for a constant in the element type of the other operand. Each call writes its
  * node at once: nodes are in the order in which JavaScript evaluates the expression.
  */
 import { elementTypeNumber } from '../../tensor/element-type.ts';
@@ -13,8 +13,8 @@ export type Operations = ReturnType<typeof operationsOf>;
 
 export function operationsOf(graph: GradientGraph) {
   const unary = (opType: string) => (x: string) => graph.emit(opType, [x]);
-  const named = (operand: Operand, beside: Operand) =>
-    typeof operand === 'string' ? operand : graph.scalar(operand, beside as string);
+  const named = (operand: Operand, other: Operand) =>
+    typeof operand === 'string' ? operand : graph.scalar(operand, other as string);
   const binary = (opType: string) => (a: Operand, b: Operand) =>
     graph.emit(opType, [named(a, b), named(b, a)]);
   const where = (condition: string, yes: Operand, no: Operand) =>

@@ -75,7 +75,7 @@ const PRelu: GradientRule = (node, graph) => {
   ];
 };
 
-/** What the ratio is when no input says so. */
+/** Ratio when no input gives one. */
 const RATIO = 0.5;
 
 /**

@@ -79,7 +79,7 @@ const gatherElementsGradient: GradientRule = (node, graph) => {
   return [graph.emit('ScatterElements', [zeros, indices, dy], { axis, reduction: 'add' })];
 };
 
-/** The sum over what was read, [..., places, ...], with zeros where only X goes on. */
+/** The sum over what was read, [..., places, ...], with zeros where only X continues. */
 function elementsAdded(
   graph: GradientGraph,
   x: string,
@@ -141,7 +141,7 @@ function tuplesAdded(graph: GradientGraph, x: string, places: string, dy: string
   return graph.reshapeLike(rowsAdded(graph, at, dy, elementCount(indexed), row), x);
 }
 
-/** Indices that say the place in the batch too, as ScatterND has no batch of its own. */
+/** Indices with the place in the batch too, as ScatterND has no batch of its own. */
 function withBatch(graph: GradientGraph, indices: string, batch: number): string {
   const rank = graph.rankOf(indices);
   // [..., 1]: one index of the batch for every index tuple.
@@ -188,8 +188,8 @@ const scatterNDGradient: GradientRule = (node, graph) => {
 };
 
 /**
- * What ScatterND and ScatterElements have in common: they write updates over (or add them to) a copy
- * of the data. What was written over receives no gradient; the updates receive that of the places
+ * Common part of ScatterND and ScatterElements: they write updates over (or add them to) a copy
+ * of the data. Overwritten elements receive no gradient; the updates receive the gradient of the places
  * that they went to.
  *
  * Indices that name a place twice have no defined result, and so no gradient, unless they add.

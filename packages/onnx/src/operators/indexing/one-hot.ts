@@ -20,7 +20,7 @@ export function oneHot(
 ): string {
   const depth = graph.constant(tensor('int64', [], BigInt64Array.of(BigInt(places))));
   const pair = graph.constant(tensor('float32', [2], Float32Array.of(0, 1)));
-  // ONNX Runtime knows few types of it.
+  // ONNX Runtime supports few types of it.
   const found = graph.emit('OneHot', [indices, depth, pair], { axis });
   return graph.emit('Cast', [found], { to: elementTypeNumber(graph.typeOf(like)) });
 }

@@ -1,4 +1,4 @@
-/** Concat and Split, each of which is the gradient of the other. */
+/** Concat and Split; each is the gradient of the other. */
 import type { GradientRule } from '../../gradient/rule.ts';
 import {
   axisOf,
@@ -33,7 +33,7 @@ const inferConcat: InferenceRule = (node) => {
   return [{ type, shape: result, elements: joined(parts, axis) }];
 };
 
-/** The elements of row-major lists that are joined along an axis: of each row those of one after the other. */
+/** The elements of row-major lists that are joined along an axis: in each row, one list after the other. */
 function joined(parts: readonly Inferred[], axis: number): readonly Size[] | undefined {
   const lists = parts.map(({ elements, shape }) =>
     fills(elements, shape!)

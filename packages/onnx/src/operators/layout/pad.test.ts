@@ -16,7 +16,7 @@ function pad(mode: string, opset: number): fc.Arbitrary<OperatorCase> {
           })
           .filter(({ size, begin, end }) => {
             const kept = size + Math.min(0, begin) + Math.min(0, end);
-            // ONNX Runtime takes borders from what is left alone, and reflects without the ends.
+            // ONNX Runtime takes borders only from the elements that are left, and reflects without the ends.
             const most = mode === 'reflect' ? kept - 1 : mode === 'wrap' ? kept : 9;
             return kept > 0 && begin <= most && end <= most;
           }),

@@ -1,5 +1,5 @@
 /**
- * Pad. With a constant border the gradient is that of the middle: padding by the negative widths.
+ * Pad. With a constant border the gradient is the middle of dY: padding by the negative widths.
  * The other modes copy cells of the input to the border, which add their gradients to the original.
  * Either is the transpose of a linear map.
  */

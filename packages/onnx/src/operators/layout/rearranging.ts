@@ -147,7 +147,7 @@ const inferTile: InferenceRule = (node) => {
   return [{ type, shape: shape.map((size, axis) => product([size, repeats[axis] ?? 1])) }];
 };
 
-/** As Expand: with an axis of its own for the copies of each axis, they are summed over. */
+/** Gradient like Expand's: with an axis of its own for the copies of each axis, they are summed over. */
 const sumOfTiles: GradientRule = (node, graph) => {
   const [x, g] = [node.inputs[0]!, node.outputGradients[0]!];
   const repeats = node.ints(1);

@@ -32,7 +32,7 @@ function axesOf(node: InferenceNode, rank: number): readonly number[] {
   return node.attributeInts('axes').map((axis) => axisOf(node, axis, rank));
 }
 
-/** Of every axis; `undefined` where sizes are given instead, or where they depend on data. */
+/** Scales of every axis; `undefined` where sizes are given instead, or where they depend on data. */
 function scalesOf(node: InferenceNode, rank: number): readonly (number | undefined)[] {
   const value = node.tensor(node.opType === 'Resize' && node.opset > 10 ? 2 : 1);
   const isConstant = value !== undefined && value.type !== 'string';

@@ -8,7 +8,7 @@ import { elementCount, tensor } from '../../tensor/tensor.ts';
 import type { Operators } from '../operator.ts';
 import { counted, padZeros, sizeOf } from './slicing.ts';
 
-/** What a Slice is given; `undefined` for a list that exists only when the graph runs. */
+/** Lists of a Slice; `undefined` for a list that exists only when the graph runs. */
 interface Lists {
   readonly starts: readonly number[] | undefined;
   readonly ends: readonly number[] | undefined;

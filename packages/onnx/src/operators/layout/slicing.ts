@@ -12,7 +12,7 @@ export interface Range {
 /** Past the end of every axis. */
 const END = 2 ** 31 - 1;
 
-/** What lies in every one of the ranges; axes that none names are whole. */
+/** Part of a value in every one of the ranges; axes that none names are whole. */
 export function slice(graph: GradientGraph, value: string, ranges: readonly Range[]): string {
   if (ranges.length === 0) return value;
   const starts = ranges.map(({ start }) => start);

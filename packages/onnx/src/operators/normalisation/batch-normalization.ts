@@ -2,9 +2,9 @@
  * BatchNormalization: Y = scale · (X − mean) / √(variance + ε) + bias, per channel (Ioffe and Szegedy,
  * 2015, §3).
  *
- * In training form the statistics are those of the batch, and the gradient passes through them; the
+ * In training form the statistics are the batch's, and the gradient passes through them; the
  * running statistics are outputs that nothing is differentiated through. In inference form mean and
- * variance are inputs, and the rule is that of an affine map per channel.
+ * variance are inputs, and the rule is an affine map's per channel.
  */
 import type { GradientGraph, GradientNode, GradientRule } from '../../gradient/rule.ts';
 import type { InferenceRule } from '../../infer/rule.ts';

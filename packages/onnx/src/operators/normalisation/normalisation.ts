@@ -83,7 +83,7 @@ const groupNormalization: GradientRule = (node, graph) => {
   const grouped = (value: string) => graph.emit('Reshape', [value, groups]); // [batch, groups, cells]
   const over = moments(graph, grouped(x), [2], node.attributeFloat('epsilon', EPSILON));
   const normalised = graph.emit('Mul', [over.centred, over.inverse]);
-  // What scale and bias are applied to: the groups, or x in its own shape.
+  // Scale and bias are applied to the groups, or to x in its own shape.
   const perGroup = graph.opset < 21;
   const dy = perGroup ? grouped(node.outputGradients[0]!) : node.outputGradients[0]!;
   const rank = perGroup ? 3 : graph.rankOf(x);

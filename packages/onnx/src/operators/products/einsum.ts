@@ -24,7 +24,7 @@ const inferEinsum: InferenceRule = (node) => {
     for (const [axis, letter] of Array.from(term).entries()) {
       const size = shape[axis]!;
       const known = sizes.get(letter);
-      // Of sizes that are broadcast, a number says more than a symbol, and 1 says nothing.
+      // Where sizes are broadcast, a number is more precise than a symbol, and 1 adds nothing.
       const isOpen = typeof known !== 'number' && size !== 1;
       if (known === undefined || known === 1 || isOpen) sizes.set(letter, size);
     }
@@ -62,7 +62,7 @@ function operandGradient(
   const sources = [output, ...terms.filter((_, i) => i !== position)];
   const names = [dy, ...node.inputs.filter((_, i) => i !== position)];
   const sizes = graph.shapeOf(target);
-  // Of size 1 where others may be longer: summed over instead, which is the same if they are not.
+  // Size 1 where others may be longer: summed over instead, which is the same if they are not.
   const absent = Array.from(
     term,
     (letter, axis) => sizes?.[axis] === 1 || !sources.join('').includes(letter),

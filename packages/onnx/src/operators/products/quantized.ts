@@ -26,7 +26,7 @@ const ofIntegers = (product: ProductShape): InferenceRule => {
   ];
 };
 
-/** Inputs: a, its scale and zero point; b, its; those of the result. */
+/** Inputs: a, its scale and zero point; b, its; then scale and zero point of the result. */
 const scaled = (product: ProductShape): InferenceRule => {
   return (node) => [
     { type: node.given(7).type, shape: product(node, node.given(0).shape, node.given(3).shape) },

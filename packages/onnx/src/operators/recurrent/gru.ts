@@ -46,7 +46,7 @@ function backThroughTime(
   const kept = mul(r, before);
   const inner = resetsAfter ? affine(graph, before, wn, bn) : affine(graph, kept, wn, bn);
   const n = graph.emit('Tanh', [add(xn, resetsAfter ? mul(r, inner) : inner)]);
-  // What each step multiplies its gradient with.
+  // Factors of the gradient of each step.
   const slope = (sigmoid: string) => mul(sigmoid, complement(graph, sigmoid));
   const toZ = split(mul(graph.emit('Sub', [before, n]), slope(z)));
   const toN = split(mul(complement(graph, z), complement(graph, mul(n, n))));

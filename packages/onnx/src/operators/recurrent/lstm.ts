@@ -49,22 +49,22 @@ function backThroughTime(
     string,
   ];
   const g = graph.emit('Tanh', [preG]);
-  const news = split(mul(i, g));
-  const forgets = split(f);
+  const candidates = split(mul(i, g));
+  const forgetGates = split(f);
   const given = node.inputs[6] ?? '';
   const first =
     given === ''
-      ? graph.zeros(news[0]!)
+      ? graph.zeros(candidates[0]!)
       : slice(graph, given, [{ axis: 0, start: index, end: index + 1 }]);
   const cells: string[] = [];
   const cellsBefore: string[] = [];
   let cell = first;
   for (const t of order) {
     cellsBefore[t] = cell;
-    cell = add(mul(forgets[t]!, cell), news[t]!);
+    cell = add(mul(forgetGates[t]!, cell), candidates[t]!);
     cells[t] = cell;
   }
-  // What each step multiplies its gradient with, for all steps at once.
+  // Factors of the gradient of each step, for all steps at once.
   const tanh = graph.emit('Tanh', [joined(cells)]);
   const slope = (sigmoid: string) => mul(sigmoid, complement(graph, sigmoid));
   const toCell = split(mul(o, complement(graph, mul(tanh, tanh))));
@@ -89,7 +89,7 @@ function backThroughTime(
     const gates = [mul(dCell, toI[t]!), dO, mul(dCell, toF[t]!), mul(dCell, toG[t]!)];
     dGates[t] = graph.concat(gates, 2);
     dh = graph.emit('MatMul', [dGates[t], r]);
-    dc = mul(dCell, forgets[t]!);
+    dc = mul(dCell, forgetGates[t]!);
   }
   const all = joined(dGates);
   return {

@@ -17,7 +17,7 @@ export interface Direction {
   /** Weights of the gates, one after another. */
   readonly w: string; // [gates · hidden, inputs]
   readonly r: string; // [gates · hidden, hidden]
-  /** Of the inputs and of the state. */
+  /** Biases of the inputs and of the state. */
   readonly biases: readonly [string, string] | undefined; // [gates · hidden]
   /** The state before each step. */
   readonly before: string; // [steps, batch, hidden]
@@ -31,7 +31,7 @@ export interface Direction {
 
 /** Gradients of one direction; weights and states without their axis of directions. */
 export interface DirectionGradients {
-  /** Of the gates before their activation, as the inputs and as the state see them. */
+  /** Gradients of the gates before their activation, as the inputs and as the state see them. */
   readonly dInput: string; // [steps, batch, gates · hidden]
   readonly dState: string; // [steps, batch, gates · hidden]
   readonly dR: string; // [gates · hidden, hidden]

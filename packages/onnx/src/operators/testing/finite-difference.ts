@@ -4,7 +4,7 @@
  *
  * Five-point stencil, error O(h⁴); in float64 where ONNX Runtime has the operator in it. The
  * gradient that flows in is different for every element. Every case is checked with static shapes
- * and with shapes of which only the rank is known.
+ * and with shapes that have only a known rank.
  */
 import fc from 'fast-check';
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
@@ -41,7 +41,7 @@ export interface OperatorCase {
   readonly precision?: Precision;
   /** Distance of the finite differences; default 1e-4 in float64 and 1e-2 in float32. Linear operators take a large one. */
   readonly step?: number;
-  /** Which inputs are checked with shapes of which only the rank is known, where a rule needs the sizes of others; default all of them. */
+  /** Inputs that are checked with only their rank known, where a rule needs the sizes of others; default all of them. */
   readonly symbolic?: boolean | readonly number[];
 }
 
@@ -140,7 +140,7 @@ async function check(of: OperatorCase, precision: Precision, symbolic: boolean):
   await backward.release();
 }
 
-/** Fails when inference knew a size that turned out otherwise. */
+/** Fails when inference found a size that turned out otherwise. */
 function expectInferred(
   model: Model,
   outputs: Readonly<Record<string, Pick<OrtTensor, 'dims'>>>,

@@ -70,7 +70,7 @@ function shares(
   const inside = begins.every((width, i) => width === 0 && ends[i] === 0);
   if (!overhangs && (padded || inside)) return [1 / elementCount(kernel)];
   const reach = extents(window);
-  // Each axis is looked at by itself, then all windows.
+  // First each axis is counted alone, then all windows.
   graph.reserve(elementCount(steps.map((size) => size ?? 1)));
   for (const [i, taps] of kernel.entries()) graph.reserve((steps[i] ?? 0) * taps);
   return kernel

@@ -162,7 +162,7 @@ function swapFirst(graph: GradientGraph, value: string, rank: number): string {
 }
 
 /**
- * What each tap of a kernel reads of a padded value, row by row.
+ * Elements of a padded value that each tap of a kernel reads, row by row.
  * @param first the first spatial axis. @param steps of the window, along each axis.
  */
 export function tapSlices(

@@ -44,7 +44,7 @@ function forms(rank: number): fc.Arbitrary<Form> {
   });
 }
 
-/** `mode` is an `auto_pad`. The shape of the weights must be known, that of the image need not be. */
+/** `mode` is an `auto_pad`. The shape of the weights must be known, the shape of the image need not be. */
 function conv(
   { batch, group, inputs, outputs, axes, bias, opset }: Form,
   mode: string,

@@ -1,6 +1,6 @@
 /**
  * Convolutions (LeCun et al., 1998; Dumoulin and Visin, 2016, §4). The gradient with respect to the
- * weights correlates input and output (`convWeightGradient`); that of the bias sums dY.
+ * weights correlates input and output (`convWeightGradient`); the bias's gradient sums dY.
  */
 import type { GradientGraph, GradientNode, GradientRule } from '../../gradient/rule.ts';
 import { shown, type InferenceNode, type InferenceRule } from '../../infer/rule.ts';
@@ -68,7 +68,7 @@ const inferConvTranspose: InferenceRule = (node) => {
   return [{ type, shape: [shape[0]!, channels, ...unslidSizes(node, shape, weights)] }];
 };
 
-/** (size − 1) · stride + extent + output_padding − pads, unless the node states the size, or says how to pad. */
+/** (size − 1) · stride + extent + output_padding − pads, unless the node states the size, or the padding mode. */
 function unslidSizes(
   node: InferenceNode,
   shape: readonly Size[],
@@ -91,7 +91,7 @@ function unslidSizes(
 }
 
 /**
- * The transpose of Conv: its gradients are those of Conv with the roles of input and output
+ * The transpose of Conv: its gradients are Conv's with the roles of input and output
  * exchanged, so that dX is a convolution of dY with the same weights [in, out, ...kernel].
  */
 const convTransposeGradient: GradientRule = (node, graph) => {

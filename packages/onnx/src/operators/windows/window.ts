@@ -60,7 +60,7 @@ export function spatialSizes(graph: GradientGraph, value: string, rank: number):
   });
 }
 
-/** The taps of a convolution: those of its weights [out, in, ...kernel], or what the node says. */
+/** The taps of a convolution: its weights' [out, in, ...kernel], or the node's attribute. */
 export function kernelOf(node: GradientNode, graph: GradientGraph, weights: string): number[] {
   const kernel = graph.shapeOf(weights)?.slice(2);
   if (kernel?.every((size) => typeof size === 'number')) return kernel;
@@ -109,7 +109,7 @@ export const inferPool: InferenceRule = (node) => {
   return [{ type, shape: [shape[0]!, shape[1]!, ...sizes] }];
 };
 
-/** Attributes that convolutions and poolings share. `sizes` are those of the input. */
+/** Attributes that convolutions and poolings share. `sizes` belong to the input. */
 export function windowOf(
   node: GradientNode,
   graph: GradientGraph,
