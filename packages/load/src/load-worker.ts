@@ -4,7 +4,7 @@ import { serve } from '@skein/calls/serve';
 import { createArrivals } from './arrivals.ts';
 import { createGrpcSender, SHARED_CONNECTION_CALLS } from './sending/grpc-sender.ts';
 import { createHttpSender } from './sending/http-sender.ts';
-import type { ObserverCalls, WorkerPlan, WorkerResult } from './load.ts';
+import type { LoadCalls, ObserverCalls, WorkerPlan } from './load.ts';
 import { runClosedLoop, runOpenLoop } from './loop.ts';
 import { Tally } from './measuring/tally.ts';
 import type { Sender } from './target.ts';
@@ -17,15 +17,15 @@ let plan: WorkerPlan;
 let clients = 0;
 let sender: Sender;
 
-const calls = {
-  async warm(given: WorkerPlan): Promise<void> {
+const calls: LoadCalls = {
+  async warm(given) {
     plan = given;
     const { mode, threads, part } = plan;
     clients = mode.kind === 'closed' ? partOf(mode.clients, part, threads) : 0;
     sender = createSender();
     await sender.warm(mode.kind === 'closed' ? clients : WARM_CONNECTIONS);
   },
-  async run(): Promise<WorkerResult> {
+  async run() {
     const { mode, threads, part } = plan;
     const tally = new Tally(plan.objectiveMs);
     const progress = setInterval(() => {
@@ -53,7 +53,6 @@ const calls = {
     }
   },
 };
-export type LoadCalls = typeof calls;
 const observer = serve<ObserverCalls>(calls);
 
 function createSender(): Sender {

@@ -4,7 +4,6 @@
  */
 import { startThread } from '@skein/calls';
 import type { ArrivalKind } from './arrivals.ts';
-import type { LoadCalls } from './load-worker.ts';
 import { Tally, type Percentiles, type TallyData } from './measuring/tally.ts';
 import type { LoadTarget } from './target.ts';
 
@@ -83,6 +82,11 @@ export interface WorkerResult {
   readonly tally: TallyData;
   readonly busyShare: number;
 }
+/** Functions that a worker serves. */
+export type LoadCalls = {
+  warm(plan: WorkerPlan): Promise<void>;
+  run(): Promise<WorkerResult>;
+};
 /** Functions that the calling thread serves to a worker. */
 export type ObserverCalls = {
   progress(now: Omit<LoadProgress, 'elapsedMs'>): void;

@@ -7,21 +7,18 @@ export type { Secrets } from './secrets/secrets.ts';
 export type { ResponseBounds, Responses, StoredResponse } from './responses/responses.ts';
 export { type Backend, backendOf } from './backend.ts';
 export type { ChangeKind, Position, StateChange } from './changes/changes.ts';
+export type { ArtifactStore, ByteRange, Records, State } from './contract.ts';
 export type {
-  ArtifactStore,
   AuditEntry,
-  ByteRange,
   DeclarationRecord,
   DeploymentRecord,
   HistoryEntry,
   KeyRecord,
-  Records,
   RolloutRecord,
-  State,
   Timestamp,
   Tombstone,
   VersionRecord,
-} from './contract.ts';
+} from './records.ts';
 export { nodeOn, openDataFolder, type DataFolder } from './disk/data-folder.ts';
 export { folderError, type FolderLock, folderPath, lockFolder } from './disk/folder-lock.ts';
 export type { Fence, Lease, Leases } from './leases/leases.ts';

@@ -15,8 +15,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { ERRORS, SkeinError } from '@skein/api';
-import type { WholeConnection } from '../whole/whole-connection.ts';
-import type { WholeResponse } from '../whole/whole-response.ts';
 
 /** How long a client may take to read why its connection was rejected, in milliseconds. */
 export const LINGER_MS = 1000;
@@ -28,6 +26,16 @@ const ROOM_PARTS = 16;
  */
 const MAX_QUEUED = 32;
 const MAX_QUEUED_OF_ALL = 1024;
+
+/** A connection that Node's server does not read. */
+interface ReadConnection {
+  /** Whether it waits for the first byte of a request. */
+  readonly isIdle: boolean;
+  readonly response: OpenResponse | undefined;
+}
+
+/** A response that is being written. */
+type OpenResponse = Pick<ServerResponse, 'headersSent' | 'writableEnded'>;
 
 export class HttpConnections {
   readonly #max: number;
@@ -63,7 +71,7 @@ export class HttpConnections {
   }
 
   /** @param connection that reads the socket; absent: Node's server. */
-  readBy(socket: Socket, connection: WholeConnection | undefined): void {
+  readBy(socket: Socket, connection: ReadConnection | undefined): void {
     if (connection === undefined) wholeConnections.delete(socket);
     else wholeConnections.set(socket, connection);
   }
@@ -166,10 +174,10 @@ function stopParsing(socket: Socket): void {
 }
 
 /** Of the sockets that Node's server does not read. */
-const wholeConnections = new WeakMap<Socket, WholeConnection>();
+const wholeConnections = new WeakMap<Socket, ReadConnection>();
 
 /** The response that is being written to a socket; where Node's server reads it, Node keeps it there. */
-export function responseOn(socket: Socket): ServerResponse | WholeResponse | undefined {
+export function responseOn(socket: Socket): OpenResponse | undefined {
   const nodes = (socket as { _httpMessage?: ServerResponse | null })._httpMessage;
   return nodes ?? wholeConnections.get(socket)?.response;
 }

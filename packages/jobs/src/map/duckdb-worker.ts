@@ -13,8 +13,7 @@ import {
   type Query,
 } from './duckdb-queries.ts';
 import type { Files } from './duckdb-session.ts';
-import type { Answer } from './duckdb.ts';
-import type { Bounds } from './memory.ts';
+import type { Answer, Bounds } from './memory.ts';
 
 const MIB = 2 ** 20;
 /** How often the process measures its memory: DuckDB fills some tens of megabytes meanwhile. */

@@ -19,12 +19,6 @@ const ALLOCATOR = {
   MALLOC_TRIM_THRESHOLD_: '131072',
 };
 
-export interface Answer<Value> {
-  readonly value: Value;
-  /** The most memory that its process held at once, in bytes. */
-  readonly peakBytes: number;
-}
-
 /** @throws SkeinError SQL_INVALID with DuckDB's message, MEMORY_SHORT. */
 export async function ask<Name extends keyof DuckDbCalls>(
   name: Name,

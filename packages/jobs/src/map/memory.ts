@@ -5,6 +5,12 @@
  */
 import { SkeinError } from '@skein/api/errors';
 
+export interface Answer<Value> {
+  readonly value: Value;
+  /** The most memory that its process held at once, in bytes. */
+  readonly peakBytes: number;
+}
+
 const MIB = 2 ** 20;
 
 /** Memory of the process beyond what DuckDB counts: measured as 104 MiB before the first row, up to 175 after the last. */

@@ -11,7 +11,7 @@ import { hasFailed } from '@skein/api/job-states';
 import type { TaskContext, TaskJob } from '../tasks/define-task.ts';
 import { enqueueAfter } from '../tasks/enqueue-after.ts';
 import { resolve, type Source } from './handle.ts';
-import type { Pipeline, Step } from './define-pipeline.ts';
+import type { Pipeline, Step } from './pipeline.ts';
 
 const DEFAULT_RESOURCES = { cores: 1, memoryBytes: 512 * 2 ** 20 };
 

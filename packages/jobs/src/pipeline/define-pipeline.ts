@@ -17,33 +17,10 @@
  * A failed run resumes from its failed step the same way.
  */
 import type { z } from 'zod';
-import type { Task } from '../tasks/define-task.ts';
-import type { WorkLimits } from '../work.ts';
 import { conduct } from './conduct.ts';
 import { handle, sourcesIn, type Given, type Handle } from './handle.ts';
 import type { StepWork } from './step-work.ts';
-
-export interface StepOptions {
-  /** Default: the resources of `skein run`. */
-  readonly resources?: { readonly cores: number; readonly memoryBytes: number };
-  readonly limits?: WorkLimits;
-  /** Attempts in all. Default 3. */
-  readonly attempts?: number;
-  /** Labels that the worker must have. */
-  readonly requires?: readonly string[];
-  /** Reuse the kept result of the same work over the same inputs. Default true. */
-  readonly cache?: boolean;
-}
-
-export interface Step {
-  readonly name: string;
-  readonly work: StepWork<unknown>;
-  /** The list that it is run over, once per element. */
-  readonly over: Given<readonly unknown[]> | undefined;
-  /** Steps whose values it needs, in the order of their definition. */
-  readonly after: readonly string[];
-  readonly options: StepOptions;
-}
+import type { StepOptions, Step, Pipeline } from './pipeline.ts';
 
 export interface StepBuilder<Input> {
   readonly input: Handle<Input>;
@@ -63,17 +40,6 @@ export interface StepBuilder<Input> {
     work: (element: Handle<Element>) => StepWork<Output>,
     options?: StepOptions,
   ) => Handle<Output[]>;
-}
-
-export interface Pipeline<
-  I extends z.ZodType = z.ZodType,
-  O extends z.ZodType = z.ZodType,
-> extends Task<I, O> {
-  readonly steps: readonly Step[];
-  /** The run's return value. */
-  readonly returns: Given<unknown>;
-  /** Absolute path of the module that exports the pipeline and its tasks. */
-  readonly module: string;
 }
 
 export interface PipelineDefinition<I extends z.ZodType, O extends z.ZodType> {
@@ -134,3 +100,4 @@ export function isPipeline(value: unknown): value is Pipeline {
 }
 
 export { command, run } from './step-work.ts';
+export type { Pipeline } from './pipeline.ts';

@@ -24,11 +24,12 @@ import { gradientRule } from '../operators/registry.ts';
 import { liveNodes } from '../passes/dead-nodes.ts';
 import { nodeProto, valueInfoProto } from '../model/protos.ts';
 import { elementCount, type Tensor } from '../tensor/tensor.ts';
-import { filled, GraphWriter } from './graph-writer.ts';
+import { GraphWriter } from './graph-writer.ts';
 import { joinedParts } from './joined-parts.ts';
 import { narrowProducts } from './narrow-products.ts';
 import { reluAfterPool } from './relu-after-pool.ts';
 import type { GradientNode, GradientRule } from './rule.ts';
+import { filled } from '../tensor/numbers.ts';
 
 export interface GradientOptions {
   /** Name of a value with one element. */

@@ -8,7 +8,7 @@
 import type { NodeProto, TensorProto } from 'onnx-buf';
 import type { Attribute } from '../model/attribute.ts';
 import { elementTypeNumber } from '../tensor/element-type.ts';
-import { tensorOfNumbers } from '../tensor/numbers.ts';
+import { filled } from '../tensor/numbers.ts';
 import type { Inference } from '../infer/inference.ts';
 import { isStatic, type Size } from '../infer/size.ts';
 import { unsupportedModel } from '../onnx-error.ts';
@@ -346,11 +346,4 @@ export class GraphWriter implements GradientGraph {
 
 function isSame(a: readonly Size[] | undefined, b: readonly Size[]): boolean {
   return a?.length === b.length && a.every((size, axis) => size === b[axis]);
-}
-
-/** A small tensor of one repeated value. */
-export function filled(type: ElementType, shape: readonly number[], value: number): Tensor {
-  if (type === 'string') throw unsupportedModel('Constants of strings are not written.');
-  const repeated = Array.from({ length: elementCount(shape) }, () => value);
-  return tensorOfNumbers(type, shape, repeated);
 }

@@ -9,10 +9,8 @@
 import { isExact, nearestNumber } from '../tensor/numbers.ts';
 import { elementSize, values, type Tensor } from '../tensor/tensor.ts';
 import type { Inferred } from './rule.ts';
-import type { Size } from './size.ts';
+import { type Size, LONGEST_LIST } from './size.ts';
 
-/** Elements of a list, such as a shape, beyond which they are not followed. */
-export const LONGEST_LIST = 256;
 /** Axes of a value; models have up to 8. */
 export const MOST_AXES = 64;
 /** Characters of a symbol: expressions of expressions would double at every node. */

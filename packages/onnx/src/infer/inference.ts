@@ -15,9 +15,9 @@ import { invalidModel } from '../onnx-error.ts';
 import { tensorOf } from '../model/protos.ts';
 import { inferenceRule } from '../operators/registry.ts';
 import type { Dimension, NumericTensor, Tensor, TensorSpec } from '../tensor/tensor.ts';
-import { bounded, inferredOf, isSize, LONGEST_LIST, MOST_AXES, unknownSize } from './bounds.ts';
+import { bounded, inferredOf, isSize, MOST_AXES, unknownSize } from './bounds.ts';
 import type { Inferred, InferenceNode } from './rule.ts';
-import type { Size } from './size.ts';
+import { type Size, LONGEST_LIST } from './size.ts';
 
 /**
  * Element type and shape of every value that could be inferred: inputs, initialisers and what the

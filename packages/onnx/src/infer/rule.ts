@@ -1,8 +1,7 @@
 /** The contract of an inference rule, and common helpers of rules. */
 import type { NodeView } from '../model/node-view.ts';
 import type { ElementType, Tensor } from '../tensor/tensor.ts';
-import { LONGEST_LIST } from './bounds.ts';
-import type { Size } from './size.ts';
+import { type Size, LONGEST_LIST } from './size.ts';
 
 /** The known facts about a value before the graph runs. */
 export interface Inferred {

@@ -6,6 +6,9 @@
  */
 import { elementCount } from '../tensor/tensor.ts';
 
+/** Elements of a list, such as a shape, beyond which they are not followed. */
+export const LONGEST_LIST = 256;
+
 /** A number, or a symbol. Symbols that begin with `?` stand for sizes without a name. */
 export type Size = number | string;
 

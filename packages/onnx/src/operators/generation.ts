@@ -1,8 +1,8 @@
 /** Operators that make constants, shapes, positions, ranges and random numbers; none has a gradient. */
 import { elementTypeOf } from '../tensor/element-type.ts';
-import { inferredOf, LONGEST_LIST } from '../infer/bounds.ts';
+import { inferredOf } from '../infer/bounds.ts';
 import { asShape, type InferenceNode, type InferenceRule } from '../infer/rule.ts';
-import { isStatic, product, type Size } from '../infer/size.ts';
+import { isStatic, product, type Size, LONGEST_LIST } from '../infer/size.ts';
 import { constantValue } from '../model/constant.ts';
 import { isExact } from '../tensor/numbers.ts';
 import { elementCount, values } from '../tensor/tensor.ts';

@@ -1,13 +1,24 @@
 /** Tensors of numbers, whatever the element type: 16-bit floats and 64-bit integers are converted. */
 import { float16ToNumber, numberToBfloat16, numberToFloat16 } from './half.ts';
+import { unsupportedModel } from '../onnx-error.ts';
 import {
   arrayClass,
+  elementCount,
   tensor,
   values,
+  type ElementType,
   type NumericArray,
   type NumericTensor,
   type NumericType,
+  type Tensor,
 } from './tensor.ts';
+
+/** A small tensor of one repeated value. */
+export function filled(type: ElementType, shape: readonly number[], value: number): Tensor {
+  if (type === 'string') throw unsupportedModel('Constants of strings are not written.');
+  const repeated = Array.from({ length: elementCount(shape) }, () => value);
+  return tensorOfNumbers(type, shape, repeated);
+}
 
 /**
  * @param numbers of the type: whole ones for integers, 0 and 1 for booleans.

@@ -2,10 +2,10 @@
 import { RolloutPlan, summaryOf } from '@skein/api';
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
-import type { DeploymentRecord, KeyRecord, RolloutRecord } from '../contract.ts';
 import { RETENTION } from '../retention.ts';
 import { sampleRun } from '../runs/testing/sample-run.ts';
 import { code, modelVersion, overEveryState, settings } from '../testing/every-state.ts';
+import type { DeploymentRecord, KeyRecord, RolloutRecord } from '../records.ts';
 
 const key: KeyRecord = {
   id: 'k1',

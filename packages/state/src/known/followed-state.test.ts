@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { SkeinError } from '@skein/api/errors';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { testFolder } from '../../../../scripts/testing/folder.ts';
-import type { KeyRecord, State } from '../contract.ts';
+import type { State } from '../contract.ts';
 import {
   code,
   deployment,
@@ -12,6 +12,7 @@ import {
   overEveryState,
 } from '../testing/every-state.ts';
 import { type FollowedState, followState, type FollowOptions } from './followed-state.ts';
+import type { KeyRecord } from '../records.ts';
 
 const key = (id: string): KeyRecord => ({
   id,

@@ -3,8 +3,8 @@
  * while the store is away. It holds hashes of keys, so only its owner can read it.
  */
 import { readFile, rename, writeFile } from 'node:fs/promises';
-import type { KeyRecord } from '../contract.ts';
 import type { KnownDeployment, KnownState } from './known-state.ts';
+import type { KeyRecord } from '../records.ts';
 
 /** Version of the file's form: a file of another one is not read. */
 const FORM = 1;

@@ -5,7 +5,7 @@
  * Revisions only count up, each is written once, and a revoked key stays revoked. A store that differs
  * from this has lost writes that this node has seen, or is another store.
  */
-import type { DeploymentRecord, KeyRecord, VersionRecord } from '../contract.ts';
+import type { DeploymentRecord, KeyRecord, VersionRecord } from '../records.ts';
 
 /** A deployment, with the versions of its targets. */
 export interface KnownDeployment {

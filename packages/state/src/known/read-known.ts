@@ -1,6 +1,7 @@
 /** Reads what a node needs to know from the store of its fleet. */
-import type { DeploymentRecord, State, VersionRecord } from '../contract.ts';
+import type { State } from '../contract.ts';
 import type { KnownDeployment, KnownState } from './known-state.ts';
+import type { DeploymentRecord, VersionRecord } from '../records.ts';
 
 export type VersionOf = (model: string, version: string) => Promise<VersionRecord | undefined>;
 

@@ -6,7 +6,7 @@
  * clock, so the clocks of the members decide nothing.
  */
 import { randomUUID } from 'node:crypto';
-import type { Timestamp } from '../contract.ts';
+import type { Timestamp } from '../records.ts';
 
 /** Schemas that this version of Skein reads, and the first that it writes. A newer schema is one that `finalise` allows. */
 export const SCHEMA: { readonly reads: readonly [oldest: number, newest: number] } = {

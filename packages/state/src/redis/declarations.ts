@@ -1,6 +1,7 @@
 import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
-import type { DeclarationRecord, Records } from '../contract.ts';
+import type { Records } from '../contract.ts';
 import type { Calls } from './calls.ts';
+import type { DeclarationRecord } from '../records.ts';
 
 export function declarationCalls({
   run,

@@ -1,6 +1,7 @@
 import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
-import type { DeploymentRecord, Records } from '../contract.ts';
+import type { Records } from '../contract.ts';
 import { fieldsOf, pairsOf, timestampOf, type Calls } from './calls.ts';
+import type { DeploymentRecord } from '../records.ts';
 
 type Stored = Pick<DeploymentRecord, 'name' | 'settings' | 'targets' | 'unloaded' | 'rollout'>;
 

@@ -1,7 +1,8 @@
 /** History and the audit trail: rows `id ms entry`. */
 import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
-import type { AuditEntry, HistoryEntry, Records } from '../contract.ts';
+import type { Records } from '../contract.ts';
 import { fieldsOf, timestampOf, type Calls } from './calls.ts';
+import type { AuditEntry, HistoryEntry } from '../records.ts';
 
 export function journalCalls({
   run,

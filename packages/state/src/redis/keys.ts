@@ -1,6 +1,7 @@
 import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
-import type { KeyRecord, Records } from '../contract.ts';
+import type { Records } from '../contract.ts';
 import { pairsOf, type Calls } from './calls.ts';
+import type { KeyRecord } from '../records.ts';
 
 /** A revocation is kept apart from the record, so that it needs no comparison and the first one counts. */
 export function keyCalls({

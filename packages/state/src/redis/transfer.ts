@@ -1,7 +1,7 @@
-import type { DeploymentRecord } from '../contract.ts';
 import type { RestoredRow, TransferStore } from '../transfer/rows.ts';
 import { pairsOf, type Argument, type Calls } from './calls.ts';
 import { contentOf } from './versions.ts';
+import type { DeploymentRecord } from '../records.ts';
 
 export function transferCalls({ run, durable }: Calls): TransferStore {
   return {

@@ -1,7 +1,8 @@
 import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
-import type { Records, VersionRecord } from '../contract.ts';
+import type { Records } from '../contract.ts';
 import { versionNumber } from '../version-number.ts';
 import { fieldsOf, pairsOf, timestampOf, type Calls } from './calls.ts';
+import type { VersionRecord } from '../records.ts';
 
 type Stored = Omit<VersionRecord, 'version' | 'createdAt'>;
 

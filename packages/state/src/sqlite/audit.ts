@@ -1,6 +1,7 @@
-import type { AuditEntry, Records } from '../contract.ts';
+import type { Records } from '../contract.ts';
 import { RETENTION } from '../retention.ts';
 import type { Database } from './database.ts';
+import type { AuditEntry } from '../records.ts';
 
 export const ADD_AUDIT = `INSERT INTO audit (at, actor, action, subject, outcome, remote)
   VALUES (:at, :actor, :action, :subject, :outcome, :remote)`;

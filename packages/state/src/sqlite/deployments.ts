@@ -3,12 +3,13 @@
  * names the revision that it read and fails if another write has replaced it.
  */
 import { SkeinError } from '@skein/api/errors';
-import type { DeploymentRecord, Records, Tombstone } from '../contract.ts';
+import type { Records } from '../contract.ts';
 import { RETENTION } from '../retention.ts';
 import type { Announce } from './changes.ts';
 import type { Database } from './database.ts';
 import type { CheckFence } from './leases.ts';
 import { recordsOf } from './records.ts';
+import type { DeploymentRecord, Tombstone } from '../records.ts';
 
 const { toRow, fromRow } = recordsOf<DeploymentRecord>('settings', 'targets', 'rollout');
 

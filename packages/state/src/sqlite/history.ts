@@ -1,8 +1,9 @@
-import type { HistoryEntry, Records } from '../contract.ts';
+import type { Records } from '../contract.ts';
 import { RETENTION } from '../retention.ts';
 import type { Announce } from './changes.ts';
 import type { Database } from './database.ts';
 import { recordsOf } from './records.ts';
+import type { HistoryEntry } from '../records.ts';
 
 export const HISTORY = {
   ...recordsOf<HistoryEntry>('details'),

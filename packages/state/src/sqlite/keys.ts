@@ -1,7 +1,8 @@
-import type { KeyRecord, Records } from '../contract.ts';
+import type { Records } from '../contract.ts';
 import type { Announce } from './changes.ts';
 import type { Database } from './database.ts';
 import { recordsOf } from './records.ts';
+import type { KeyRecord } from '../records.ts';
 
 const { toRow, fromRow } = recordsOf<KeyRecord>('scopes');
 

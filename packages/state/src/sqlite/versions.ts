@@ -1,8 +1,9 @@
-import type { Records, VersionRecord } from '../contract.ts';
+import type { Records } from '../contract.ts';
 import { versionNumber } from '../version-number.ts';
 import type { Announce } from './changes.ts';
 import type { Database } from './database.ts';
 import { recordsOf } from './records.ts';
+import type { VersionRecord } from '../records.ts';
 
 /** The number of a version is a text in its record only. */
 type Stored = Omit<VersionRecord, 'version'> & { readonly number: number };

@@ -6,9 +6,10 @@ import { DeploymentSettings, type ErrorCode } from '@skein/api';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect } from 'vitest';
 import { startRedis } from '../../../jobs/src/store/testing/redis-server.ts';
 import { requireComponent } from '../../../../scripts/testing/components.ts';
-import type { State, VersionRecord } from '../contract.ts';
+import type { State } from '../contract.ts';
 import type { MemberInfo } from '../members/members.ts';
 import { openState, type STATE_BACKENDS, type StateOptions } from '../open-state.ts';
+import type { VersionRecord } from '../records.ts';
 
 /** Where states outlive their connections. */
 interface Place {

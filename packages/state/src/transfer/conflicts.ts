@@ -3,14 +3,14 @@
  * The same record in both is no conflict, so that an import that was interrupted can be repeated.
  */
 import { isDeepStrictEqual } from 'node:util';
+import type { StoredRow, VersionCounter } from './rows.ts';
 import type {
   DeclarationRecord,
   DeploymentRecord,
   KeyRecord,
   Tombstone,
   VersionRecord,
-} from '../contract.ts';
-import type { StoredRow, VersionCounter } from './rows.ts';
+} from '../records.ts';
 
 /** The records of the state that an import may meet. */
 export interface Present {

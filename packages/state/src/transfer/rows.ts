@@ -13,7 +13,7 @@ import type {
   KeyRecord,
   Tombstone,
   VersionRecord,
-} from '../contract.ts';
+} from '../records.ts';
 
 /** A record that is restored as it was; `addKey`, `putRun` and `putDeclaration` do the same for the others. */
 export type RestoredRow =

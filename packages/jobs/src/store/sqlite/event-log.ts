@@ -7,11 +7,18 @@ import { EVENTS_KEPT } from '../bounds.ts';
 import { isWanted } from '../listeners.ts';
 import type { JobRow } from './job-row.ts';
 import type { Sql } from './sql.ts';
-import type { Transaction } from './transaction.ts';
 
 export type UnnumberedEvent = Omit<JobEvent, 'sequence'>;
 
-export function addEvent(transaction: Transaction, row: JobRow, kind: JobEvent['kind']): void {
+/** The parts of a transaction that an event changes. */
+interface EventTransaction {
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  readonly tally: { readonly events: UnnumberedEvent[] };
+  readonly notifications: { events: boolean };
+}
+
+export function addEvent(transaction: EventTransaction, row: JobRow, kind: JobEvent['kind']): void {
   transaction.tally.events.push({
     at: transaction.now,
     job: row.id,

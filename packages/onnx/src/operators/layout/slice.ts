@@ -1,12 +1,11 @@
 /** Slice: cutting out. Its gradient is the transpose of that, the gradient with zeros around it. */
-import { filled } from '../../gradient/graph-writer.ts';
 import type { GradientGraph, GradientNode, GradientRule } from '../../gradient/rule.ts';
-import { LONGEST_LIST } from '../../infer/bounds.ts';
 import { axisOf, type InferenceNode, type InferenceRule } from '../../infer/rule.ts';
-import { fills, isStatic, plus, type Size } from '../../infer/size.ts';
+import { fills, isStatic, plus, type Size, LONGEST_LIST } from '../../infer/size.ts';
 import { elementCount, tensor } from '../../tensor/tensor.ts';
 import type { Operators } from '../operator.ts';
 import { counted, padZeros, sizeOf } from './slicing.ts';
+import { filled } from '../../tensor/numbers.ts';
 
 /** Lists of a Slice; `undefined` for a list that exists only when the graph runs. */
 interface Lists {

@@ -3,12 +3,12 @@
  * Results, 2008, §2.2.2). Written as Gemm wherever the factors are matrices: there transposing is free.
  */
 import { float } from '../../model/attribute.ts';
-import { filled } from '../../gradient/graph-writer.ts';
 import type { GradientGraph, GradientNode, GradientRule } from '../../gradient/rule.ts';
 import { broadcast } from '../../infer/broadcast.ts';
 import { shown, type InferenceNode, type InferenceRule } from '../../infer/rule.ts';
 import type { Size } from '../../infer/size.ts';
 import type { Operators } from '../operator.ts';
+import { filled } from '../../tensor/numbers.ts';
 
 /** The shape of a · b as NumPy has it: matrices in the last two axes, batches before them. */
 export function matrixProduct(

@@ -12,11 +12,10 @@ import { normalize } from 'node:path/posix';
 import { PassThrough, Duplex } from 'node:stream';
 import type Docker from 'dockerode';
 import { SkeinError } from '@skein/api';
-import type { Mount } from '../../contract.ts';
 import { howToMake } from '../../images.ts';
 import type { Sockets } from '../../seccomp/filter.ts';
 import { engineError, statusOf } from '../daemon/engine.ts';
-import { INPUTS, INPUTS_BYTES } from './inputs.ts';
+import { INPUTS, INPUTS_BYTES, type BoundMount } from './inputs.ts';
 import { ownerLabels } from './leftovers.ts';
 import { seccompProfile } from './seccomp.ts';
 import { Supervisor, supervisorSource } from '../supervisor/supervisor.ts';
@@ -24,12 +23,6 @@ import { Supervisor, supervisorSource } from '../supervisor/supervisor.ts';
 export const WORKSPACE = '/workspace';
 /** The user of commands that may change the workspace; the same number is in guest.py. */
 const AUTHOR = 58001;
-
-/** A mount of the host's own file or directory. */
-export interface BoundMount extends Mount {
-  /** The identity of the file: another file may take its name while a container waits. */
-  readonly identity: string;
-}
 
 /**
  * The options that are fixed when a container is made; containers of one shape are interchangeable.

@@ -10,8 +10,13 @@ import { readFile, stat } from 'node:fs/promises';
 import { isAbsolute, normalize } from 'node:path/posix';
 import { SkeinError } from '@skein/api';
 import type { Mount } from '../../contract.ts';
-import type { BoundMount } from './container.ts';
 import type { PutFile } from '../supervisor/file-stream.ts';
+
+/** A mount of the host's own file or directory. */
+export interface BoundMount extends Mount {
+  /** The identity of the file: another file may take its name while a container waits. */
+  readonly identity: string;
+}
 
 /**
  * The folder of written files; a mount elsewhere is bound, because the rest of the root is
