@@ -16,7 +16,7 @@ export function alphabetOf(text: string): Alphabet {
       Array.from(words, (character) => {
         const number = numbers.get(character);
         if (number !== undefined) return number;
-        throw new Error(`The model knows no ${JSON.stringify(character)}.`);
+        throw new Error(`The model has no ${JSON.stringify(character)}.`);
       }),
   };
 }

@@ -1,6 +1,6 @@
 /**
- * Writes on from a beginning, a character at a time: each is drawn from what the deployment says of
- * the one after all that came before.
+ * Continues a text, one character at a time. Each is drawn from the probabilities that the deployment
+ * returns for the position after the text so far.
  */
 import type { Client } from '@skein/api/client';
 import type { Random } from '@skein/onnx';
@@ -26,7 +26,7 @@ export async function* generate(
   const written = alphabet.encode(beginning);
   for (;;) {
     const seen = written.slice(-length);
-    // What comes after the last character is filled with anything: no place looks ahead.
+    // Positions after the last character may hold any value: no position attends to later ones.
     const data = BigInt64Array.from({ length }, (_, i) => BigInt(seen[i] ?? 0));
     const { outputs } = await client.infer(deployment, { text: { shape: [1, length], data } });
     const size = alphabet.characters.length;

@@ -27,10 +27,10 @@ Trains a transformer on scenes at a harbour, deploys it as "scenes", and lets it
 `;
 
 const NAME = 'scenes';
-/** Of what is written; a model that ends no line is stopped here. */
+/** Characters after which a line without an end is cut off. */
 const LONGEST_LINE = 120;
 
-const say = (line: string): void => void process.stderr.write(`${line}\n`);
+const print = (line: string): void => void process.stderr.write(`${line}\n`);
 
 async function main(): Promise<number> {
   const { values } = parseArgs({
@@ -60,12 +60,12 @@ async function main(): Promise<number> {
   });
   try {
     const { text, entropy } = harbourScenes(sentences, 1);
-    say(`${text.length} characters, ${entropy.toFixed(3)} nats of choice in each`);
+    print(`${text.length} characters, ${entropy.toFixed(3)} nats of choice in each`);
     const trained = await trainCharacters(text, {
       size: SIZE,
       epochs,
       backend: nativeBackend,
-      onEpoch: (loss, epoch) => say(`epoch ${epoch}: loss ${loss.toFixed(3)}`),
+      onEpoch: (loss, epoch) => print(`epoch ${epoch}: loss ${loss.toFixed(3)}`),
     });
     const { version } = await client.importModel({
       name: NAME,
@@ -74,7 +74,7 @@ async function main(): Promise<number> {
     });
     // A character waits for the one before it, so that there is nothing to put into a batch.
     await client.deploy({ name: NAME, version, settings: { batching: { maxRows: 1 } } });
-    say(`deployed as version ${version} of ${NAME}`);
+    print(`deployed as version ${version} of ${NAME}`);
     const writing = generate(client, '\n', {
       deployment: NAME,
       alphabet: trained.alphabet,
@@ -94,7 +94,7 @@ async function main(): Promise<number> {
     return 0;
   } catch (error) {
     const code = error instanceof SkeinError ? `${error.code}: ` : '';
-    say(`error: ${code}${error instanceof Error ? error.message : String(error)}`);
+    print(`error: ${code}${error instanceof Error ? error.message : String(error)}`);
     return 1;
   }
 }

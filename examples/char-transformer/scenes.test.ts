@@ -20,8 +20,8 @@ describe('the text', () => {
     expect(isScene('the old cat watches the cat and meows.')).toBe(false);
   });
 
-  it('says what a model does not know', () => {
-    expect(() => alphabetOf('abc').encode('abd')).toThrow('The model knows no "d".');
+  it('names the character that a model does not have', () => {
+    expect(() => alphabetOf('abc').encode('abd')).toThrow('The model has no "d".');
   });
 });
 

@@ -18,7 +18,7 @@ afterAll(() => serving.close());
 const predict = async (body: string, headers: Record<string, string> = {}): Promise<Response> =>
   app.request('/predict', { method: 'POST', body, headers });
 
-it('answers beside the routes of the app', async () => {
+it('answers next to the routes of the app', async () => {
   expect((await app.request('/')).status).toBe(200);
   const answer = await predict('{"rows": [[1, 2, 3, 4], [5, 6, 7, 8]]}');
   expect(answer.status).toBe(200);
@@ -37,7 +37,7 @@ it('puts requests that wait together into batches', async () => {
   expect(Math.max(...rows)).toBeGreaterThan(1);
 });
 
-it('refuses what would be late, and says so in HTTP', async () => {
+it('refuses a request that would be late, with the status of HTTP', async () => {
   const late = await predict('{"rows": [[1, 2, 3, 4]]}', { 'Skein-Timeout-Ms': '0.000001' });
   expect(late.status).toBeGreaterThanOrEqual(429);
   expect(await late.json()).toMatchObject({ error: expect.anything() });

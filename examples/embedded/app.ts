@@ -1,6 +1,6 @@
 /**
- * Deadline serving in a Hono app that has routes of its own. The client says in `Skein-Timeout-Ms`
- * how long an answer is of use; what would be late is refused at once, with an honest Retry-After.
+ * Deadline serving in a Hono app that has routes of its own. The client sends in `Skein-Timeout-Ms`
+ * how long it can wait. A request that would be late is refused at once, with an honest Retry-After.
  */
 import { ERRORS, SkeinError } from '@skein/api';
 import { tensor, values, type NumericTensor, type TensorMap } from '@skein/onnx';

@@ -7,7 +7,7 @@ const FOLDER = '/usr/share/datasets/fashion-mnist';
 
 export const training = defineTraining({
   model: ({ outputs, seed }) => garmentNetwork(outputs, seed),
-  // The labels lie beside the pictures, in files called alike.
+  // The labels are in the same folder as the pictures, in files with similar names.
   data: `${FOLDER}/train-images-idx3-ubyte.gz`,
   validation: `${FOLDER}/t10k-images-idx3-ubyte.gz`,
   optimiser: adamW({ weightDecay: 0.01 }),

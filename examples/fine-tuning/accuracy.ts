@@ -29,7 +29,7 @@ export async function accuracyOf(client: Client, name: string): Promise<Accuracy
   for (let from = 0; from < digits.length; from += ROWS) {
     const rows = digits.slice(from, from + ROWS);
     const pixels = images.bytes.subarray(from * 64, (from + rows.length) * 64);
-    // What PyTorch exported takes numbers from 0 to 1; what Skein trained takes bytes.
+    // The model from PyTorch takes numbers from 0 to 1; the model that Skein trained takes bytes.
     const tensor =
       input.type === 'uint8'
         ? { shape: [rows.length, 8, 8], type: 'uint8' as const, data: pixels }

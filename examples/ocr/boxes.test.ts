@@ -59,7 +59,7 @@ describe('boxesOf', () => {
     );
   });
 
-  it('returns the core grown as the paper says', () => {
+  it('returns the core grown by the formula of the paper', () => {
     fc.assert(
       fc.property(rectangle, (core) => {
         const map = drawn(core);

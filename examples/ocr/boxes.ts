@@ -29,10 +29,10 @@ export interface Box {
 
 export function boxesOf(map: ProbabilityMap): Box[] {
   const boxes: Box[] = [];
-  let looked = 0;
+  let examined = 0;
   for (const region of regionsOf(map, THRESHOLD)) {
     if (region.size < LEAST_CORE * LEAST_CORE) continue;
-    if (++looked > MOST_REGIONS) break;
+    if (++examined > MOST_REGIONS) break;
     const core = smallestRectangle(convexHull(region.outline));
     if (Math.min(core.width, core.height) < LEAST_CORE) continue;
     const score = meanInside(map, core);

@@ -59,8 +59,8 @@ describe('cropInto', () => {
     expect(meanDifference(found, asInput(pixels))).toBeLessThan(0.02);
   });
 
-  it('samples where the geometry says, to a tenth of a pixel', async () => {
-    // Brightness is the position, so what is read tells where it was read.
+  it('samples at the positions of the geometry, to a tenth of a pixel', async () => {
+    // Brightness is the position, so each value shows where it was read.
     const raster = { width: 256, height: 256, pixels: new Uint8Array(256 * 256 * 3) };
     for (let index = 0; index < 256 * 256; index++) {
       raster.pixels[index * 3] = index % 256;

@@ -48,7 +48,7 @@ async function read(file: string): Promise<Outputs> {
 }
 
 describe('the example on a node', () => {
-  it('stores and deploys what is missing, and says so', () => {
+  it('stores and deploys missing parts, and reports them', () => {
     expect(progress.filter((line) => line.startsWith('storing')).length).toBe(3);
     expect(progress.filter((line) => line.startsWith('deploying')).length).toBe(4);
   });
@@ -87,7 +87,7 @@ describe('the example on a node', () => {
     expect(text?.data).toEqual(expected['invoice.png']);
   });
 
-  it('refuses what is not an image, and goes on', async () => {
+  it('refuses a file that is not an image, and reads the next', async () => {
     const bad = { image: { shape: [1], data: ['not an image'] } };
     await expect(client.infer('ocr', bad, { timeoutMs })).rejects.toMatchObject({
       code: 'IMAGE_INVALID',

@@ -15,7 +15,7 @@ export interface DeployOptions {
   readonly onProgress?: ((line: string) => void) | undefined;
 }
 
-/** What to try first: a path from the repository's root, and the line that sends it to a node. */
+/** The first example: a path from the repository's root, and the command that sends it to a node. */
 export const sample = {
   image: 'examples/ocr/images/invoice.png',
   /** @param url of the node, such as `http://127.0.0.1:4700`. */
@@ -28,7 +28,7 @@ export const sample = {
 const FIRST_TIMEOUT_MS = 30_000;
 
 /**
- * Deploys those of `ocr-detect`, `ocr-orient`, `ocr-recognise` and `ocr` that are missing, and
+ * Deploys the missing ones of `ocr-detect`, `ocr-orient`, `ocr-recognise` and `ocr`. Then
  * reads the sample once, so that the first request does not pay for one-time work.
  *
  * @throws SkeinError as the node does.

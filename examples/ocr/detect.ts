@@ -1,5 +1,5 @@
 /**
- * What the detector sees: the whole picture, resized, normalised, channel by channel.
+ * The detector's input: the whole picture, resized, normalised, channel by channel.
  *
  * PP-OCR was trained on OpenCV's channel order with ImageNet's statistics applied in that order, so
  * blue comes first and takes the numbers that ImageNet has for red. Following the paper's numbers

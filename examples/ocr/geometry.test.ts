@@ -122,7 +122,7 @@ describe('turn and grow', () => {
     fc.assert(
       fc.property(rectangle, margin, margin, (any, along, across) => {
         const quad = cornersOf(any);
-        // cornersOf may take the short side for the text's; a rectangle knows its sides by length.
+        // cornersOf may return the short side as the text's; a rectangle orders its sides by length.
         const [right, down] = lengthOf(quad) > depthOf(quad) ? [along, across] : [across, along];
         const wider = { ...any, width: any.width + 2 * along, height: any.height + 2 * across };
         const expected = cornersOf(wider);

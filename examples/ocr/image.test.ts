@@ -29,7 +29,7 @@ describe('decode', () => {
     expect(bluesRed).toBeLessThan(15);
   });
 
-  it('turns a photo upright as its EXIF orientation says', async () => {
+  it('turns a photo upright by its EXIF orientation', async () => {
     // Orientation 6: the first column of the file is the top of the picture.
     const file = await twoHalves(64, 32).withMetadata({ orientation: 6 }).jpeg().toBuffer();
     const raster = await decode(file);

@@ -27,7 +27,7 @@ export interface Raster {
 }
 
 /**
- * Decodes a PNG, JPEG or WebP file: turned upright as its EXIF orientation says, transparent parts
+ * Decodes a PNG, JPEG or WebP file: turned upright by its EXIF orientation, transparent parts
  * on white, grey and CMYK as RGB, the first frame of an animation.
  *
  * @throws SkeinError IMAGE_INVALID when the bytes are none of these, are damaged, or claim more than
@@ -41,7 +41,7 @@ export async function decode(file: Uint8Array): Promise<Raster> {
       `The input is not a PNG, JPEG or WebP file: its ${file.byteLength} bytes ${beginning(file)}.`,
     );
   }
-  // The limit is ours to check, so that the message can say what the file claims.
+  // This function checks the limit, so that the message can give the size that the file claims.
   const image = sharp(file, { limitInputPixels: false, failOn: 'error', sequentialRead: true });
   const header = await reading(format, image.metadata());
   if (header.width * header.height > MAX_PIXELS) {

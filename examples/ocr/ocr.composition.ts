@@ -3,8 +3,8 @@
  *
  *   bytes → image → ocr-detect → boxes → ocr-orient → ocr-recognise (one call per line) → text
  *
- * The networks are deployments of their own, with their own replicas and queues; what is between
- * them is the arithmetic of PaddleOCR's PP-OCRv4, in the files beside this one.
+ * The networks are deployments of their own, with their own replicas and queues. The steps between
+ * them are the arithmetic of PaddleOCR's PP-OCRv4, in the other files of this folder.
  */
 import { SkeinError } from '@skein/api';
 import { stringTensor, tensor, values, type Tensor, type TensorMap } from '@skein/onnx';

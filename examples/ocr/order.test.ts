@@ -54,7 +54,7 @@ describe('readingOrder', () => {
     );
   });
 
-  it('puts a small line beside a tall one into its row', () => {
+  it('puts a small line next to a tall one into its row', () => {
     const [tall, small, below] = [line(0, 0, 100, 60), line(150, 20, 60, 18), line(0, 70, 80, 20)];
     expect(readingOrder([below, small, tall])).toEqual([2, 1, 0]);
   });

@@ -1,7 +1,7 @@
 /**
  * Finds where the text of each box begins: a scan may lie on its side or upside down.
  *
- * A box alone tells only the axis of its text, and not even that when it holds one character. So
+ * A box alone shows only the axis of its text, and not even that when it holds one character. So
  * lines are judged together: those that run the way of the page's long boxes are one group, and the
  * group's longest lines vote, through a small classifier, on whether it is upside down. A vote of a
  * few long lines is cheaper and less often wrong than a verdict on each line, which for a short word

@@ -14,7 +14,7 @@ import { depthOf, grow, type Quad } from './geometry.ts';
 export type Call = (inputs: TensorMap) => Promise<TensorMap>;
 
 /**
- * What is cut above and below a box, as a share of its depth. The network was trained on lines with
+ * Margin above and below a box, as a share of its depth. The network was trained on lines with
  * more air than the detector's boxes leave: cut tightly, words run together (of 135 drawn lines 16
  * are read exactly without a margin, 132 with this one), and the line comes out wider than it need be.
  */
@@ -28,7 +28,7 @@ const MOST_WIDTH = 2560;
 
 /**
  * The input width for a line. The network's own step is 8, but then hardly two lines of a page have
- * the same width, and only those of one width can share a run. 32 costs 16 columns of padding on
+ * the same width, and only lines of one width can share a run. 32 costs 16 columns of padding on
  * average, about 7 % of the work of a page; 64 would cost as much again. A line longer than the
  * largest width is squeezed into it.
  */
@@ -61,8 +61,8 @@ export async function recognise(
 }
 
 /**
- * Full-width letters, digits and punctuation as ordinary ones, except among Chinese or Japanese, where they
- * belong. The dictionary has both, and a lone `２` or `）` looks the same in either.
+ * Replaces full-width letters, digits and punctuation by ordinary ones, except in Chinese or Japanese text,
+ * where they belong. The dictionary has both, and a lone `２` or `）` has the same shape in either.
  */
 export function narrow(text: string): string {
   if (/[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}]/u.test(text)) return text;

@@ -1,4 +1,4 @@
-/** Two real ranks on a real node, one of which is killed on the way. */
+/** Two real ranks on a real node. One of them is killed on the way. */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Client } from '@skein/api/client';
@@ -40,12 +40,12 @@ describe.skipIf(torch.skip)('a gang of two ranks', () => {
     const [first, second] = await Promise.all(ranks.map(({ id }) => client.getJob({ id })));
     expect(second!.attempts.map(({ outcome }) => outcome)).toEqual(['signal', 'succeeded']);
     expect(first!.attempts.at(-1)!.outcome).toBe('succeeded');
-    // The other rank fails by itself or is stopped with the gang, whichever happens first.
+    // The other rank fails alone or is stopped with the gang, whichever happens first.
     expect(first!.attempts.length).toBe(2);
     expect(lines.some((line) => line.startsWith('rank 1 is '))).toBe(true);
 
     const { text } = await client.readJobLog({ id: first!.id });
-    const resumedAfter = Number(/goes on after epoch (\d+) of the checkpoint/.exec(text)![1]);
+    const resumedAfter = Number(/resumes after epoch (\d+) of the checkpoint/.exec(text)![1]);
     expect(resumedAfter).toBeGreaterThan(0);
     expect(resumedAfter).toBeLessThan(EPOCHS);
     const accuracy = Number(/accuracy ([\d.]+) on 114 rows/.exec(text)![1]);

@@ -1,7 +1,7 @@
 /**
  * Trains with PyTorch over several ranks as a gang of jobs, and waits for the model that rank 0
- * exports. The ranks start together; when one is lost, the gang is tried again as a whole, from what
- * its members kept of their checkpoints.
+ * exports. The ranks start together. When one is lost, the whole gang is tried again from the newest
+ * checkpoint of its ranks.
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -43,8 +43,8 @@ export async function startGang(client: Client, options: GangOptions): Promise<J
       work: {
         kind: 'command' as const,
         argv: ['/usr/bin/python3', 'train.py', 'table.csv', label, '--epochs', String(epochs)],
-        // The ranks talk over the network of the host, which only trusted work may; and Gloo looks
-        // for its interface over netlink, which the sandboxes that isolate refuse.
+        // The ranks connect over the network of the host, which only trusted work may use. Gloo finds
+        // its interface over netlink, which the isolating sandboxes refuse.
         trusted: true,
         sandbox: 'process' as const,
         network: 'host' as const,

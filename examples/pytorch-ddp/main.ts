@@ -43,22 +43,22 @@ async function main(): Promise<number> {
     process.stderr.write(USAGE);
     return values.help ? 0 : 2;
   }
-  const say = (line: string): void => void process.stderr.write(`${line}\n`);
+  const print = (line: string): void => void process.stderr.write(`${line}\n`);
   const client = createClient({
     url: values.server,
     ...(values.key === '' ? {} : { key: values.key }),
   });
   try {
     const ranks = await startGang(client, { table: TABLE, label: 'diagnosis', ranks: 2, epochs });
-    say(`accepted as ${ranks.map(({ id }) => id).join(' and ')}`);
-    const content = await gangModel(client, ranks, { onProgress: say });
+    print(`accepted as ${ranks.map(({ id }) => id).join(' and ')}`);
+    const content = await gangModel(client, ranks, { onProgress: print });
     const { version } = await client.importModel({
       name: NAME,
       content,
       metadata: { trainedBy: ranks[0]!.id },
     });
     await client.deploy({ name: NAME, version });
-    say(`deployed as version ${version} of ${NAME}`);
+    print(`deployed as version ${version} of ${NAME}`);
     const { outputs } = await client.infer(NAME, {
       features: { shape: [1, ROW.length], data: new Float32Array(ROW) },
     });
@@ -67,7 +67,7 @@ async function main(): Promise<number> {
     return 0;
   } catch (error) {
     const code = error instanceof SkeinError ? `${error.code}: ` : '';
-    say(`error: ${code}${error instanceof Error ? error.message : String(error)}`);
+    print(`error: ${code}${error instanceof Error ? error.message : String(error)}`);
     return 1;
   }
 }

@@ -2,11 +2,11 @@
 
     python3 train.py TABLE.csv LABEL --epochs N
 
-Nothing here knows of Skein but for three conventions: the worker gives MASTER_ADDR, MASTER_PORT,
+The script depends on Skein in three conventions only: the worker sets MASTER_ADDR, MASTER_PORT,
 RANK and WORLD_SIZE as every launcher does; a line `::progress FRACTION MESSAGE` on stderr is shown
 as the progress of the job; and what lies in `checkpoint/` when an attempt fails lies there again at
-the next one. A rank that was killed has a checkpoint to come back with and the others may have none,
-so the ranks first look who has come furthest, and all go on from there.
+the next one. A rank that was killed has a checkpoint to resume from and the others may have none,
+so the ranks first find the newest checkpoint, and all resume from it.
 """
 
 import argparse
@@ -74,7 +74,7 @@ def resume(rank, model, optimiser):
     model.load_state_dict(shared[0]["model"])
     optimiser.load_state_dict(shared[0]["optimiser"])
     if rank == 0:
-        print(f"goes on after epoch {newest} of the checkpoint", flush=True)
+        print(f"resumes after epoch {newest} of the checkpoint", flush=True)
     return newest
 
 
@@ -102,7 +102,7 @@ def main():
     together = DistributedDataParallel(model)
 
     for epoch in range(start, options.epochs):
-        # The same order on every rank, of which each takes every second row (of two).
+        # The order is the same on every rank; of two ranks, each takes every second row.
         shuffled = random.Random(epoch).sample(training, len(training) - len(training) % ranks)
         mine = torch.tensor(shuffled[rank::ranks])
         for batch in mine.split(BATCH):

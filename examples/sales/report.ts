@@ -32,7 +32,7 @@ export const cut = defineTask({
   },
 });
 
-/** Adds up what the tidied tables say. */
+/** Adds up the tidied tables. */
 export const total = defineTask({
   name: 'total',
   input: z.object({ tables: z.array(z.object({ 'clean.csv': z.string() })) }),

@@ -54,14 +54,14 @@ describe('the command', () => {
     [['--loud', 'a.wav'], 2, '--loud'],
     [['missing.wav'], 1, 'missing.wav cannot be read'],
     [[recording, '--server', 'http://127.0.0.1:9'], 1, 'NODE_UNREACHABLE'],
-  ])('with %j ends with %i and says why', async (args, code, reason) => {
+  ])('with %j ends with %i and gives the reason', async (args, code, reason) => {
     const outcome = await command(...args);
     expect(outcome.stderr).toContain(reason);
     expect(outcome.code).toBe(code);
     expect(outcome.stdout).toBe('');
   });
 
-  it('says what is wrong with the file', async () => {
+  it('names the fault of the file', async () => {
     const outcome = await command('examples/vad/README.md', '--server', node.url);
     expect(outcome.stderr).toContain('not a WAV file');
     expect(outcome.code).toBe(1);

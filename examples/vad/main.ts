@@ -38,10 +38,10 @@ async function main(): Promise<number> {
   try {
     const wav = await readFile(path);
     const client = createClient({ url: choice.server, key: choice.key });
-    const heard = speechSegments(client, wav, { signal: stop.signal });
+    const detected = speechSegments(client, wav, { signal: stop.signal });
     await deployExample(client, { onProgress: (line) => process.stderr.write(`${line}\n`) });
     const segments: Segment[] = [];
-    for await (const segment of heard) {
+    for await (const segment of detected) {
       segments.push(rounded(segment));
       if (!choice.json) process.stdout.write(`${lineOf(segment)}\n`);
     }

@@ -4,7 +4,7 @@ import { speechProbabilities, WINDOW } from './model.ts';
 
 const CONTEXT = 64;
 
-/** What the network is given, call by call. */
+/** The network's inputs, call by call. */
 async function calls(samples: Float32Array): Promise<{ inputs: number[][]; states: number[] }> {
   const [inputs, states]: [number[][], number[]] = [[], []];
   const stream = speechProbabilities(samples, async (input, state) => {

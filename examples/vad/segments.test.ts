@@ -49,7 +49,7 @@ describe('segmentsOf', () => {
     ]);
   });
 
-  it('forgets what is too short to be speech', async () => {
+  it('drops segments that are too short to be speech', async () => {
     expect(await segments([...windows(3, 0), ...windows(2, 0.9), ...windows(9, 0)])).toEqual([]);
   });
 
@@ -78,7 +78,7 @@ describe('segmentsOf', () => {
     ]);
   });
 
-  it('yields a segment while the stream goes on', async () => {
+  it('yields a segment while the stream continues', async () => {
     let sent = 0;
     function* stream(): Generator<number> {
       for (const probability of [

@@ -6,8 +6,8 @@
  *                             └─────p ≥ start─────┘
  *
  * Two thresholds, because a probability that wavers around one would cut a word to pieces. A pause
- * only ends the segment when it has lasted; a segment that was too short is forgotten. Follows
- * Silero's `get_speech_timestamps`, but decides as the stream goes and never looks ahead.
+ * only ends the segment when it has lasted; a segment that was too short is dropped. Follows
+ * Silero's `get_speech_timestamps`, but decides as the stream arrives and never reads ahead.
  */
 export interface Segment {
   readonly startMs: number;
@@ -82,7 +82,7 @@ export async function* segmentsOf(
   function* finish(from: number, to: number): Generator<Segment, void, undefined> {
     if (to - from < minSpeechMs) return;
     if (held !== undefined) yield padded(from);
-    const room = held === undefined ? from : (from - held.end) / 2;
-    held = { start: from, end: to, padStart: from - Math.min(padMs, room) };
+    const gap = held === undefined ? from : (from - held.end) / 2;
+    held = { start: from, end: to, padStart: from - Math.min(padMs, gap) };
   }
 }

@@ -108,7 +108,7 @@ def probabilities(channel, samples):
     outgoing.put(None)
 
 
-def tell(speech):
+def print_speech(speech):
     """Prints when speech begins and ends."""
     speaking, quiet = False, 0
     for number, probability in enumerate(speech):
@@ -134,7 +134,7 @@ def main():
             if options.probabilities:
                 json.dump(list(speech), sys.stdout)
             else:
-                tell(speech)
+                print_speech(speech)
         except grpc.RpcError as error:
             sys.exit(f"error: {error.details()}")
 

@@ -46,16 +46,16 @@ describe.skipIf(grpcio.skip)('one stream over gRPC', () => {
     for await (const probability of speechProbabilities(samples, step)) expected.push(probability);
 
     const { stdout } = await stream(recording, '--probabilities', '--server', node.grpcUrl);
-    const heard = JSON.parse(stdout) as number[];
-    expect(heard).toHaveLength(expected.length);
-    const distances = heard.map((probability, i) => Math.abs(probability - expected[i]!));
+    const probabilities = JSON.parse(stdout) as number[];
+    expect(probabilities).toHaveLength(expected.length);
+    const distances = probabilities.map((probability, i) => Math.abs(probability - expected[i]!));
     expect(Math.max(...distances)).toBeLessThan(1e-6);
 
     const placed = JSON.parse(
       await readFile(join(import.meta.dirname, 'samples/expected.json'), 'utf8'),
     ) as Segment[];
     const segments: Segment[] = [];
-    for await (const segment of segmentsOf(heard, WINDOW_MS)) segments.push(segment);
+    for await (const segment of segmentsOf(probabilities, WINDOW_MS)) segments.push(segment);
     expect(segments).toHaveLength(placed.length);
   });
 
@@ -72,7 +72,7 @@ describe.skipIf(grpcio.skip)('one stream over gRPC', () => {
     ]);
   });
 
-  it('says why it cannot', async () => {
+  it('gives the reason of a failure', async () => {
     expect((await stream(recording, '--server', '127.0.0.1:9')).stderr).toMatch(/^error: /);
     const readme = join(import.meta.dirname, 'README.md');
     expect((await stream(readme, '--server', node.grpcUrl)).stderr).toContain('RIFF');

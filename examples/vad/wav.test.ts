@@ -156,9 +156,9 @@ describe('readWav', () => {
     ['an unknown coding', riff(format({ tag: 999 })), 'format 999'],
     ['12 bits', riff(format({ bits: 12, frame: 2 })), '12 bits'],
     ['no channels', riff(format({ channels: 0 })), 'no channels'],
-    ['a frame that does not add up', riff(format({ frame: 3 })), 'but the file says 3'],
+    ['a frame that does not add up', riff(format({ frame: 3 })), 'but the header gives 3'],
     ['a rate of nothing', riff(format({ rate: 0 })), '0 Hz'],
-  ])('says what is wrong with %s', (_, file, message) => {
+  ])('names the fault of %s', (_, file, message) => {
     expect(() => readWav(file)).toThrow(WavError);
     expect(() => readWav(file)).toThrow(message);
   });

@@ -89,7 +89,7 @@ function readFormat(view: DataView, start: number, size: number): Format {
   }
   if (frameBytes !== (channels * bits) / 8) {
     throw new WavError(
-      `${channels} channels of ${bits} bits take ${(channels * bits) / 8} bytes, but the file says ${frameBytes}.`,
+      `${channels} channels of ${bits} bits take ${(channels * bits) / 8} bytes, but the header gives ${frameBytes}.`,
     );
   }
   return { kind, channels, sampleRate, bits };

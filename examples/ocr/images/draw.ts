@@ -1,5 +1,5 @@
 /**
- * Draws the sample images and writes the lines that they hold beside them:
+ * Draws the sample images, and writes their lines into `expected.json` in the same folder:
  *
  *   node examples/ocr/images/draw.ts && npx oxfmt examples/ocr/images
  *
@@ -23,7 +23,7 @@ export function svgOf(scene: Scene): string {
   );
 }
 
-/** What `expected.json` holds: the lines of each image, in reading order. */
+/** The content of `expected.json`: the lines of each image, in reading order. */
 export function expectedLines(): Record<string, string[]> {
   return Object.fromEntries(
     SCENES.map(({ file, labels }) => [file, labels.map(({ text }) => text)]),

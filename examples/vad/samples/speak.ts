@@ -21,9 +21,9 @@ const SCRIPT = [
   { silenceMs: 600, sentence: undefined },
 ];
 
-/** Of full scale; a quiet room. */
+/** Share of full scale: the background noise of a quiet office. */
 const NOISE = 0.0008;
-/** What espeak leaves before and after a sentence is cut off below this. */
+/** Samples of espeak before and after a sentence are cut off below this. */
 const AUDIBLE = 0.003;
 
 function speak(sentence: string): Float32Array {
