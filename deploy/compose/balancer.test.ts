@@ -46,7 +46,7 @@ it.skipIf(requireComponent('haproxy').skip)(
 
     const [busy] = nodes as [(typeof nodes)[0]];
     busy.child.kill('SIGSTOP');
-    // Each node gets some of them; those of the first wait.
+    // Each node gets some of them; the requests at the stopped node wait.
     const waiting = Array.from({ length: 9 }, infer);
     await expect.poll(output, PATIENT).toContain('Server nodes/node-1 is DOWN');
     expect(await infer()).toMatch(/^200 node-[23]$/);

@@ -1,4 +1,4 @@
-/** What can be checked of the composition without a registry: its parts accept their files, and fit together. */
+/** Checks of the composition that need no registry: its parts accept their files, and fit together. */
 import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

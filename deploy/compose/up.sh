@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Starts the fleet of compose.yaml with one command: deploy/compose/up.sh [ARGUMENTS OF docker compose up]
-# Builds the image unless there is one, and makes the keys and passwords once, in .env beside this file.
+# Builds the image unless there is one, and makes the keys and passwords once, in .env in this folder.
 set -euo pipefail
 cd "$(dirname "$0")"
 

@@ -25,7 +25,7 @@ case $engine in
   podman) options=(--format docker) ;; # The other format has no health check.
   *) echo "build.sh: --engine is docker or podman, not $engine" >&2; exit 2 ;;
 esac
-"$engine" version >/dev/null # An engine that does not answer says so now, not after the base has been made.
+"$engine" version >/dev/null # An engine that does not answer fails now, not after the base has been made.
 
 if ! "$engine" image inspect "$base" >/dev/null 2>&1; then
   case $base in

@@ -59,7 +59,7 @@ describe.skipIf(docker.skip)('the container image', () => {
     await expect(build).rejects.toThrow(/is not pinned/);
   }, 60_000);
 
-  it('refuses to listen beyond loopback without a key, and says how to make one', async () => {
+  it('refuses to listen beyond loopback without a key, and shows how to make one', async () => {
     await expect(dockerRun('run', '--rm', ...HARDENED, image)).rejects.toThrow(/keys create/);
   }, 60_000);
 
@@ -111,7 +111,7 @@ describe.skipIf(docker.skip)('the container image', () => {
     await dockerRun('rm', container);
   }, 120_000);
 
-  it('knows that it is ready over mutual TLS too', async () => {
+  it('is ready over mutual TLS too', async () => {
     const folder = testFolder();
     const authority = createAuthority(folder, 'ca');
     authority.issue('node');

@@ -1,4 +1,4 @@
-/** What the check of an image says before its node listens. */
+/** The health check of an image before its node listens. */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';

@@ -1,6 +1,6 @@
 /**
- * What can be checked of the files for Google Cloud without it: Terraform's own parser reads them, each
- * reference names something that is declared, and the YAML says the same as the Terraform.
+ * Checks of the files for Google Cloud that need no account: Terraform's own parser reads them, each
+ * reference names a declared object, and the YAML and the Terraform agree.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -55,7 +55,7 @@ describe('the Terraform', () => {
     expect(names.filter((name) => !text.includes(name))).toEqual([]);
   });
 
-  it('takes the address of the store that writes, not that of its replica', () => {
+  it('takes the address of the store that writes, not the address of a replica', () => {
     const [, address = ''] = /store_address = ([\s\S]*?)\n  \w/.exec(textOf('store.tf')) ?? [];
     expect(resources['google_memorystore_instance.store'].replica_count).toBeGreaterThan(0);
     expect(address).toContain('connection_type == "CONNECTION_TYPE_PRIMARY"');
@@ -149,7 +149,7 @@ it('App Engine asks the same paths of health', () => {
   expect(app).toMatchObject({ runtime: 'custom', env: 'flex' });
   expect(app['readiness_check'].path).toBe('/v2/health/accepting');
   expect(app['liveness_check'].path).toBe('/v2/health/live');
-  // The guide says that it runs no jobs.
+  // The guide states that it runs no jobs.
   expect(app['env_variables'].SKEIN_QUEUES).toBe('none');
 });
 

@@ -123,7 +123,7 @@ describe.skipIf(helm.skip)('the chart', () => {
     ],
     [{ ...TRIAL, workers: { autoscaling: { min: 9, max: 3 } } }, /workers.autoscaling.min is 9/],
     [{ ...FLEET, autoscaling: { kind: 'hpa', min: 9, max: 3 } }, /autoscaling.min is 9, above/],
-  ])('refuses values, and says what to change: %j', (values, message) => {
+  ])('refuses values, and names the change: %j', (values, message) => {
     expect(render(values).refusal).toMatch(message);
   });
 
@@ -269,7 +269,7 @@ describe.skipIf(helm.skip)('the chart', () => {
     expect(checksums[0]).toEqual([checksums[0]![0], checksums[0]![0]]);
   });
 
-  it('bounds where pods call, once rules say so; the bundled Redis calls nothing', () => {
+  it('bounds where pods call, once rules are given; the bundled Redis calls nothing', () => {
     const bucket = { to: [{ ipBlock: { cidr: '199.36.153.8/30' } }], ports: [{ port: 443 }] };
     const { manifests } = render({ ...TRIAL, networkPolicy: { egress: [bucket] } });
     expect(manifests.flatMap(faults)).toEqual([]);
@@ -298,7 +298,7 @@ describe.skipIf(helm.skip)('the chart', () => {
     expect(redis['egress']).toBeUndefined();
   });
 
-  it('copies of a bucket leave room on the disk of a node, and data on the memory of the bundled Redis', () => {
+  it('copies of a bucket leave free space on the disk of a node, and data leave free memory in the bundled Redis', () => {
     const { manifests } = render(TRIAL);
     const size = containerOf(find(manifests, 'Deployment', 'skein'))['env'].find(
       ({ name }: Manifest) => name === 'SKEIN_CACHE',
@@ -307,7 +307,7 @@ describe.skipIf(helm.skip)('the chart', () => {
       ({ name }) => name === 'data',
     );
     const limit = data!['emptyDir'].sizeLimit as string;
-    // Of models and of jobs, and a third for what arrives.
+    // One part for models, one for jobs, and one for arriving files.
     expect(3 * parseBytes(size)).toBeLessThanOrEqual(parseBytes(limit));
     const redis = containerOf(find(manifests, 'StatefulSet', 'skein-redis'));
     const args = redis['args'] as string[];

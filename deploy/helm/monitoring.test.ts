@@ -1,4 +1,4 @@
-/** The alerts and the board say what a node really exports, and the alerts fire when they should. */
+/** The alerts and the board name metrics that a node exports, and the alerts fire when they should. */
 import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';

@@ -28,7 +28,7 @@ fi
 for tool in debootstrap $([ -n "$directory" ] || echo docker); do
   command -v "$tool" >/dev/null || { echo "base-image: $tool is missing; \`npm run provision\` installs it" >&2; exit 1; }
 done
-[ -n "$directory" ] || docker version >/dev/null # One that does not answer says so now, not at the end.
+[ -n "$directory" ] || docker version >/dev/null # A Docker that does not answer fails now, not at the end.
 [ "$(id -u)" -eq 0 ] || { echo 'base-image: run it as root; debootstrap makes files of other users' >&2; exit 1; }
 
 folder=$(mktemp -d)
@@ -61,7 +61,7 @@ echo "$profile" >"$root/etc/skein-sandbox"
 
 if [ -n "$directory" ]; then
   mkdir -p "$(dirname "$directory")"
-  # Beside its place first: one that is killed while it copies to another disk leaves no part of an image there.
+  # Next to its place first: a script that is killed while it copies to another disk leaves no part of an image there.
   staged=$(mktemp -d "$(dirname "$directory")/.base-image.XXXXXX")
   trap 'rm -rf "$folder" "$staged"' EXIT
   mv "$root" "$staged/root"

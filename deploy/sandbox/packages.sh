@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Prints the Debian packages of a profile: packages.sh minimal|judge|judge-all. Those of the judge are the
+# Prints the Debian packages of a profile: packages.sh minimal|judge|judge-all. The judge's packages are the
 # ones that its languages name; `judge` leaves out the large ones, which are marked as optional.
 set -euo pipefail
 languages=("$(dirname "$0")"/../../apps/judge/src/languages/*.ts)

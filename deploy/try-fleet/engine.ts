@@ -10,7 +10,7 @@ const run = promisify(execFile);
 export type EngineName = 'podman' | 'docker';
 
 export interface Engine extends Disposable {
-  /** Runs a command of the engine, and resolves with what it prints. @throws Error with what it says. */
+  /** Runs a command of the engine, and resolves with its output. @throws Error with its error output. */
   (...words: readonly string[]): Promise<string>;
 }
 

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { type Engine, type EngineName, openEngine } from './engine.ts';
 
 export interface FleetNode {
-  /** As the balancer calls it. */
+  /** The node's name in the balancer. */
   readonly name: string;
   readonly url: string;
   start(): Promise<void>;
@@ -18,7 +18,7 @@ export interface FleetNode {
 
 export interface Fleet extends AsyncDisposable {
   readonly nodes: readonly FleetNode[];
-  /** Of the balancer. */
+  /** The balancer's URL. */
   readonly url: string;
   readonly key: string;
 }

@@ -1,4 +1,4 @@
-/** What a wrong command line is told. */
+/** The refusals of wrong command lines. */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';

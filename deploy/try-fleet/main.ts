@@ -49,20 +49,20 @@ const seconds = Number(values.seconds);
 if (!(seconds >= 1 && seconds <= 86_400)) {
   refuse(`--seconds: "${values.seconds}" is not a number of seconds from 1 to 86400`);
 }
-const say = (line: string): void => {
+const print = (line: string): void => {
   if (!values.json) process.stdout.write(`${line}\n`);
 };
 
-const image = values.image ?? (say('Building the image …'), await buildImage(engine));
+const image = values.image ?? (print('Building the image …'), await buildImage(engine));
 const interrupted = new AbortController();
 process.once('SIGINT', () => interrupted.abort());
 process.once('SIGTERM', () => interrupted.abort());
 await using fleet = await openFleet({ engine, image });
-const result = await tryFleet(fleet, seconds * 1000, say, interrupted.signal);
+const result = await tryFleet(fleet, seconds * 1000, print, interrupted.signal);
 const servedBy = Object.entries(result.byNode).map(([node, count]) => `${node} ${count}`);
 if (values.json) process.stdout.write(`${JSON.stringify(result)}\n`);
-say(
+print(
   `${result.answered} answered, ${result.refused} refused with a code, ${result.lost.length} lost; ${servedBy.join(', ')}`,
 );
-for (const loss of result.lost.slice(0, 5)) say(`  lost: ${loss}`);
+for (const loss of result.lost.slice(0, 5)) print(`  lost: ${loss}`);
 process.exitCode = result.lost.length === 0 ? 0 : 1;

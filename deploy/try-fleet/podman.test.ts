@@ -1,4 +1,4 @@
-/** The image in podman: as the chart's Deployment, and as three nodes behind a balancer of which one is killed. */
+/** The image in podman: as the chart's Deployment, and as three nodes behind a balancer; one node is killed. */
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -51,7 +51,7 @@ describe.skipIf(skip)('the image in podman', () => {
     expect(refusal).toBe('');
     const folder = mkdtempSync(join(tmpdir(), 'skein-play-'));
     const file = join(folder, 'play.yaml');
-    // Podman plays these kinds of the chart; Services and policies are of a cluster.
+    // Podman plays these kinds of the chart; Services and policies need a cluster.
     const played = manifests.filter(({ kind }) => kind === 'Deployment' || kind === 'Secret');
     writeFileSync(file, played.map((manifest) => stringify(manifest)).join('---\n'));
     const port = await freePort('127.0.0.1');
@@ -83,7 +83,7 @@ describe.skipIf(skip)('the image in podman', () => {
     const { outputs } = await client.infer('tiny', { x });
     expect(Object.values(outputs)[0]?.shape).toEqual([1, 3]);
 
-    // By the check that the probes run; nothing but a daemon of systemd runs it by itself here.
+    // By the check that the probes run; only a daemon of systemd would run it automatically here.
     const container = `${release}-pod-node`;
     await engine('healthcheck', 'run', container);
     const inspected = JSON.parse(await engine('inspect', container)) as {

@@ -1,4 +1,4 @@
-/** What is tried: one model, callers that never stop, and a node that is killed and comes back. */
+/** The scenario: one model, callers that never stop, and a node that is killed and started again. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createClient } from '@skein/api/client';
 import { mlp, writeModel } from '@skein/onnx';
@@ -8,7 +8,7 @@ export interface Tried {
   readonly answered: number;
   /** With a code of Skein and a time to retry. */
   readonly refused: number;
-  /** What each lost request met in place of an answer. */
+  /** For each lost request, the failure in place of an answer. */
   readonly lost: readonly string[];
   /** Answers by node. */
   readonly byNode: Readonly<Record<string, number>>;
@@ -27,7 +27,7 @@ const BODY = JSON.stringify({
 export async function tryFleet(
   fleet: Fleet,
   durationMs: number,
-  say: (line: string) => void,
+  print: (line: string) => void,
   signal: AbortSignal,
 ): Promise<Tried> {
   const { nodes, url, key } = fleet;
@@ -40,7 +40,7 @@ export async function tryFleet(
       () => 0,
     )) === 200;
 
-  say('Starting three nodes …');
+  print('Starting three nodes …');
   for (const node of nodes) {
     await until(signal, () =>
       fetch(`${node.url}/v2/health/accepting`).then(
@@ -62,7 +62,7 @@ export async function tryFleet(
   const deployedAt = performance.now();
   for (const node of nodes) await until(signal, () => answers(node.url));
   const spreadMs = Math.round(performance.now() - deployedAt);
-  say(`Deployed through the balancer; every node serves it after ${spreadMs} ms.`);
+  print(`Deployed through the balancer; every node serves it after ${spreadMs} ms.`);
 
   const seen = {
     answered: 0,
@@ -91,15 +91,15 @@ export async function tryFleet(
   const victim = nodes[1]!;
   try {
     await sleep(durationMs / 4, undefined, { signal });
-    say(`Killing ${victim.name} …`);
+    print(`Killing ${victim.name} …`);
     await victim.kill();
     await sleep(durationMs / 4, undefined, { signal });
-    say(`Starting ${victim.name} again …`);
+    print(`Starting ${victim.name} again …`);
     const startedAt = performance.now();
     await victim.start();
     await until(signal, () => answers(victim.url));
     const returnedMs = Math.round(performance.now() - startedAt);
-    say(`${victim.name} serves again after ${returnedMs} ms.`);
+    print(`${victim.name} serves again after ${returnedMs} ms.`);
     await sleep(durationMs / 2, undefined, { signal });
     isOver = true;
     await Promise.all(calls);

@@ -14,7 +14,7 @@ import { parseAllDocuments } from 'yaml';
 
 export const CHART = join(import.meta.dirname, '../skein');
 
-/** As deep as a test needs it. */
+/** A manifest of any depth. */
 // oxlint-disable-next-line typescript/no-explicit-any
 export type Manifest = Record<string, any>;
 
@@ -41,7 +41,7 @@ const MODELS: Readonly<Record<string, ModelClass>> = {
   StatefulSet,
 };
 
-/** The manifests, or what Helm says when it refuses the values. */
+/** The manifests, or Helm's message when it refuses the values. */
 export function render(
   values: object,
   release = 'skein',
@@ -64,11 +64,11 @@ export function read(text: string): Manifest[] {
   });
 }
 
-/** What is wrong with a manifest, one line for each thing. Unknown fields count: an API server drops them. */
+/** The faults of a manifest, one line each. Unknown fields count: an API server drops them. */
 export function faults(manifest: Manifest): string[] {
   const name = `${manifest['kind']}/${manifest['metadata'].name}`;
   const Known = MODELS[manifest['kind'] as string];
-  if (Known === undefined) return [`${name}: the test knows no schema of this kind`];
+  if (Known === undefined) return [`${name}: the test has no schema of this kind`];
   const unread = new Map<string, Set<string>>();
   const { apiVersion } = Known;
   if (apiVersion !== manifest['apiVersion']) return [`${name}: apiVersion is not ${apiVersion}`];
