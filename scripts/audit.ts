@@ -1,5 +1,5 @@
 /**
- * Holds what users get against the advisories that the registry knows. Exits 1 for one that is high or
+ * Checks the packages that users get against the registry's advisories. Exits 1 for one that is high or
  * critical, and 75 with the reason where the registry answers no such question, as mirrors do: that
  * is neither a pass nor a failure.
  */

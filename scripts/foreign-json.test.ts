@@ -25,7 +25,9 @@ it('names a file that is no exception, and none that is one, a test or the reade
       ['packages/api/src/foreign-json.ts', parse],
     ]),
   );
-  expect(problems[0]).toMatch(/^packages\/server\/src\/gateway\/new\.ts:1: parses text by itself/);
+  expect(problems[0]).toMatch(
+    /^packages\/server\/src\/gateway\/new\.ts:1: parses text without the bounded reader/,
+  );
   expect(problems.filter((each) => !each.endsWith('parses nothing any more.'))).toHaveLength(1);
   expect(problems).toContain(
     'scripts/foreign-json.ts: packages/cli/src/file.ts parses nothing any more.',

@@ -96,7 +96,7 @@ export function problemsIn(files: ReadonlyMap<string, string>): string[] {
     problems.push(
       ...lines.map(
         (line) =>
-          `${path}:${line}: parses text by itself. Use readJson of @skein/api/foreign-json, or add the file with a reason to scripts/foreign-json.ts.`,
+          `${path}:${line}: parses text without the bounded reader. Use readJson of @skein/api/foreign-json, or add the file with a reason to scripts/foreign-json.ts.`,
       ),
     );
   }

@@ -42,7 +42,7 @@ if (!installed) {
 
 if (!existsSync(node) && !recentEnough) {
   process.stderr.write(
-    `The project's own Node 24 was not installed (npm was told to omit optional dependencies?). Fix: run npm ci --ignore-scripts --include=optional, then run the command again.\n`,
+    `The project's own Node 24 was not installed (does npm omit optional dependencies?). Fix: run npm ci --ignore-scripts --include=optional, then run the command again.\n`,
   );
   process.exit(1);
 }

@@ -158,7 +158,7 @@ const tarballOf = (name: string): string => {
   return join(tarballs, `${full.replace('@', '').replace('/', '-')}-${String(version)}.tgz`);
 };
 
-/** A package of this project and those of them that it declares, and that these declare. */
+/** A package of this project, with its declared packages of this project, and theirs in turn. */
 function packagesOf(name: string, found = new Set<string>()): ReadonlySet<string> {
   if (found.has(name)) return found;
   found.add(name);

@@ -11,7 +11,7 @@ case ${1:-} in
 esac
 
 if ! command -v apt-get >/dev/null; then
-  echo 'provision: this script knows apt-get (Debian, Ubuntu). Install by hand what `skein doctor` lists as missing.' >&2
+  echo 'provision: this script uses apt-get (Debian, Ubuntu). Install by hand what `skein doctor` lists as missing.' >&2
   exit 1
 fi
 if [ "$(id -u)" -ne 0 ]; then

@@ -1,5 +1,5 @@
 /**
- * `npm test [-- --all] [ARGUMENTS OF VITEST]`: the fast tests, or all of them. Says before and after how
+ * `npm test [-- --all] [ARGUMENTS OF VITEST]`: the fast tests, or all of them. Prints before and after how
  * long it takes. Files named as arguments run in any case.
  */
 import { spawnSync } from 'node:child_process';
@@ -25,7 +25,7 @@ const skipped = all || named ? [] : SLOW_TESTS.flatMap((file) => ['--exclude', f
 const workers = rest.some((argument) => argument.startsWith('--maxWorkers'))
   ? []
   : ['--maxWorkers', String(availableParallelism() + 1)];
-// What tests start loads the same sources again and again: a process takes half of the time where they are compiled.
+// The processes of tests load the same sources again and again: each takes half of the time with compiled sources.
 const env = {
   // Tests of operators use ONNX Runtime without the packages that keep it from reporting.
   ORT_DISABLE_TELEMETRY: '1',

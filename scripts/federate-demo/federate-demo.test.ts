@@ -24,13 +24,13 @@ it('trains a model over four hospitals, serves it, and shows that an edited ledg
     { stdio: ['ignore', 'pipe', 'pipe'] },
   );
   const exit = new Promise((resolve) => demo.once('close', resolve));
-  const [code, said, trouble] = await Promise.all([exit, text(demo.stdout), text(demo.stderr)]);
+  const [code, output, trouble] = await Promise.all([exit, text(demo.stdout), text(demo.stderr)]);
   expect(code, trouble).toBe(0);
-  expect(said).toContain(`A node on http://127.0.0.1:${port},`);
-  expect(said).toMatch(/round  3 of 3/);
-  const accuracy = Number(/all +accuracy (\d\.\d+)/.exec(said)?.[1]);
+  expect(output).toContain(`A node on http://127.0.0.1:${port},`);
+  expect(output).toMatch(/round  3 of 3/);
+  const accuracy = Number(/all +accuracy (\d\.\d+)/.exec(output)?.[1]);
   expect(accuracy).toBeGreaterThan(0.5);
-  expect(said).toMatch(/entries of 3 rounds[^]*It verifies\.\nWith one digit of an ε edited: /);
+  expect(output).toMatch(/entries of 3 rounds[^]*It verifies\.\nWith one digit of an ε edited: /);
 }, 120_000);
 
 it('refuses what is not a port', async () => {

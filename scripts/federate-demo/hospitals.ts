@@ -31,7 +31,7 @@ export const COLUMNS = [
 const number = (name: string, low: number, high: number, fill: number) =>
   ({ name, kind: 'number', low, high, fill }) as const;
 
-/** What is public of the columns: ranges that a physician would write down, not those of the rows. */
+/** Public facts of the columns: ranges that a physician would write down, not the ranges of the rows. */
 export const DATA = {
   features: [
     number('age', 20, 90, 55),

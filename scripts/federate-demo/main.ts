@@ -36,7 +36,7 @@ const DELTA = 1e-3;
 const POLL_MS = 100;
 const MODEL = 'heart';
 const SKEIN = join(import.meta.dirname, '../../packages/cli/src/main.ts');
-const say = (text: string): void => void process.stdout.write(`${text}\n`);
+const print = (text: string): void => void process.stdout.write(`${text}\n`);
 
 const hospitals = options.data === undefined ? generatedHospitals() : givenHospitals(options.data);
 const folder = await mkdtemp(join(tmpdir(), 'skein-federate-'));
@@ -57,13 +57,13 @@ try {
 }
 
 async function demonstrate(client: Client): Promise<void> {
-  say(`A node on ${node.url}, while this runs.`);
+  print(`A node on ${node.url}, while this runs.`);
   const rows = hospitals.reduce((sum, { train }) => sum + train.length, 0);
-  say(
+  print(
     `Four hospitals with ${rows} rows to train on${options.data === undefined ? ', generated' : ''}:`,
   );
   for (const { name, train, test } of hospitals) {
-    say(`  ${name.padEnd(12)} ${String(train.length).padStart(4)} rows, ${test.length} held out`);
+    print(`  ${name.padEnd(12)} ${String(train.length).padStart(4)} rows, ${test.length} held out`);
   }
   const model = assemblePublic(
     DATA,
@@ -92,7 +92,7 @@ async function demonstrate(client: Client): Promise<void> {
     },
   });
   const { id, plan } = begun;
-  say(
+  print(
     `\nThe plan: ${plan.rounds} rounds, pairwise masks, noise ${plan.privacy.noise?.toFixed(2)}, ε ≤ ${plan.privacy.epsilon} at δ = ${DELTA}.`,
   );
   await Promise.all(hospitals.map((hospital) => joinAs(client, id, hospital)));
@@ -100,7 +100,7 @@ async function demonstrate(client: Client): Promise<void> {
   if (ended.version === undefined)
     throw new Error(`The federation has ${ended.status}: ${ended.reason}`);
   await client.deploy({ name: MODEL, version: ended.version });
-  say(
+  print(
     `\nThe result is ${MODEL} v${ended.version}, and is served. On rows that no site has trained on:`,
   );
   await reportAccuracy(client);
@@ -127,26 +127,26 @@ async function joinAs(client: Client, id: string, { name, train }: Hospital): Pr
   ];
   const site = spawn(process.execPath, [SKEIN, ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
   sites.push(site);
-  const said: string[] = [];
-  site.stderr?.on('data', (text: Buffer) => said.push(text.toString()));
+  const output: string[] = [];
+  site.stderr?.on('data', (text: Buffer) => output.push(text.toString()));
   site.on('exit', (code) => {
-    if (code !== 0 && code !== null) say(`The site ${name} has failed: ${said.join('')}`);
+    if (code !== 0 && code !== null) print(`The site ${name} has failed: ${output.join('')}`);
   });
 }
 
 async function followed(client: Client, id: string): Promise<FederationView> {
-  let told = 0;
+  let shown = 0;
   for (;;) {
     const view = await client.getFederation({ id });
     const isOver = view.status !== 'running' && view.status !== 'paused';
-    if (view.round > told) {
+    if (view.round > shown) {
       const filled = Math.round((24 * view.round) / view.plan.rounds);
       const bar = `${'█'.repeat(filled)}${'░'.repeat(24 - filled)}`;
       const connected = view.sites.filter((site) => site.connected).length;
-      say(
+      print(
         `  ${bar} round ${String(view.round).padStart(2)} of ${view.plan.rounds}, ${connected} sites, ε spent ${view.spent.at(-1)?.epsilon?.toFixed(3)}`,
       );
-      told = view.round;
+      shown = view.round;
     }
     if (isOver && (view.version !== undefined || view.status !== 'finished')) return view;
     if (sites.every(({ exitCode }) => exitCode !== null) && !isOver)
@@ -179,13 +179,13 @@ async function reportAccuracy(client: Client): Promise<void> {
     );
     const ill = test.filter((row) => row.at(-1) === '1').length;
     const majority = Math.max(ill, test.length - ill) / test.length;
-    say(
+    print(
       `  ${name.padEnd(12)} accuracy ${(correct.length / test.length).toFixed(3)}, the more frequent class ${majority.toFixed(3)}`,
     );
     right += correct.length;
     all += test.length;
   }
-  say(`  ${'all'.padEnd(12)} accuracy ${(right / all).toFixed(3)}`);
+  print(`  ${'all'.padEnd(12)} accuracy ${(right / all).toFixed(3)}`);
 }
 
 async function checkLedger(ledger: LedgerExport): Promise<void> {
@@ -193,7 +193,7 @@ async function checkLedger(ledger: LedgerExport): Promise<void> {
   await writeFile(path, ledgerText(ledger));
   const text = await readFile(path, 'utf8');
   const { entries, rounds, witnesses } = await verifyLedger(text);
-  say(
+  print(
     `\nThe ledger: ${entries} entries of ${rounds} rounds, signed by the coordinator and ${witnesses.size} sites. It verifies.`,
   );
   const edited = text.replace(/"epsilon":0\.\d/, '"epsilon":0.0');
@@ -201,7 +201,7 @@ async function checkLedger(ledger: LedgerExport): Promise<void> {
   try {
     await verifyLedger(edited);
   } catch (error) {
-    return say(`With one digit of an ε edited: ${(error as Error).message}`);
+    return print(`With one digit of an ε edited: ${(error as Error).message}`);
   }
   throw new Error('An edited ledger was accepted.');
 }

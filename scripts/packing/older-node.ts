@@ -1,5 +1,5 @@
 /**
- * What a package does on a Node that is older than the one it needs: it ends at its import with one
+ * The behaviour of a package on a Node that is older than it needs: it ends at its import with one
  * sentence, not with the name of a function that this Node lacks.
  */
 import { spawnSync } from 'node:child_process';
@@ -72,6 +72,8 @@ export function checkOlderNode(node: string, specifiers: readonly string[], proj
     );
     if (status === 0 || /^Error: @skein\/.* needs Node .*; this is Node .*\.$/m.test(stderr))
       continue;
-    throw new Error(`${specifier} in ${node} ends without saying what it needs:\n${stderr}`);
+    throw new Error(
+      `${specifier} in ${node} ends without naming the Node that it needs:\n${stderr}`,
+    );
   }
 }

@@ -1,4 +1,4 @@
-/** What `package-lock.json` says is installed, and which of it runs outside development. */
+/** The packages in `package-lock.json`, and the ones that run outside development. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -23,7 +23,7 @@ export interface LockedPackage {
   readonly version: string;
   /** SPDX expression; absent when the package states none that npm understands. */
   readonly license: string | undefined;
-  /** Of the archive that npm checks: `sha512-…` in base64. */
+  /** Hash of the archive, which npm checks: `sha512-…` in base64. */
   readonly integrity: string;
   readonly optional: boolean;
   /** Paths of what it depends on. */
@@ -53,7 +53,7 @@ export function productionPackages(lock: LockFile): LockedPackage[] {
     .sort(byName);
 }
 
-/** The same for one package of Skein alone, such as `packages/onnx`, without those of Skein. */
+/** The same for one package of Skein alone, such as `packages/onnx`, without the other packages of Skein. */
 export function closureOf(lock: LockFile, workspace: string): LockedPackage[] {
   const seen = new Set<string>();
   const waiting = [workspace];

@@ -44,7 +44,7 @@ export function forbidden(packages: readonly LockedPackage[]): string[] {
   return packages
     .filter(({ name, license }) => {
       const expression = licenseOf({ name, license });
-      // Of alternatives one is enough; of what applies together all must pass.
+      // One permissive license is enough among alternatives; licenses that apply together must all be permissive.
       const choices = expression.split(' OR ').map((choice) => choice.split(' AND '));
       return !choices.some((all) => all.every((each) => allows(name, each)));
     })

@@ -1,4 +1,4 @@
-/** What is built in, and what builds it: the lock file, licenses, and everything that is fetched by name. */
+/** The supply chain: the lock file, licenses, and every file that is fetched by name. */
 import { execFileSync } from 'node:child_process';
 import { globSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -81,7 +81,7 @@ describe('licenses', () => {
     expect(read('NOTICE')).toBe(noticeOf('Skein', packages));
   });
 
-  it('of one package are those of what it alone needs', () => {
+  it('of one package are the packages that it alone needs', () => {
     const names = closureOf(lock, 'packages/api').map(({ name }) => name);
     expect(names).toContain('zod');
     expect(names).not.toContain('@grpc/grpc-js');

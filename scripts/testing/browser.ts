@@ -2,7 +2,7 @@
 import axe from 'axe-core';
 import { type Browser, chromium, type Page } from 'playwright-core';
 
-/** The same installation that `requireComponent('chromium')` looks for. */
+/** The same installation that `requireComponent('chromium')` finds. */
 export function launchBrowser(): Promise<Browser> {
   return chromium.launch({
     executablePath: '/usr/bin/chromium',
@@ -28,7 +28,7 @@ export function problemsOf(page: Page): string[] {
   return problems;
 }
 
-/** What keeps people with a keyboard, a screen reader or weak eyes from the page, by axe-core; names each element. */
+/** Faults that keep people with a keyboard, a screen reader or weak eyes from the page, by axe-core; names each element. */
 export async function barriersOf(page: Page): Promise<readonly string[]> {
   await page.evaluate(axe.source);
   return page.evaluate(async () => {

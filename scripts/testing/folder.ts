@@ -6,7 +6,7 @@ import { afterAll } from 'vitest';
 
 const made: string[] = [];
 
-// This hook is set before those of the file, so it runs after them: what they close is closed.
+// This hook is set before the hooks of the file, so it runs after them, when they have closed their files.
 afterAll(() => made.forEach((folder) => rmSync(folder, { recursive: true, force: true })));
 
 export function testFolder(): string {
