@@ -57,49 +57,49 @@ function commandLine(): ReturnType<typeof readCommandLine> {
 }
 
 const { given, inputs, seconds, seed, json, replay, shrink } = commandLine();
-const say = (line: string) => process.stderr.write(`${line}\n`);
+const print = (line: string) => process.stderr.write(`${line}\n`);
 
 if (replay !== undefined) {
   const [finding] = await replayInputs(given, [replay]);
-  say(
+  print(
     finding === undefined
       ? 'nothing found'
       : `${finding.kind}: ${finding.message}\n${finding.stack}`,
   );
   if (finding !== undefined && shrink) {
     const [path, size] = await shrinkInput(given, finding);
-    say(`the smallest found has ${size} bytes: ${path}`);
+    print(`the smallest found has ${size} bytes: ${path}`);
   }
   process.exit(finding === undefined ? 0 : 1);
 }
 
 const chosen = given === 'all' ? names : [given];
 const results: RunResult[] = [];
-say(`seed ${seed}`);
+print(`seed ${seed}`);
 for (const target of chosen) {
-  let told = performance.now();
+  let reportedAt = performance.now();
   const result = await fuzzTarget({
     target,
     seed,
     inputs,
     seconds: seconds / chosen.length,
     progress(count) {
-      if (performance.now() - told < 10_000) return;
-      told = performance.now();
-      say(`${target}: ${count} inputs`);
+      if (performance.now() - reportedAt < 10_000) return;
+      reportedAt = performance.now();
+      print(`${target}: ${count} inputs`);
     },
   });
   results.push(result);
   const rate = Math.round(result.inputs / result.seconds);
   const taken = Math.round((100 * result.accepted) / Math.max(1, result.inputs));
-  say(
+  print(
     `${target}: ${result.inputs} inputs, ${rate}/s, ${taken} % accepted, peak ${Math.round(result.peakBytes / 2 ** 20)} MiB, ${result.findings.length} found`,
   );
   for (const finding of result.findings) {
     const path = saveFinding(target, finding);
-    say(`  ${finding.kind} at input ${finding.index}: ${finding.message}`);
-    say(finding.stack.replaceAll(/^/gm, '    '));
-    say(`  npm run fuzz -- ${target} --replay ${path}`);
+    print(`  ${finding.kind} at input ${finding.index}: ${finding.message}`);
+    print(finding.stack.replaceAll(/^/gm, '    '));
+    print(`  npm run fuzz -- ${target} --replay ${path}`);
   }
 }
 if (json) console.log(JSON.stringify({ seed, results }));

@@ -34,7 +34,6 @@ export const NOT_YET: readonly string[] = [
   'packages/server',
   'packages/train',
   'bench',
-  'fuzz',
   'docs',
   'README.md',
   'FEATURES.md',

@@ -112,11 +112,11 @@ function spliced(
 ): Uint8Array<ArrayBuffer> {
   const end = Math.min(bytes.length, at + removed);
   const kept = bytes.length - (end - at);
-  const room = Math.max(0, Math.min(added.length, LARGEST_BYTES - kept));
-  const result = new Uint8Array(kept + room);
+  const length = Math.max(0, Math.min(added.length, LARGEST_BYTES - kept));
+  const result = new Uint8Array(kept + length);
   result.set(bytes.subarray(0, at));
-  for (let i = 0; i < room; i++) result[at + i] = added[i]!;
-  result.set(bytes.subarray(end), at + room);
+  for (let i = 0; i < length; i++) result[at + i] = added[i]!;
+  result.set(bytes.subarray(end), at + length);
   return result;
 }
 

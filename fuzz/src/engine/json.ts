@@ -142,7 +142,7 @@ function ownObject(entries: readonly (readonly [string, Json])[]): Json {
   return result;
 }
 
-/** As a client may write it: with or without spaces. */
+/** Writes the JSON with or without spaces, as clients do. */
 function textOf(value: Json, random: Random): string {
   const text = (random.oneIn(8) ? JSON.stringify(value, null, 1) : JSON.stringify(value)) ?? 'null';
   const lists = () => '['.repeat(DEPTH) + ']'.repeat(DEPTH);

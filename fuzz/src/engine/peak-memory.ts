@@ -1,6 +1,6 @@
 /**
  * The largest resident set of this process since the last reset, which Linux makes on request. It is at least
- * that of the process that started this one, which is smaller.
+ * as large as the starting process's, which is smaller.
  */
 import { writeFileSync } from 'node:fs';
 

@@ -15,7 +15,7 @@ export interface Target {
   readonly run: (input: Uint8Array) => unknown;
   /** Whether an error is one that the code under test documents: a refusal, not a finding. */
   readonly refuses: (error: unknown) => boolean;
-  /** Of every input, or by its size. */
+  /** Bounds of every input, or by the input's size. */
   readonly bounds?: Partial<Bounds> | ((input: Uint8Array) => Partial<Bounds>);
   readonly close?: () => Promise<void>;
 }

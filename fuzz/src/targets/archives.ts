@@ -67,7 +67,7 @@ function tarEntry(name: string, type: string, content: string): Buffer {
   return Buffer.concat([withSums(header), Buffer.from(content), padding]);
 }
 
-/** Writes the right checksum into everything that looks like a header. */
+/** Writes the right checksum into every block that has the mark of a header. */
 function withSums(bytes: Uint8Array): Uint8Array {
   const fixed = Buffer.from(bytes);
   for (let at = 0; at + BLOCK <= fixed.length; at += BLOCK) {

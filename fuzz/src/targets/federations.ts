@@ -1,4 +1,4 @@
-/** What a coordinator and a site of a federation read from each other, and what a person reads of both. */
+/** Messages between a coordinator and a site of a federation, and documents that a person reads from either. */
 import { setImmediate as turn } from 'node:timers/promises';
 import { SkeinError } from '@skein/api';
 import { importIdentity, pseudonymOf } from '../../../packages/federation/src/identity/keys.ts';
@@ -64,10 +64,10 @@ export function openFederationFrames(): Target {
 /** Bytes of a payload that the receiver takes. */
 const MOST_BYTES = 1 << 20;
 /** Bytes of a window: a payload comes and goes in several. */
-const ROOM_BYTES = 100_000;
+const WINDOW_BYTES = 100_000;
 /** Frames that arrive of a connection after it was closed. */
 const MOST_LATE = 2;
-/** What payloads and chunks are made of. Filled once: to make it anew took most of the time of an input. */
+/** Bytes of payloads and chunks. Filled once: to make them anew took most of the time of an input. */
 const FILL = new Uint8Array(300_000).fill(0x78);
 
 /** `[{kind, …, body}, …]`: messages one after the other, with payloads that come and go in parts. */
@@ -107,7 +107,7 @@ export async function openFederationMessages(): Promise<Target> {
       const list: unknown = JSON.parse(Buffer.from(input).toString());
       let listener: ConnectionListener | undefined;
       let isClosed = false;
-      const rooms = new Set<Room>();
+      const taken = new Set<Room>();
       const channel = openChannel(
         {
           send: () => {},
@@ -118,12 +118,12 @@ export async function openFederationMessages(): Promise<Target> {
         {
           pace: {
             take(bytes, start) {
-              const room = {
-                bytes: Math.min(bytes, ROOM_BYTES),
-                free: () => void rooms.delete(room),
+              const share = {
+                bytes: Math.min(bytes, WINDOW_BYTES),
+                free: () => void taken.delete(share),
               };
-              rooms.add(room);
-              start(room);
+              taken.add(share);
+              start(share);
             },
           },
         },
@@ -151,7 +151,7 @@ export async function openFederationMessages(): Promise<Target> {
       listener!.onClose();
       const received = await bytesFrom(channel).catch((error: unknown) => Object(error) as Error);
       await turn();
-      if (rooms.size > 0) throw new Error('a closed channel keeps its room');
+      if (taken.size > 0) throw new Error('a closed channel keeps its memory');
       if (typeof received !== 'number') throw received;
       if (received > 2 * MOST_BYTES && !isClosed) throw new Error('more was received than sent');
     },

@@ -32,7 +32,7 @@ export function openFleetFrames(): Target {
       '\xff\xff\xff\x7f',
       '"shapes":[["x","int64",[',
     ]),
-    // The connection of a member that sends what is no message is closed, whatever the error says.
+    // A member that sends no valid message loses its connection, whatever the error.
     refuses: (error) => error instanceof Error && !(error instanceof Wrong),
     run(input) {
       const reader = new FrameReader<ProbeMeta>(MOST_BYTES, { check: () => undefined });

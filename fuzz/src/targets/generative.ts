@@ -1,5 +1,5 @@
 /**
- * What an upstream of a language model may answer, and what a caller may ask, in OpenAI's and in Gemini's form; the
+ * Answers of a language model's upstream, and requests of a caller, in OpenAI's and in Gemini's form; the
  * patterns by which an operator has texts redacted.
  */
 import { SkeinError } from '@skein/api';

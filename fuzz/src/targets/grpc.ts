@@ -92,7 +92,7 @@ function isLibraryRefusal(message: string): boolean {
   );
 }
 
-/** The node refused the call, with a status that says so. */
+/** The node refused the call with a status for refusals. */
 class Refused extends Error {}
 
 function framed(message: Uint8Array, encoding: (typeof ENCODINGS)[number]): Buffer {

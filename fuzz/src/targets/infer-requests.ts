@@ -91,7 +91,7 @@ function assertSame(name: string, tensor: Tensor, data: unknown): void {
     const rounded = tensor.type === 'float32' ? Math.fround(wanted) : wanted;
     const found = Number(read[index]);
     if (!(found === rounded || (Number.isNaN(found) && Number.isNaN(rounded)))) {
-      throw new Error(`${name}[${index}] is ${found}, JSON.parse says ${rounded}`);
+      throw new Error(`${name}[${index}] is ${found}, JSON.parse reads ${rounded}`);
     }
   }
 }

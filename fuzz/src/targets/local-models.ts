@@ -105,7 +105,7 @@ export function openChatTemplates(): Target {
 class NoRequest extends Error {}
 const isNoRequest = (error: unknown): boolean => error instanceof NoRequest;
 
-/** What the faces have made sure of before a template is rendered. */
+/** Repeats the checks that the faces make before a template is rendered. */
 function assertRequest({ messages, tools }: Readonly<Record<string, unknown>>): void {
   const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
     typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -33,7 +33,7 @@ export function smallModels(): readonly Uint8Array[] {
   ];
 }
 
-/** Those of every gradient rule: all have weights and one output. */
+/** The models of every gradient rule: all have weights and one output. */
 export function trainableModels(): readonly Uint8Array[] {
   return globSync('**/*.onnx', { cwd: FIXTURES })
     .sort()
@@ -67,7 +67,7 @@ function withGivenInputs(bytes: Uint8Array, folder: string): Uint8Array | undefi
 /** TensorProto.DataType. */
 const INT64 = 7;
 
-/** As exporters write `x.reshape(x.shape[0] - 1, -1)`, `torch.zeros(…)` and `x[::2]`. */
+/** The shapes that exporters write for `x.reshape(x.shape[0] - 1, -1)`, `torch.zeros(…)` and `x[::2]`. */
 function computedShapes(): Uint8Array {
   const graph = new GraphBuilder('shapes');
   const x = graph.input('x', 'float32', ['batch', 3, 4]);

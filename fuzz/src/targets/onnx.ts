@@ -28,9 +28,9 @@ export function openOnnx(): Target {
 }
 
 /**
- * Models that are built to be expensive, by their fraction of the full size, and of how many inputs one is made
- * of them. A cost that grows with the square of the size shows at the full size; one that grows
- * faster, or depends on a number in the file, shows in a small model, of which thousands are tried meanwhile.
+ * Models that are built to be expensive, by their fraction of the full size, and the number of inputs for each
+ * one. A cost that grows with the square of the size shows at the full size. A cost that grows
+ * faster, or depends on a number in the file, shows in a small model, and thousands of small models are tried.
  */
 const SIZES = [
   { fraction: 1, oneIn: 2048 },
@@ -53,7 +53,7 @@ export function openLargeOnnx(): Target {
         return structure.mutate(seeds, random);
       },
     },
-    // All passes together; those of a full model end within a second on an idle machine.
+    // The time of all passes together; a full model ends them within a second on an idle machine.
     bounds: ({ length }) => ({
       timeMs: 200 + 8000 * (length / 2 ** 20),
       memoryBytes: (128 + 384 * Math.min(1, length / 2 ** 20)) * 2 ** 20,
@@ -103,7 +103,7 @@ const PASSES: readonly ((model: Model) => unknown)[] = [
 ];
 
 function differentiated({ model, loss, seeds }: LossModel): Model {
-  // Every input in which the loss has a gradient; the first tells, and is refused where it has none.
+  // The gradient of the first input; a loss without a gradient in it is refused.
   const [first] = model.graph!.input;
   return gradient(model, { loss, seeds, inputs: first === undefined ? [] : [first.name] });
 }

@@ -133,7 +133,7 @@ function add(tree: Tree, root: string, path: string, content: unknown): void {
   const target = join(root, path);
   if (!target.startsWith(`${root}/`) || path.includes('\0')) return;
   if (Buffer.byteLength(target) >= MAX_PATH_BYTES) return;
-  // What is no character is stored as its replacement.
+  // Bytes that are no character are stored as the replacement character.
   const names = Buffer.from(target.slice(root.length + 1))
     .toString()
     .split('/');

@@ -57,7 +57,7 @@ interface Form {
   readonly again: (bytes: Bytes) => Bytes | undefined;
 }
 
-/** The first byte of an input says which of them follows. */
+/** The forms; the first byte of an input selects one. */
 const FORMS: readonly Form[] = [
   {
     seed: writeRoster([filled(164), filled(164, 2)]),
