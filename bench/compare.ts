@@ -2,8 +2,8 @@
  * `node bench/compare.ts REV [NAME ...] [--rounds 7] [--full] [--json]`: compares this tree with an
  * older commit on one machine, in alternating runs. Prints the gain of every row, above 1 where
  * this tree is better, where the true gain lies at 95 %, and the geometric mean of all rows. Only
- * what is named better or worse differs by more than the machine did between rounds; six rounds are
- * the fewest that can say so.
+ * a row named better or worse differs by more than the machine did between rounds. At least six rounds
+ * are needed for that.
  *
  * Each round runs the old version and then the new one, and every other round the new one first, so
  * that a machine that slows down favours neither. The old version is checked out into its own
@@ -42,7 +42,7 @@ if (revision === undefined || !Number.isInteger(rounds) || rounds < 1) {
   process.exit(2);
 }
 
-const say = (line: string): void => void process.stderr.write(`${line}\n`);
+const print = (line: string): void => void process.stderr.write(`${line}\n`);
 
 function runIn(folder: string, name: string): BenchReport {
   const scale = values.full ? [] : ['--quick'];
@@ -59,7 +59,7 @@ function compareOne(name: string, before: string): Comparison {
   const pairs: Pair[] = [];
   let measures: BenchReport['measures'] = [];
   for (let round = 0; round < rounds; round += 1) {
-    say(`${name}: round ${round + 1} of ${rounds}`);
+    print(`${name}: round ${round + 1} of ${rounds}`);
     const runNew = (): Results => {
       const report = runIn(root, name);
       measures = report.measures;
@@ -93,7 +93,7 @@ try {
     cwd: root,
     stdio: ['ignore', 'ignore', 'inherit'],
   });
-  say(`Installing ${revision} …`);
+  print(`Installing ${revision} …`);
   execFileSync('npm', ['ci', '--ignore-scripts', '--loglevel=error'], {
     cwd: before,
     stdio: ['ignore', 'ignore', 'inherit'],

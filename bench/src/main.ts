@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- NAME [--json] [--quick]`: one comparison beside its peer, in one run on one
+ * `npm run bench -- NAME [--json] [--quick]`: one comparison with its peer, in one run on one
  * machine. Prints ratios; asserts nothing (exit 1 only when a measurement could not be taken).
  */
 import { parseArgs } from 'node:util';
@@ -12,7 +12,7 @@ import { renderTable, type BenchReport } from './harness/report.ts';
 interface BenchOptions {
   /** Shorter runs: about a minute in all, noisier figures. */
   readonly quick: boolean;
-  /** Of the part that looks for the worst case at random. Default: its own. */
+  /** Seconds of the random search for the worst case. Default: its own. */
   readonly seconds?: number | undefined;
   readonly progress: (line: string) => void;
 }
@@ -44,7 +44,7 @@ if (load === undefined) {
   process.exit(2);
 }
 
-// As `skein train` does.
+// `skein train` does the same.
 if (name === 'training') restartWithHugePages();
 
 const begun = performance.now();

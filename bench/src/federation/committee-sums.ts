@@ -49,7 +49,7 @@ export const COMMITTEE_SUMS: RowGroup = {
       minimum: CLIENTS,
     };
     const round = await LeaderRound.begin(context, leader);
-    /** As a coordinator has them on its disk. */
+    /** The files, as a coordinator stores them. */
     const updates: (readonly Bytes[])[] = [];
     const masks: (readonly Bytes[])[] = [];
     const clientMs: number[] = [];

@@ -1,4 +1,4 @@
-/** What a round of many sites takes of the coordinator's memory, each site over a WebSocket of its own. */
+/** The coordinator's memory in a round of many sites, each site over a WebSocket of its own. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -9,7 +9,7 @@ import type { Kind, Measured, Prepared, Serving } from './coordinator-process.ts
 import { GAIN, takePart } from './coordinator-sites.ts';
 
 const PROGRAM = join(import.meta.dirname, 'coordinator-process.ts');
-/** As `skein up` starts itself. */
+/** The flags that `skein up` gives its own process. */
 const FLAGS = ['--max-semi-space-size=8', '--heap-growing-percent=100'];
 /** Two hidden layers of this width: 1 M parameters. */
 const WIDTH = 998;
@@ -90,7 +90,7 @@ function assertGain(before: Float32Array, after: Float32Array): void {
 const floatsOf = (bytes: Uint8Array): Float32Array =>
   new Float32Array(new Uint8Array(bytes).buffer);
 
-/** What a child tells next. */
+/** The next message of a child. */
 async function next<T>(child: ChildProcess): Promise<T> {
   const ended = new AbortController();
   const exit = once(child, 'exit', { signal: ended.signal }).then(() => {

@@ -1,6 +1,6 @@
 /**
  * A coordinator in processes of its own: one that makes a federation and ends, so that nothing of that is in
- * the memory of the other, which tells how much its round has taken.
+ * the other's memory, which shows the cost of its round alone.
  *
  *   coordinator-process.ts prepare FOLDER SITES WIDTH AGGREGATION
  *   coordinator-process.ts serve FOLDER
@@ -108,7 +108,7 @@ async function serve(): Promise<void> {
   // Every site but the last has joined.
   await once(process, 'message');
   const before = await settledMemory();
-  // Forgets the peak so far (proc(5)).
+  // Resets the peak so far (proc(5)).
   writeFileSync('/proc/self/clear_refs', '5');
   process.send!('ready');
   // No page is open: views of all sites are none of the round.

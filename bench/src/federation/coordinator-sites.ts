@@ -9,7 +9,7 @@ import type { AggregationContext, Bytes, Signer } from '@skein/train/secure-aggr
 import type { Kind } from './coordinator-process.ts';
 
 type Fields = MessageOf<'answer'>['fields'];
-/** What each site adds to each parameter: so much is added by the round, or its sum is garbled. */
+/** The change of each parameter by each site: the round adds exactly this, or its sum is garbled. */
 export const GAIN = 0.5;
 
 interface Asked {
@@ -23,7 +23,7 @@ interface Asked {
 interface Given {
   readonly fields: Fields;
   readonly payload: Bytes;
-  /** What the site was sent to train from, where it was. */
+  /** The model that the coordinator sent, if any. */
   readonly from?: Bytes;
 }
 
@@ -99,7 +99,7 @@ function masked(): (asked: Asked) => Promise<Given> {
   };
 }
 
-/** Joins, and answers every task. @param trained is told what the site was sent to train from. */
+/** Joins, and answers every task. @param trained gets the model that the site was sent. */
 export async function takePart(
   url: string,
   text: string,

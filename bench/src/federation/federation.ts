@@ -8,7 +8,7 @@ import { PAIRWISE_SUMS } from './pairwise-sums.ts';
 import { PRIVATE_STEPS } from './private-steps.ts';
 import { SIMULATION } from './simulation.ts';
 
-/** A row is a file beside this one, and an entry here. Quick runs take less than a minute together. */
+/** A row is a file in this folder, and an entry here. Quick runs take less than a minute together. */
 const GROUPS: readonly RowGroup[] = [
   PAIRWISE_SUMS,
   COMMITTEE_SUMS,

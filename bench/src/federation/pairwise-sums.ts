@@ -14,11 +14,11 @@ import { addTo, assertSum, input, participants } from './participants.ts';
 const LENGTH = 100_000;
 
 interface Round {
-  /** Of the server, all of its calls. */
+  /** Seconds of the server, all of its calls. */
   readonly serverS: number;
-  /** Of the processor: where the machine does other work, what the server would take alone. */
+  /** Seconds of the processor: on a busy machine, the time that the server would take alone. */
   readonly serverCpuS: number;
-  /** Of each site, all of its calls. */
+  /** Milliseconds of each site, all of its calls. */
   readonly siteMs: readonly number[];
   /** Sent by site 0: its chunks, and all other messages. */
   readonly sent: { readonly chunks: number; readonly others: number };
@@ -171,7 +171,7 @@ export const PAIRWISE_SUMS: RowGroup = {
         pairwise: {
           siteMs: tenth.siteMs,
           serverCpuS: [tenth.serverCpuS, third.serverCpuS],
-          // What does not grow with the model; of 1,000,000 parameters its share is a tenth.
+          // The constant part, which does not grow with the model: a tenth at 1,000,000 parameters.
           sent: tenth.sent,
         },
       },

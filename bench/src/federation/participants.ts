@@ -2,7 +2,7 @@
 import { randomFillSync } from 'node:crypto';
 import { signerOf, type AggregationContext, type Signer } from '@skein/train/secure-aggregation';
 
-/** Bits of an entry: 16-bit quantisation, and room for the sum of n. */
+/** Bits of an entry: 16-bit quantisation, and the carry bits for the sum of n. */
 export function bitsOf(sites: number): number {
   return Math.ceil(Math.log2(sites * (2 ** 16 - 1)));
 }

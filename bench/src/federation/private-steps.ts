@@ -1,5 +1,5 @@
 /**
- * What clipping each example costs: the clipped sum of a batch against the plain sum of its
+ * The cost of clipping each example: the clipped sum of a batch against the plain sum of its
  * gradients, in alternating rounds, and against PyTorch's gradients of single examples. The noise is
  * left out: it is drawn once per round, however many batches that has.
  */
@@ -102,7 +102,7 @@ async function openPlainStep(): Promise<OpenStep> {
   return { step: () => graph.run(feeds, into), close: () => graph.close() };
 }
 
-/** Uniform noise and labels, all of which count. */
+/** Uniform noise and labels; every label counts. */
 function batch(): Tensors {
   const random = seededRandom(2);
   const pixels = Float32Array.from({ length: BATCH * SIZES[0] }, () => random.next() * 2 - 1);

@@ -6,7 +6,7 @@ import { FORWARDING } from './forwarding.ts';
 import { SHARED } from './shared.ts';
 import { SIMULATION } from './simulation.ts';
 
-/** A row is a file beside this one, and an entry here, or in `shared.ts`. Quick runs take less than a minute together. */
+/** A row is a file in this folder, and an entry here, or in `shared.ts`. Quick runs take less than a minute together. */
 const GROUPS: readonly RowGroup[] = [SIMULATION, FORWARDING, SHARED];
 
 export function benchFleet(options: RowOptions): Promise<BenchReport> {

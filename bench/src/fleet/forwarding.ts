@@ -1,4 +1,4 @@
-/** What two nodes are worth over one, what a forward costs, and what is lost when a node is killed. */
+/** Throughput of two nodes over one, the cost of a forward, and the requests lost when a node is killed. */
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ import type { NodeProcess } from '../harness/node.ts';
 import { type BenchFleet, openFleet, publish, serves } from './pinned-nodes.ts';
 
 /**
- * A run takes about 10 ms on a core: long enough that the cost of HTTP is small beside it. It reads
+ * A run takes about 10 ms on a core, so the cost of HTTP is a small part. It reads
  * each weight once for many rows, so that two nodes do not compete for the memory of the machine.
  */
 const WIDTH = 1024;
@@ -26,7 +26,7 @@ const OVERLOAD = 3;
 const KILL_LOAD = 0.7;
 /** Until queues are as long as they get under the objective. */
 const WARM_UP_MS = 300;
-/** Of one measurement among others in turns. */
+/** Length of one measurement, in turns with others. */
 const SLICE_SECONDS = 1;
 
 type Settings = Parameters<typeof deploy>[2];
@@ -40,7 +40,7 @@ function heavyModel(folder: string): BenchModel {
 
 const pathOf = ({ name }: BenchModel): string => `/v2/models/${name}/infer`;
 
-/** Deploys to the first node; resolves when all serve, and the first one knows it. */
+/** Deploys to the first node; resolves when all serve, and the first one has learned that they do. */
 async function deployTo(
   nodes: readonly NodeProcess[],
   model: BenchModel,
@@ -150,7 +150,7 @@ async function measureTwo(
   await deployTo([first!, second!], model, HEAVY);
   const goodput = async (node: NodeProcess, times: number): Promise<number> =>
     (await load(node, model, poisson(times * capacity), SLICE_SECONDS)).goodputPerSecond;
-  // What refuses and forwards is compiled, and each node has seen what the other one takes.
+  // The code that refuses and forwards is compiled, and each node has measured the other's pace.
   await load(first!, model, poisson(OVERLOAD * capacity), SLICE_SECONDS);
   const [one, two]: [number[], number[]] = [[], []];
   for (let round = 0; round < rounds; round++) {
@@ -186,7 +186,7 @@ async function measureTwo(
 const sum = (rates: readonly number[]): number => rates.reduce((total, rate) => total + rate, 0);
 const isCode = (reason: string): boolean => SkeinError.accepts({ code: reason });
 
-/** The hot path of a node in a fleet over that of a node alone, on the same core, in short turns. */
+/** The hot path of a node in a fleet over the path of a node alone, on the same core, in short turns. */
 async function measureSingle(
   fleet: BenchFleet,
   model: BenchModel,
@@ -255,7 +255,7 @@ export const FORWARDING: RowGroup = {
     },
     {
       key: 'single_node_ratio',
-      what: 'hot path of a member of a fleet over that of a node alone',
+      what: 'hot path of a member of a fleet over a node alone',
       unit: '×',
       target: { atLeast: 0.97 },
     },

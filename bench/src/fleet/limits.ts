@@ -4,7 +4,7 @@ import { importSmall, infer, SETTINGS, since } from './nodes.ts';
 import type { SharedRows } from './shared.ts';
 
 const NODES = 8;
-/** Of the key, in requests per second. */
+/** Rate limit of the key, in requests per second. */
 const RATE = 40;
 /** Between two requests to one node, in milliseconds: half of the limit, at each of eight. */
 const PAUSE_MS = 50;

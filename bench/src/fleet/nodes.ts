@@ -16,9 +16,9 @@ const TOGETHER = 4;
 export interface FleetNodes {
   readonly redis: TestRedis;
   readonly urls: readonly string[];
-  /** Of the administrator. */
+  /** The administrator's key. */
   readonly key: string;
-  /** Of the first node. */
+  /** A client of the first node. */
   readonly client: Client;
   readonly close: () => Promise<void>;
 }

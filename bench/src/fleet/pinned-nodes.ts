@@ -51,7 +51,7 @@ export async function publish(
     if (holders.length >= nodes) return;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-  throw new Error(`${first!.url} has not heard that ${nodes} nodes hold ${model}.`);
+  throw new Error(`${first!.url} has not learned that ${nodes} nodes hold ${model}.`);
 }
 
 /** Resolves when the node answers for the model. */

@@ -1,4 +1,4 @@
-/** What routing is worth in a simulated fleet of 1,000 nodes, a fifth of them at half speed. */
+/** The gain of routing in a simulated fleet of 1,000 nodes, a fifth of them at half speed. */
 import { LOCAL_FIRST, RANDOM_ONE_RETRY, SCENARIOS, simulate } from '@skein/fleet/simulation';
 import type { RowGroup } from '../harness/row-group.ts';
 

@@ -1,4 +1,4 @@
-/** How soon what one node is told holds on all of them: a deployment, and a revocation. */
+/** The time from a change on one node until it holds on all: for a deployment, and for a revocation. */
 import { createClient } from '@skein/api/client';
 import { quantile } from '../harness/statistics.ts';
 import { type FleetNodes, importSmall, infer, SETTINGS, since } from './nodes.ts';

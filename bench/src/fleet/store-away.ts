@@ -1,4 +1,4 @@
-/** What requests notice of a store that is killed, is away, and is back. */
+/** The effect on requests of a store that is killed, is away, and is back. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { importSmall, infer, SETTINGS, since } from './nodes.ts';
 import type { SharedRows } from './shared.ts';

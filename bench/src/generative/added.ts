@@ -1,5 +1,5 @@
 /**
- * What a node adds to an upstream that answers at once, and how many requests pass through it, beside
+ * The latency that a node adds to an upstream that answers at once, and its throughput, compared with
  * Portkey's gateway: all as processes, in turns.
  */
 import * as http from 'node:http';

@@ -11,7 +11,7 @@ const JSON_HEADERS = { 'content-type': 'application/json' };
 
 /** Where and how an answer is requested. */
 export interface Door {
-  /** Of chat completions. */
+  /** The URL for chat completions. */
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
 }
@@ -71,7 +71,7 @@ export async function startNode(upstream: Upstream): Promise<Gateway> {
       await client.putLanguageModel({
         name,
         routes: [{ provider: 'upstream', model: name }],
-        // What is measured is the work of a request, and none is refused on a slow machine.
+        // The row measures the work of a request, and no request is refused on a slow machine.
         ttftMs: 10_000,
         gapMs: 600_000,
         hedge: false,
@@ -110,6 +110,6 @@ export async function startPortkey(upstream: Upstream): Promise<Gateway> {
 
 /** The body of a request. */
 export function bodyFor(model: 'quick' | 'idle', stream: boolean): Buffer {
-  const messages = [{ role: 'user', content: 'Say something.' }];
+  const messages = [{ role: 'user', content: 'Write something.' }];
   return Buffer.from(JSON.stringify({ model, messages, ...(stream ? { stream } : {}) }));
 }

@@ -14,7 +14,7 @@ import { LOCAL_MODEL_ROWS } from './local-models.ts';
 import { OPEN_STREAMS } from './open-streams.ts';
 import { OVERLOAD } from './overload.ts';
 
-/** A row is a file beside this one, and an entry here. Quick runs take less than a minute together. */
+/** A row is a file in this folder, and an entry here. Quick runs take less than a minute together. */
 const GROUPS: readonly RowGroup[] = [
   ADDED,
   FAULT_ROWS,

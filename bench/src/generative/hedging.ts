@@ -1,4 +1,4 @@
-/** What one more request for the slowest ones is worth, and what it costs, with an upstream of which 3 % are slow. */
+/** The gain of hedging the slowest requests, and its cost, with an upstream that answers 3 % of the requests slowly. */
 import { GenerativeSettings } from '@skein/api';
 import { openGateway } from '@skein/generative';
 import { openFaultyUpstream } from '@skein/generative/faulty-upstream';

@@ -1,5 +1,5 @@
 /**
- * Local models beside llama.cpp (node-llama-cpp, where it is installed), one thread each, with random
+ * Local models against llama.cpp (node-llama-cpp, where it is installed), one thread each, with random
  * weights in the shapes of stories260K and SmolLM-135M: the same weights in both files. Skein's side
  * is its provider, whose tokens come from another process; the peer's side is its own loop.
  *
@@ -42,7 +42,7 @@ interface Size {
   /** Answers at once, and the promised ratio. */
   readonly rows: readonly (readonly [rows: number, atLeast: number])[];
   readonly tokens: number;
-  /** Of several rows, in a quick run. */
+  /** Rounds of several rows, in a quick run. */
   readonly quickRounds: number;
 }
 
@@ -213,7 +213,7 @@ async function firstToken(provider: Provider, prompt: string): Promise<number> {
   return performance.now() - start;
 }
 
-/** Milliseconds to the first token: alone, beside seven others, without and with a known beginning. */
+/** Milliseconds to the first token: alone, with seven others, without and with a known beginning. */
 async function firstTokens(provider: Provider, rounds: number) {
   const times = {
     alone: [] as number[],

@@ -1,4 +1,4 @@
-/** What a node needs in memory for a stream that is open and waits for its next word. */
+/** A node's memory for a stream that is open and waits for its next word. */
 import * as http from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { memoryOf } from '../harness/memory.ts';
@@ -27,7 +27,7 @@ export const OPEN_STREAMS: RowGroup = {
     try {
       const node = await startNode(upstream);
       try {
-        // As a node that is in use: with the code and the buffers that all streams share.
+        // A node in use has loaded the code and the buffers that all streams share.
         for (let round = 0; round < WARM_UP; round++) (await openStreams(node, TOGETHER))();
         await sleep(REST_MS);
         const before = await memoryOf(node.pid);

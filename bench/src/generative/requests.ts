@@ -1,4 +1,4 @@
-/** What the rows of the gateway send, and how they read it. */
+/** The requests of the gateway's rows, and the reading of their answers. */
 import { SkeinError } from '@skein/api';
 import type { Gateway } from '@skein/generative';
 
@@ -26,7 +26,7 @@ export async function ask(
     const { events } = await gateway.generate(
       {
         model,
-        messages: [{ role: 'user', content: [{ type: 'text', text: 'Say something.' }] }],
+        messages: [{ role: 'user', content: [{ type: 'text', text: 'Write something.' }] }],
         stream,
         ...(tools ? { tools: [{ name: 'look_up', parameters: { type: 'object' } }] } : {}),
       },

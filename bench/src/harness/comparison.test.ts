@@ -35,13 +35,13 @@ it('takes the median of the pairs, not the ratio of medians', () => {
   expect(compare(MEASURES, pairs).rows[0]).toMatchObject({ gain: 1.05, low: 0.9, high: 1.1 });
 });
 
-it('says where the gain lies, without the rounds that chance alone may have made', () => {
+it('gives the bounds of the gain, without the rounds that chance alone may have made', () => {
   const rate = [0.5, 0.9, 0.97, 0.98, 0.99, 1, 1.01, 1.02, 1.03, 1.1, 2].map((fresh) => ({
     old: { rate: 1 },
     new: { rate: fresh },
   }));
   const { rows, geometricMean } = compare(MEASURES, rate);
-  // Of eleven samples, the second from each end: Conover, Practical Nonparametric Statistics, 3.2.
+  // The second of eleven samples, from each end: Conover, Practical Nonparametric Statistics, 3.2.
   expect(rows).toEqual([{ key: 'rate', gain: 1, low: 0.9, high: 1.1 }]);
   expect(geometricMean).toMatchObject({ gain: expect.closeTo(1), low: expect.closeTo(0.9) });
 });

@@ -1,4 +1,4 @@
-/** Old figures beside new ones: a ratio per row, above 1 where the new one is better. */
+/** Old figures and new ones: a ratio per row, above 1 where the new one is better. */
 import type { Measure } from './report.ts';
 import { median, medianBounds } from './statistics.ts';
 
@@ -10,7 +10,7 @@ export interface Pair {
   readonly new: Results;
 }
 
-/** What was gained in the median over the rounds; 1: nothing. */
+/** The median gain over the rounds; 1: nothing. */
 export interface Gain {
   readonly gain: number;
   /** Where the true median lies, at 95 %; of fewer than six rounds, their least and most. */
@@ -24,7 +24,7 @@ export interface Row extends Gain {
 
 export interface Comparison {
   readonly rows: readonly Row[];
-  /** Of the rows of a round, over the rounds. */
+  /** Geometric mean of the rows of a round, over the rounds. */
   readonly geometricMean: Gain;
 }
 

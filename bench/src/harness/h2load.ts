@@ -29,7 +29,7 @@ interface ClosedLoop {
    * thread that is about to write the next.
    */
   readonly yields?: boolean;
-  /** That the generator is pinned to; absent: any. */
+  /** The core that the generator is pinned to; absent: any. */
   readonly core?: number;
 }
 

@@ -1,4 +1,4 @@
-/** What the figures were measured on, because a figure without its machine says nothing. */
+/** The machine that was measured: a figure without its machine has no meaning. */
 import { execFileSync } from 'node:child_process';
 import { availableParallelism, cpus, release, totalmem } from 'node:os';
 

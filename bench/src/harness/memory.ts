@@ -11,7 +11,7 @@ export function proportionalMemoryOf(pid: number): Promise<number> {
   return sumUnder(pid, 'smaps_rollup', /^Pss:\s+(\d+) kB/m);
 }
 
-/** The most that each of them has had, resident, since it began or since this was forgotten. */
+/** The peak resident memory of each of them, since it began or since the last reset. */
 export function peakMemoryOf(pid: number): Promise<number> {
   return sumUnder(pid, 'status', /^VmHWM:\s+(\d+) kB/m);
 }

@@ -4,7 +4,7 @@ import { createClient, type Client } from '@skein/api/client';
 import { freePort } from './free-port.ts';
 import { launch, type ServerProcess } from './process.ts';
 
-/** What `npx skein` runs. */
+/** The program that `npx skein` runs. */
 const SKEIN = join(import.meta.dirname, '../../../packages/cli/bin/skein.js');
 
 export interface NodeProcess extends ServerProcess {
@@ -20,11 +20,11 @@ interface NodeOptions {
   /** Further options of `skein up`. */
   readonly options?: readonly string[];
   readonly env?: Record<string, string>;
-  /** What starts `skein`. Default: its launcher, in this Node. */
+  /** The program that starts `skein`. Default: its launcher, in this Node. */
   readonly program?: readonly string[];
-  /** That it is pinned to; default: any. */
+  /** The core that it is pinned to; default: any. */
   readonly core?: number | undefined;
-  /** Of the client. */
+  /** The client's API key. */
   readonly key?: string;
 }
 

@@ -7,7 +7,7 @@ export interface ServerProcess {
   /** Milliseconds from spawn to the first ready answer. */
   readonly startMs: number;
   readonly stop: () => Promise<void>;
-  /** As `stop`, without its drain: for a server whose files are removed next. */
+  /** Does the same as `stop` without its drain: for a server whose files are removed next. */
   readonly kill: () => Promise<void>;
 }
 

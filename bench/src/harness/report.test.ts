@@ -31,7 +31,7 @@ function verdictsOf(
 const most = (key: string): Measure => ({ key, what: key, unit: ' ms', target: { atMost: 10 } });
 const least = (key: string): Measure => ({ key, what: key, unit: '×', target: { atLeast: 2 } });
 
-it('says whether a promise was kept, and nothing of what was not measured or promised', () => {
+it('shows whether a promise was kept, and no verdict on rows without a measurement or a promise', () => {
   const measures = [
     most('at-bound'),
     most('over'),
@@ -39,7 +39,7 @@ it('says whether a promise was kept, and nothing of what was not measured or pro
     least('under'),
     least('left-out'),
     least('broken'),
-    { ...most('told'), target: null },
+    { ...most('shown'), target: null },
   ];
   const results = {
     'at-bound': 10,
@@ -47,7 +47,7 @@ it('says whether a promise was kept, and nothing of what was not measured or pro
     'at-least': 2,
     under: 1.99,
     broken: Number.NaN,
-    told: 123.4,
+    shown: 123.4,
   };
   expect(verdictsOf(measures, results)).toEqual([
     '10.00 ms ≤ 10 yes',

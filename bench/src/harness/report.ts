@@ -1,4 +1,4 @@
-/** What a benchmark returns, and how it is shown: a table for people, one JSON document for machines. */
+/** The result of a benchmark: a table for people, one JSON document for machines. */
 import type { Machine } from './machine.ts';
 
 /** One row of the acceptance table. */

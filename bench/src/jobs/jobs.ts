@@ -1,4 +1,4 @@
-/** `npm run bench -- jobs`: the stores, workers and sandboxes, each beside its peers. */
+/** `npm run bench -- jobs`: the stores, workers and sandboxes, each against its peers. */
 import type { BenchReport } from '../harness/report.ts';
 import { debianVersion } from '../harness/machine.ts';
 import { measureGroups, type RowOptions } from '../harness/row-group.ts';

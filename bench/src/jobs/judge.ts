@@ -23,7 +23,7 @@ export interface JudgeComparison {
 }
 
 export interface JudgeComparisonOptions {
-  /** What the judge runs in. */
+  /** The sandbox of the judge. */
   readonly driver: SandboxDriver;
   /** Image of the peer; any with a C library, such as the base image of the sandbox. */
   readonly image: string;

@@ -1,6 +1,6 @@
 /**
- * The rows about sandboxes: what one costs, how soon a cancelled one is dead, and the judge beside
- * one `docker run` per test. What needs Docker is measured where `DOCKER_HOST` answers.
+ * The rows about sandboxes: the cost of one, the time until a cancelled one is dead, and the judge against
+ * one `docker run` per test. Rows with Docker are measured where `DOCKER_HOST` answers.
  */
 import { createBubblewrap } from '@skein/sandbox/bubblewrap';
 import { createDocker } from '@skein/sandbox/docker';
@@ -108,7 +108,7 @@ export const SANDBOX_ROWS: RowGroup = {
         details['cancel'] = { p50Ms: cancel.p50Ms };
       }
       if (!quick && inDocker.available) {
-        progress('the judge beside docker run');
+        progress('the judge against docker run');
         const judged = await measureJudge({
           driver: inBubblewrap.available ? bubblewrap : docker,
           image: IMAGE,

@@ -1,4 +1,4 @@
-/** The rows about the stores of jobs: throughput beside BullMQ and RQ, pickup, and the flood. */
+/** The rows about the stores of jobs: throughput against BullMQ and RQ, pickup, and the flood. */
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -73,7 +73,7 @@ export const STORE_ROWS: RowGroup = {
         openRedisJobs(redis.url, { namespace: 'bench' }),
         openRedisJobs(redis.url, { namespace: 'bench' }),
       ]);
-      progress('Redis beside BullMQ, three alternating rounds');
+      progress('Redis against BullMQ, three alternating rounds');
       const ours: number[] = [];
       const theirs: number[] = [];
       const fleet = { producer, worker: consumer };

@@ -1,4 +1,4 @@
-/** What the node adds to a bare `session.run` at one connection: p50, binary protocol. */
+/** The latency that the node adds to a bare `session.run` at one connection: p50, binary protocol. */
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { median } from '../harness/statistics.ts';
 import { medianLatency } from '../harness/wrk.ts';

@@ -12,7 +12,7 @@ import { median } from '../harness/statistics.ts';
 const CONNECTIONS = 16;
 const SHAPE = [1, 3, 224, 224];
 const NAME = 'mean';
-/** As for other throughput: see `throughput.ts`. */
+/** The same warm-up as for other throughput: see `throughput.ts`. */
 const WARM_UP_SECONDS = 0.3;
 const FIRST_WARM_UP_SECONDS = 2;
 

@@ -1,6 +1,6 @@
 /**
  * Encodes `inference.ModelInferRequest` by hand, so that the bytes that every server is sent do not
- * come from the code under test. Field numbers are those of the Open Inference Protocol's
+ * come from the code under test. The field numbers are from the Open Inference Protocol's
  * grpc_service.proto: model_name 1, inputs 5 (name 1, datatype 2, shape 3), raw_input_contents 7.
  */
 import { field, varint } from '../limits/grpc-wire.ts';

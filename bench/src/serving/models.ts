@@ -91,7 +91,7 @@ export function grpcBody(model: BenchModel): Body {
   return { bytes: frame, headers: { 'content-type': 'application/grpc', te: 'trailers' } };
 }
 
-/** What the peer takes on its route for raw bytes. */
+/** The body for the peer's route for raw bytes. */
 export function peerBody(model: BenchModel): Body {
   return {
     bytes: rowBytes(model),

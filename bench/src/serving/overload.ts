@@ -26,7 +26,7 @@ export interface Overload {
   readonly generatorFellBehind: boolean;
 }
 
-/** Of the recogniser. */
+/** Latency objective of the recogniser. */
 export const OBJECTIVE_MS = 250;
 
 export async function measureOverload(

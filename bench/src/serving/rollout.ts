@@ -71,7 +71,7 @@ function notAnswered({ failed, refused }: LoadReport): number {
   return counts.reduce((sum, count) => sum + count, 0);
 }
 
-/** Of the largest tensor, once more for each version: the answers stay sensible, and differ. */
+/** Factor of the largest tensor, once more for each version: the answers stay sensible, and differ. */
 const FACTOR = 1.001;
 
 /** The same graph with other weights, which a runtime cannot take for the same model. */

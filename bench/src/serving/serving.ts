@@ -1,5 +1,5 @@
 /**
- * The serving plane beside FastAPI + uvicorn + ONNX Runtime: same models, same machine, same
+ * The serving plane against FastAPI + uvicorn + ONNX Runtime: same models, same machine, same
  * generators, one run.
  */
 import { join } from 'node:path';

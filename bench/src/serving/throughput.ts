@@ -1,5 +1,5 @@
 /**
- * Requests per second at 16 connections: JSON, binary and gRPC, beside FastAPI's JSON and a bare
+ * Requests per second at 16 connections: JSON, binary and gRPC, against FastAPI's JSON and a bare
  * Node server of sixty lines.
  */
 import { closedLoop } from '../harness/h2load.ts';
@@ -75,8 +75,8 @@ export async function measureThroughput(
       });
       return requestsPerSecond;
     } catch (error) {
-      const told = JSON.stringify(await refusals(node, model));
-      throw new Error(`The node’s own count of refusals: ${told}`, { cause: error });
+      const counts = JSON.stringify(await refusals(node, model));
+      throw new Error(`The node’s own count of refusals: ${counts}`, { cause: error });
     }
   };
   const taken: Record<Side, number>[] = [];
@@ -110,7 +110,7 @@ async function refusals(node: NodeProcess, model: BenchModel): Promise<Record<st
   return Object.fromEntries(refused.filter(([code, count]) => count > 0 && code !== 'CANCELLED'));
 }
 
-/** h2load sees only HTTP statuses, which gRPC errors do not touch; the node's own counters tell. */
+/** h2load sees only HTTP statuses, which gRPC errors do not change; the node's own counters show errors. */
 async function checkGrpcAnswers(node: NodeProcess, model: BenchModel): Promise<void> {
   const refused = await refusals(node, model);
   if (Object.keys(refused).length > 0) {

@@ -11,7 +11,7 @@ import type { Measure } from '../harness/report.ts';
 
 export const FASHION: Measure = {
   key: 'fashion_accuracy',
-  what: 'Fashion-MNIST, a CNN: share of the test pictures told right after five epochs (full run only)',
+  what: 'Fashion-MNIST, a CNN: share of the test pictures classified right after five epochs (full run only)',
   unit: '',
   target: { atLeast: 0.9 },
 };

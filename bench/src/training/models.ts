@@ -1,4 +1,4 @@
-/** What is trained, here and by the peers: the same networks, batches of noise, plain SGD. */
+/** The trained networks, here and in the peers: the same shapes, batches of noise, plain SGD. */
 import {
   conv,
   dense,

@@ -13,7 +13,7 @@ const BYTES_PER_MS = 125_000;
 /** When gradients are sent: after all are there, or in the buckets that are the default between machines. */
 export type Sending = 'after' | 'meanwhile';
 
-/** What both ranks compute, and how. */
+/** The work of both ranks, and its schedule. */
 export function overlapWork(sending: Sending) {
   const { model, options } = gradedModel('cnn', rowsPerRank(BATCH, RANKS));
   const { rows } = gradedModel('cnn', BATCH);

@@ -16,7 +16,7 @@ const SCRIPTS = join(import.meta.dirname, '../../peers/pytorch');
 
 /**
  * @param script of `bench/peers/pytorch`.
- * @throws Error with what Python said when it cannot start.
+ * @throws Error with Python's error output when it cannot start.
  */
 export async function startPyTorch(script = 'steps.py'): Promise<PyTorch> {
   const child = spawn('/usr/bin/python3', [join(SCRIPTS, script)], {

@@ -1,5 +1,5 @@
 /**
- * Training steps beside PyTorch and TensorFlow.js: one thread each, the same networks and batches,
+ * Training steps against PyTorch and TensorFlow.js: one thread each, the same networks and batches,
  * short rounds that alternate so that both run in the same conditions, medians over all rounds.
  */
 import { debianVersion } from '../harness/machine.ts';
@@ -79,7 +79,7 @@ export async function benchTraining({ quick, progress }: Options): Promise<Bench
       results[key] = times.peerMs / times.oursMs;
       details[key] = times;
     }
-    progress('MLP beside TensorFlow.js');
+    progress('MLP against TensorFlow.js');
     const tfjs = await openTfjsMlp(100);
     const times = await alternate(
       { model: 'mlp', batch: 100, rounds: 3, roundMs: quick ? 250 : 700 },
@@ -87,7 +87,7 @@ export async function benchTraining({ quick, progress }: Options): Promise<Bench
     );
     results['mlp100_vs_tfjs'] = times.peerMs / times.oursMs;
     details['mlp100_vs_tfjs'] = times;
-    progress('Two workers beside one');
+    progress('Two workers against one');
     const workers = await measureDataParallel({ quick });
     results[DATA_PARALLEL.key] = workers.oneMs / workers.twoMs;
     details[DATA_PARALLEL.key] = workers;
@@ -95,7 +95,7 @@ export async function benchTraining({ quick, progress }: Options): Promise<Bench
     const links = await measureOverlap({ quick });
     results[OVERLAP.key] = links.afterMs / links.meanwhileMs;
     details[OVERLAP.key] = links;
-    progress('Exported modules beside PyTorch');
+    progress('Exported modules against PyTorch');
     const oracle = await measureOracle();
     results[ORACLE.key] = oracle.agree / oracle.cases;
     details[ORACLE.key] = oracle;
@@ -132,7 +132,7 @@ async function alternate(
 ): Promise<{ oursMs: number; peerMs: number }> {
   const open: OpenModel = await openModel(model, batch);
   try {
-    // The first steps allocate, and tell how long a step takes.
+    // The first steps allocate, and measure the length of a step.
     const warm = median(await timed(3, () => open.step()));
     await peer(3);
     const steps = Math.max(3, Math.min(2000, Math.round(roundMs / warm)));
