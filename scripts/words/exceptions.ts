@@ -36,6 +36,5 @@ export const NOT_YET: readonly string[] = [
   'bench',
   'docs',
   'README.md',
-  'FEATURES.md',
   'SECURITY.md',
 ];
