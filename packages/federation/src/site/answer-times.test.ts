@@ -1,4 +1,4 @@
-/** When updates leave a site, on a clock that moves only where the test says so. */
+/** When updates leave a site, on a clock that only the test moves. */
 import { seededRandom } from '@skein/onnx';
 import { expect, it, vi } from 'vitest';
 import { startFederation } from '../coordinator/testing/federation.ts';
@@ -85,7 +85,7 @@ it('waits for at most a quarter of the longest computation, and never takes a sh
   }
 });
 
-it('tells at most in which round the span was exceeded, of times that differ by noise alone', async () => {
+it('reveals at most in which round the span was exceeded, for times that differ by noise alone', async () => {
   const random = seededRandom(3);
   // In the worst place: the end of a span.
   const edge = spanMs(30, TRAIN_MS);
@@ -108,7 +108,7 @@ it('keeps its span when it is started again', async () => {
   const [, span] = await first.rounds([100, 200, 100]);
   const again = siteOf({}, first.memory);
   expect(await again.rounds([100, 100], 3)).toEqual([span, span]);
-  // An answer that is stored tells nothing of how long it took.
+  // A stored answer leaves at once: it does not reveal how long it took.
   expect(await siteOf({}, first.memory).ask(4, 100)).toBe(0);
 });
 
@@ -164,7 +164,7 @@ it('sends the updates of a real run at the end of a span, and finishes it in tim
   });
   const { id } = await at.coordinator.start(at.draft);
   const trainMs = at.draft.deadlines!.trainMs!;
-  /** Of each update, by how many milliseconds it left before the end of the span that has room for it. */
+  /** For each update, by how many milliseconds it left before the end of the span that was chosen for it. */
   const early: number[] = [];
   for (const number of [1, 2, 3, 4]) {
     let [asked, computed] = [0, 0];

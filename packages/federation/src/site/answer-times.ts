@@ -5,8 +5,8 @@
  *   asked ──computes──▶ stored ┄┄┄ waits ┄┄┄▶ sent
  *   └────────────────── span ────────────────┘
  *
- * The spans of a plan are public: its time for training over 1.25, over 1.25², … A site takes the shortest that has
- * room for its update, keeps it for the run, and takes a longer one for good when it is exceeded. So the coordinator
+ * The spans of a plan are public: its time for training over 1.25, over 1.25², … A site takes the shortest that holds
+ * its update, keeps it for the run, and takes a longer one for good when it is exceeded. So the coordinator
  * learns which span a site has, and in which rounds it took a longer one. An update waits for at most a quarter of
  * the longest computation so far. One that takes longer than the longest span is sent at once: it is nearly late.
  *
@@ -62,11 +62,11 @@ export interface AnswerTimesOptions {
   readonly run: string;
   readonly plan: Plan;
   readonly memory: Pick<SiteMemory, 'carriedOf' | 'carry'>;
-  /** Says when an update leaves; default: the monotonic clock. */
+  /** Times at which updates leave; default: the monotonic clock. */
   readonly clock?: SiteClock | undefined;
 }
 
-/** Of a plan with differential privacy whose sites stay: others have nothing to hide, or send one message. */
+/** For a plan with differential privacy whose sites stay: other sites have nothing to hide, or send one message. */
 export function answerTimes({ run, plan, memory, clock = REAL }: AnswerTimesOptions): Timed {
   const { aggregation, deadlines, privacy } = plan;
   const { trainMs } = deadlines;

@@ -1,4 +1,4 @@
-/** What a site answers, whatever the coordinator asks for. */
+/** The answers of a site, whatever the coordinator asks for. */
 import { SkeinError } from '@skein/api/errors';
 import { expect, it } from 'vitest';
 import { createIdentity } from '../identity/keys.ts';

@@ -24,20 +24,20 @@ export interface Task {
   readonly payload: Bytes | undefined;
   /** Aborted when something else is asked for, or the connection is lost: what waits need wait no more. */
   readonly signal?: AbortSignal | undefined;
-  /** What the site kept of earlier phases of this attempt. */
+  /** State that the site kept from earlier phases of this attempt. */
   readonly state: Bytes | undefined;
 }
 
 export interface Outcome {
   readonly fields: MessageOf<'answer'>['fields'];
   readonly payload?: Bytes | undefined;
-  /** What the next phase of this attempt needs; stored with the answer. */
+  /** State for the next phase of this attempt; stored with the answer. */
   readonly state?: Bytes | undefined;
   readonly settled?: Settled | undefined;
 }
 
 /**
- * Told once what became of an answer that was sent.
+ * Called once with the outcome of an answer that was sent.
  * @param isTaken false: it came too late, and is in no sum; true: it was stored, or nothing is known.
  */
 export type Settled = (isTaken: boolean) => void;
@@ -85,7 +85,7 @@ export function answerOnce(
     string,
     { readonly answer: Promise<Answer>; readonly of: AbortSignal | undefined }
   >();
-  /** What is counted is answered one after the other. */
+  /** Answers that count as releases are computed one after the other. */
   let released: Promise<unknown> = Promise.resolve();
   /** The newest attempt that was asked for; what is older is erased. */
   let newest: Attempt | undefined;

@@ -20,7 +20,7 @@ const planOf = (more: Partial<PlanDraft>) =>
     }),
   );
 
-it('says to a site and to a helper what ends a round, and how old an update may be', () => {
+it('describes to a site and to a helper what ends a round, and how old an update may be', () => {
   const plan = planOf({});
   for (const { facts } of [describePlan(plan), describeHelp(plan)]) {
     const [, text] = facts.find(([term]) => term === 'buffer')!;

@@ -9,11 +9,11 @@ import { plannedText } from './site-rows.ts';
 
 export interface PlanWords {
   readonly facts: readonly (readonly [term: string, text: string])[];
-  /** What is sent to the coordinator. */
+  /** Data that is sent to the coordinator. */
   readonly leaves: readonly string[];
-  /** What stays here. */
+  /** Data that stays here. */
   readonly stays: readonly string[];
-  /** What a careful person would not want. */
+  /** Terms that a careful person would not want. */
   readonly warnings: readonly string[];
 }
 
@@ -40,7 +40,7 @@ const AGGREGATION = {
 
 const verb = (count: number | undefined): string => (count === 1 ? 'colludes' : 'collude');
 
-/** What the plan is. @param site how the reader calls a site. */
+/** The facts of a plan. @param site how the reader calls a site. */
 function factsOf(plan: Plan, site: string): PlanWords['facts'] {
   const { aggregation, collusion, data, local, model, privacy, rounds, sites, strategy } = plan;
   const numbers = model.parameters.toLocaleString('en');
@@ -73,7 +73,7 @@ function factsOf(plan: Plan, site: string): PlanWords['facts'] {
             `a round ends with ${buffer.buffer} updates; one may be of the model of up to ${buffer.staleness} rounds ago, and counts less then`,
           ] as const,
         ]),
-    ['sites', `${sites.minimum} to ${sites.maximum}; a sum is of at least ${sites.threshold}`],
+    ['sites', `${sites.minimum} to ${sites.maximum}; a sum holds at least ${sites.threshold}`],
     ['aggregation', `${AGGREGATION[aggregation.kind]}${taken}`],
     ...helpers.map(
       (helper, at) =>
@@ -100,7 +100,7 @@ export function describeHelp(plan: Plan): PlanWords {
       ...(plan.privacy.mode === 'none'
         ? []
         : [
-            `Noise of this helper is in that sum: all rounds together tell little about ${hides(plan, 'a site')} (${budgetOf(plan)}).`,
+            `Noise of this helper is in that sum: all rounds together reveal little about ${hides(plan, 'a site')} (${budgetOf(plan)}).`,
           ]),
       'The public keys of this helper, its signatures, and the times at which it answers.',
     ],
@@ -130,7 +130,7 @@ export function describePlan(plan: Plan): PlanWords {
         ? ['Inside it, the number of rows of this site.']
         : [
             ...chosenWords(plan),
-            `Noise is in that sum${helpers.length === 0 ? '' : ', of every helper'}: all rounds together tell little about ${hides(plan, 'this site')} (${budgetOf(plan)}).`,
+            `Noise is in that sum${helpers.length === 0 ? '' : ', of every helper'}: all rounds together reveal little about ${hides(plan, 'this site')} (${budgetOf(plan)}).`,
           ]),
       ...(isBuffered ? ['How many rounds ago it was sent the model from which it trained.'] : []),
       'The public key of this site, its signatures, and the times at which it answers.',
@@ -151,11 +151,11 @@ export function describePlan(plan: Plan): PlanWords {
           ]),
       ...(privacy.mode !== 'none' && helpers.length === 0 && collusion.sites === 0
         ? [
-            `Each other site knows its own share of the noise, and may learn more of the rows of this one than ε = ${privacy.epsilon} says.`,
+            `Each other site can subtract its own share of the noise, and may learn more of this site's rows than ε = ${privacy.epsilon} allows.`,
           ]
         : []),
       ...(privacy.mode === 'none' && sites.threshold === 2
-        ? ['A sum may be of two sites, each of which can then compute the update of the other.']
+        ? ['A sum may hold two sites. Each can then compute the update of the other.']
         : []),
       ...(isSecure && privacy.mode === 'none' && !isCohortFixed(plan)
         ? [
@@ -167,7 +167,7 @@ export function describePlan(plan: Plan): PlanWords {
             'Without noise, a coordinator can have the other sites of a sum train from a made-up model of another round, in which they learn nothing: the sum is the update of this site.',
           ]
         : []),
-      ...(isSecure ? [] : ['The coordinator sees the update of this site by itself.']),
+      ...(isSecure ? [] : ['The coordinator sees the update of this site alone.']),
       ...(privacy.mode === 'none'
         ? ['There is no differential privacy: the model may remember single rows.']
         : []),

@@ -1,4 +1,4 @@
-/** What a site needs of Node: its memory in a file, its connection by `ws`. */
+/** The parts of a site that need Node: its memory in a file, its connection by `ws`. */
 import type { ConnectionOptions, SecureContextOptions } from 'node:tls';
 import { connectionError } from '@skein/api/client';
 import { FEDERATION_PATH } from '@skein/api/federations';

@@ -106,7 +106,7 @@ it('keeps what SCAFFOLD carries from round to round until the federation ends', 
   expect(await memory.carriedOf('run-1')).toBeUndefined();
 });
 
-it('tells, when it ends, the newest entry of the ledger that it has signed', async () => {
+it('returns, when it ends, the newest entry of the ledger that it has signed', async () => {
   const entries: LedgerEntry[] = [];
   const coordinator = await smallCoordinator({
     plan,
@@ -146,7 +146,7 @@ it('declines a plan that does not meet its terms, and sends nothing', async () =
   });
   await expect(end).rejects.toMatchObject({
     code: 'SITE_TERMS_REFUSED',
-    message: expect.stringMatching(/by itself; the plan has no differential privacy/),
+    message: expect.stringMatching(/of this site alone; the plan has no differential privacy/),
   });
   expect(served).toBe(false);
 });

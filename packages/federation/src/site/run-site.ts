@@ -5,8 +5,8 @@
  *     connecting → joined → answering … → ended
  *          ↑_________________|  the connection was lost
  *
- * Work goes on while there is no connection, and its answer is sent after the next join. The site
- * counts on nothing of the coordinator: it checks the coordinator's key, the plan against the one that
+ * Work continues while there is no connection, and its answer is sent after the next join. The site
+ * trusts nothing from the coordinator: it checks the coordinator's key, the plan against the one that
  * it accepted, and the model against the plan.
  */
 import { canonical } from '@skein/api/canonical';
@@ -86,7 +86,7 @@ export interface SiteEnd {
   readonly seen?: SeenEntry | undefined;
 }
 
-/** Tasks that may wait for their answers: those of attempts that were aborted while the site trained. */
+/** Tasks that may wait for their answers: tasks of attempts that were aborted while the site trained. */
 const MOST_TASKS = 16;
 /** Largest payload that a site takes: a model of 250 million float32. */
 const MAX_PAYLOAD_BYTES = 2 ** 30;
@@ -125,15 +125,15 @@ async function openSite(options: SiteOptions, onEvent: (event: SiteEvent) => voi
   const identity = identityOf(await memory.identity());
   let prepared: { readonly answer: (task: Omit<Task, 'state'>) => Promise<Answer> } | undefined;
   let witness: LedgerWitness | undefined;
-  /** What has arrived of a payload outlives its connection. */
+  /** Parts of a payload that have arrived outlive their connection. */
   const chunks = memoryChunks(MAX_PAYLOAD_BYTES);
   /** Aborted when the next task comes, or the connection is lost. */
   let superseded = new AbortController();
   let round = 0;
-  let told = '';
+  let reported = '';
   /** Tasks whose answers are computed, or on their way. */
   let unanswered = 0;
-  /** The newest answer of which its work wants to know what became. */
+  /** The newest answer whose outcome its work waits for. */
   let unsettled: { readonly place: Place; readonly settled: Settled } | undefined;
 
   /** @returns whether it was waited for. @param place of the answer; undefined: whichever it is. */
@@ -224,9 +224,9 @@ async function openSite(options: SiteOptions, onEvent: (event: SiteEvent) => voi
         round = message.round;
         const { status, reason = '' } = message;
         const now = { type: 'status', status, round, reason } as const;
-        // It is told from time to time, also where nothing has changed.
-        if (canonical(now) !== told) onEvent(now);
-        told = canonical(now);
+        // The coordinator sends the status from time to time, also where nothing has changed.
+        if (canonical(now) !== reported) onEvent(now);
+        reported = canonical(now);
         if (!ENDS.has(status)) continue;
         await memory.eraseBefore({ run, round: Number.MAX_SAFE_INTEGER, attempt: 0 });
         await memory.carry(run, undefined);
@@ -240,7 +240,7 @@ async function openSite(options: SiteOptions, onEvent: (event: SiteEvent) => voi
         return { status: 'left', round: at, reason, seen: witness.newest };
       } else if (message.kind === 'refuse') {
         const isLate = message.code === 'PHASE_CLOSED';
-        // A site whose update serves another round has nothing to be told.
+        // A site whose update serves another round reports nothing.
         if (settle(!isLate, message.place) && isLate) continue;
         onEvent({ type: 'refused', code: message.code, message: message.message });
       }

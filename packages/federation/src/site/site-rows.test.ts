@@ -13,7 +13,7 @@ const COLUMNS: PublicColumns = {
 const read = (text: string, format?: 'csv' | 'jsonl') =>
   readSiteRows(COLUMNS, new TextEncoder().encode(text), format);
 
-it('takes the columns of the plan in any order, and says what it does not use', async () => {
+it('takes the columns of the plan in any order, and lists the unused ones', async () => {
   const { count, unused, classes, rows } = await read(
     'ill,name,chol,age,cp\n1,Ada,?,40,2\n0,Bob,210,50,1\n0,Cy,90,60,3\n',
   );
@@ -60,7 +60,7 @@ it('takes any values, and none, in columns that the plan does not use', async ()
   }
 });
 
-it('says of which columns the plan does not have the values', async () => {
+it('names the columns whose values the plan does not have', async () => {
   const { outside } = await read(
     'age,cp,chol,ill\n40,1,200,1\n40,4,200,0\n40,,200,0\n90,2,?,0\n80,9,500,1\n',
   );
@@ -74,7 +74,7 @@ it('says of which columns the plan does not have the values', async () => {
   ]);
 });
 
-it('says which columns lose digits in float32 that tell the rows apart', async () => {
+it('names the columns that lose digits in float32 by which rows differ', async () => {
   const noon = 1_767_268_800_000;
   const columns: PublicColumns = {
     ...COLUMNS,

@@ -26,7 +26,7 @@ export interface SiteRows {
   /** By the names of the model's inputs, with labels. */
   readonly rows: Dataset;
   readonly count: number;
-  /** Columns of the file that the plan does not use: none of their values is looked at. */
+  /** Columns of the file that the plan does not use: none of their values is read. */
   readonly unused: readonly string[];
   /** Columns with rows whose value the plan does not have: no category of it, or beyond its range. */
   readonly outside: readonly OutsideColumn[];
@@ -40,7 +40,7 @@ export interface OutsideColumn {
   readonly name: string;
   readonly kind: PublicFeature['kind'];
   readonly rows: number;
-  /** What the plan has: categories, or a range. */
+  /** The values of the plan: categories, or a range. */
   readonly planned: string;
 }
 
@@ -133,7 +133,7 @@ function requireNumbers(feature: PublicFeature, column: Table['columns'][number]
   if (missing.length === 0 || feature.fill !== undefined) return;
   const others = missing.length === 1 ? '' : ` (the first of ${missing.length} rows)`;
   throw unfit(
-    `Row ${missing[0]} has no '${name}'${others}: leave such rows out, or ask the operator of the federation for a plan that says what a missing number counts as (\`fill\`).`,
+    `Row ${missing[0]} has no '${name}'${others}: leave such rows out, or ask the operator of the federation for a plan with a value for missing numbers (\`fill\`).`,
   );
 }
 
@@ -145,7 +145,7 @@ export function plannedText(feature: PublicFeature | PublicColumns['target']): s
   return all.length > MOST_SHOWN ? `${shown}, … (${all.length})` : shown;
 }
 
-/** Categories of a column that are told to a person. */
+/** Categories of a column that an error lists. */
 const MOST_SHOWN = 8;
 
 /** Rows that the plan has no value for. A missing number is filled in, or refused before. */

@@ -1,4 +1,4 @@
-/** What a site demands of a plan before it accepts it. */
+/** Terms that a site demands of a plan before it accepts it. */
 import { SkeinError } from '@skein/api/errors';
 import type { Plan } from '../plan/plan.ts';
 
@@ -9,7 +9,7 @@ export interface Terms {
   readonly minSites?: number | undefined;
   /** Most rounds. */
   readonly maxRounds?: number | undefined;
-  /** Whether the coordinator may see this site's update by itself. Default: no. */
+  /** Whether the coordinator may see this site's update alone. Default: no. */
   readonly allowPlainUpdates?: boolean | undefined;
 }
 
@@ -21,7 +21,7 @@ export function unmetTerms({ privacy, sites, rounds, aggregation }: Plan, terms:
   const rules: readonly (readonly [boolean, string])[] = [
     [
       aggregation.kind === 'none' && !allowPlainUpdates,
-      'the coordinator would see the update of this site by itself',
+      'the coordinator would see the update of this site alone',
     ],
     [!isPrivate && maxEpsilon !== undefined, 'the plan has no differential privacy'],
     [

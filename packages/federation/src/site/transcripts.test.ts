@@ -1,4 +1,4 @@
-/** What a site sends, and when, is a function of public values: 1,000 crafted questions to neighbouring data sets. */
+/** The messages of a site, and their times, are a function of public values: 1,000 crafted questions to neighbouring data sets. */
 import { fromHex, sha256 } from '@skein/api/canonical';
 import { seededRandom } from '@skein/onnx';
 import { residueBits, residueCount } from '@skein/train/federated';
@@ -45,7 +45,7 @@ const LONG = 300_000;
 
 interface Crafted {
   readonly broadcast: Bytes;
-  /** Changes what is sent besides, in one phase. */
+  /** Changes the other fields of one phase. */
   readonly spoil?: { readonly phase: string; change(question: Question): Question };
 }
 
@@ -106,7 +106,7 @@ function crafted(random: Random, parameters: number, phases: readonly string[]):
 interface Found {
   questions: number;
   refused: number;
-  /** Updates that the data sets tell apart once masks and noise are the same. */
+  /** Updates that differ between the data sets once masks and noise are the same. */
   apart: number;
 }
 
@@ -180,18 +180,18 @@ async function attempt(
     await server.accept(exchange, 0, payload.subarray(0, head));
     if (isInput) await server.acceptUpdate(0, () => payload.subarray(head));
     for (const [i, other] of others.entries()) {
-      const heard = delivered(i + 1);
+      const received = delivered(i + 1);
       if (isInput) {
-        const masked = await other.mask(new Uint32Array(context.length), heard);
+        const masked = await other.mask(new Uint32Array(context.length), received);
         await server.accept(exchange, i + 1, masked.head);
         await server.acceptUpdate(i + 1, (chunk) => masked.chunks[chunk]!);
         continue;
       }
       const by = {
         keys: () => other.advertise(),
-        shares: () => other.share(heard),
-        consistency: () => other.sign(heard),
-        unmasking: () => other.unmask(heard),
+        shares: () => other.share(received),
+        consistency: () => other.sign(received),
+        unmasking: () => other.unmask(received),
       };
       await server.accept(exchange, i + 1, await by[exchange]());
     }
@@ -222,7 +222,7 @@ it(
         const question = crafted(random, plan.model.parameters, EXCHANGES);
         await attempt({ plan, sides, found, key: identity.key, round }, question);
       }
-      // What was answered is charged, and a site that refused has not read a row.
+      // An answered attempt is charged, and a site that refused has not read a row.
       const answered = await Promise.all(
         sides.map(({ memory }) => memory.attemptsOf(RUN, 'input')),
       );

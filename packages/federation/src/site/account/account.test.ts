@@ -52,7 +52,7 @@ describe('what federations spend together', () => {
     expect(row.committed).toBeCloseTo(alone(terms, 40), 9);
   });
 
-  it('takes the smallest δ of the plans, or that of the limit', () => {
+  it('takes the smallest δ of the plans, or the δ of the limit', () => {
     const small = { ...terms, delta: 1e-6 } as const;
     expect(of(part(terms, 1), part(small, 1)).delta).toBe(1e-6);
     const limit = { unit: 'row', epsilon: 1, delta: 1e-4 } as const;
@@ -106,16 +106,18 @@ describe('a limit', () => {
     const two = [part(terms, 30), part(terms, 0, { open: true })];
     expect(refusalOf(two, exact)).toMatch(/^over all federations ε could reach 1\.\d+ for any/);
     expect(excessOf(two, exact, 'spent')).toBeUndefined();
-    // What the first one did not use is there for the second.
+    // Releases that the first one did not use are left for the second.
     expect(refusalOf([part(terms, 0), part(terms, 0, { open: true })], exact)).toBeUndefined();
   });
 
   it('refuses what has no bound, for the unit that it is of', () => {
     const open = part({ mode: 'none' }, 0, { open: true });
-    expect(refusalOf([open], limit)).toMatch(/nothing would bound what is told of any one row/);
+    expect(refusalOf([open], limit)).toMatch(
+      /nothing would bound the loss of privacy for any one row/,
+    );
     expect(refusalOf([open], undefined)).toBeUndefined();
     const ofSite = { ...limit, unit: 'site', epsilon: 1e6 } as const;
-    expect(refusalOf([part(terms, 1)], ofSite)).toMatch(/told of all rows of this site/);
+    expect(refusalOf([part(terms, 1)], ofSite)).toMatch(/for all rows of this site/);
     expect(refusalOf([part({ ...terms, mode: 'client' }, 1)], ofSite)).toBeUndefined();
   });
 });

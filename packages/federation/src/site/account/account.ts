@@ -1,5 +1,5 @@
 /**
- * What a site has spent over all its federations. The ledger of each counts by itself, but a row that is in several is
+ * The privacy that a site has spent over all its federations. Each ledger counts alone, but a row that is in several is
  * hidden by the noise of all of them together.
  *
  * The loss of plans is composed, never their ε. It is counted for one row, and for all rows of the site:
@@ -16,7 +16,7 @@ import { epsilonOf, filteredEpsilon, type Mechanism, type PrivacyLimit } from '@
 import { mechanismOf } from '../../plan/complete.ts';
 import type { Plan } from '../../plan/plan.ts';
 
-/** What is to be hidden: any one row, or all rows of this site together. */
+/** The unit that is hidden: any one row, or all rows of this site together. */
 export const UNITS = ['row', 'site'] as const;
 export type Unit = (typeof UNITS)[number];
 
@@ -51,13 +51,13 @@ export interface Counted {
 export interface AccountReport {
   readonly account: string;
   readonly limit?: AccountLimit | undefined;
-  /** The δ of the numbers: that of the limit, else the smallest of the plans; absent where no plan has one. */
+  /** The δ of the numbers: the limit's, else the smallest of the plans; absent where no plan has one. */
   readonly delta?: number | undefined;
   readonly row: Counted;
   readonly site: Counted;
   readonly federations: readonly (Omit<Participation, 'privacy'> & {
     readonly hides: Unit | 'nothing';
-    /** What it has spent by itself, of what it hides, at the δ of the account. */
+    /** The ε that this federation alone has spent, for the unit that it hides, at the δ of the account. */
     readonly epsilon: number | null;
   })[];
 }
@@ -68,7 +68,7 @@ const COUNTS: Readonly<Record<Count, (of: Participation) => number>> = {
   committed: ({ releases, most, open }) => (open ? most : releases),
 };
 
-/** Undefined: nothing bounds what the releases tell. */
+/** Undefined: nothing bounds the loss of the releases. */
 function mechanismFor(
   unit: Unit,
   { privacy }: Participation,
@@ -147,7 +147,7 @@ const HIDES = { patient: 'row', client: 'site', none: 'nothing' } as const;
 /** Rounding of a sum in another order. */
 const SLACK = 1e-9;
 
-/** What counts against a limit (see `filteredEpsilon`), if it exceeds it; infinite where nothing is bounded. */
+/** The ε that counts against a limit (see `filteredEpsilon`), if it exceeds it; infinite where nothing is bounded. */
 export function excessOf(
   all: readonly Participation[],
   limit: AccountLimit,
@@ -170,7 +170,7 @@ export function refusalOf(
   const what = unit === 'row' ? 'any one row' : 'all rows of this site';
   const bound =
     excess === Infinity
-      ? `nothing would bound what is told of ${what}`
+      ? `nothing would bound the loss of privacy for ${what}`
       : `ε could reach ${excess.toPrecision(3)} for ${what}`;
   return `over all federations ${bound}, and the limit of the account is ${epsilon} at δ = ${delta}`;
 }

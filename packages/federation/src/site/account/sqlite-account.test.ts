@@ -84,7 +84,7 @@ it('refuses a plan that could exceed the limit with those that are open, in anot
   expect(() => one.admit(entrant('r1'), NOW)).toThrow(refused('PRIVACY_LIMIT_REACHED'));
 });
 
-it('charges nothing for a closed federation until it is admitted again, and goes on counting then', () => {
+it('charges nothing for a closed federation until it is admitted again, and continues to count then', () => {
   const accounts = open();
   accounts.admit(entrant('r1'), NOW);
   accounts.charge(entrant('r1'), 3);
@@ -160,7 +160,7 @@ it('counts the plan that is accepted, not one that was shown before it, and no s
   expect(() => accounts.preview(swapped)).toThrow(refused('SITE_PLAN_CHANGED'));
 });
 
-it('counts again what it has forgotten, beyond its limit too, and never less than before', () => {
+it('counts again what an older copy of it lacks, beyond its limit too, and never less than before', () => {
   const accounts = open();
   accounts.limit('default', { ...LIMIT, epsilon: 0.01 });
   expect(accounts.sitesOf('r1')).toEqual([]);

@@ -22,7 +22,7 @@ import {
 /** The account of rows for which no other one is named. */
 export const DEFAULT_ACCOUNT = 'default';
 
-/** What joins an account. */
+/** A federation that joins an account. */
 export interface Entrant {
   readonly account: string;
   readonly run: string;
@@ -56,12 +56,12 @@ export interface SiteAccounts {
   /** Sites of this folder in a federation. */
   sitesOf(run: string): readonly Counting[];
   /**
-   * Counts what was given before the account was there, or that it has forgotten: no limit is asked, since it is spent.
+   * Counts releases from before the account, or that an older copy of it lacks: no limit is asked, since they are spent.
    * @returns the releases that are counted then.
    * @throws SkeinError PRIVACY_ACCOUNT_OTHER, SITE_PLAN_CHANGED.
    */
   recount(entrant: Entrant, releases: number, now: Date): number;
-  /** What was not spent is free again. @returns how many were open. */
+  /** Frees the releases that were not spent. @returns how many were open. */
   close(run: string): number;
   /** Undefined removes it. */
   limit(account: string, limit: AccountLimit | undefined): AccountReport;
@@ -123,7 +123,7 @@ export function openSiteAccounts(path: string): SiteAccounts {
   const report = (account: string): AccountReport =>
     reportOf(account, rowsOf(account).map(participationOf), limitOf(account));
 
-  /** What the account would hold. @throws SkeinError PRIVACY_ACCOUNT_OTHER, SITE_PLAN_CHANGED. */
+  /** The participations with a new one. @throws SkeinError PRIVACY_ACCOUNT_OTHER, SITE_PLAN_CHANGED. */
   function withEntrant(entrant: Entrant, since: string): readonly Participation[] {
     const { account, run, site, data } = entrant;
     const known = ofSite.get(run, site) as unknown as Row | undefined;
@@ -146,7 +146,7 @@ export function openSiteAccounts(path: string): SiteAccounts {
     }
     const all = rowsOf(account);
     if (known === undefined) return [...all.map(participationOf), entered(entrant, since)];
-    // What was shown at first, and never answered, may be another plan by now.
+    // A plan that was shown at first, and never answered, may have been replaced by another one.
     return all.map((row) =>
       row.run === run && row.site === site
         ? { ...entered(entrant, row.since), releases: row.releases }
@@ -198,7 +198,7 @@ export function openSiteAccounts(path: string): SiteAccounts {
         if (limit === undefined) return;
         const all = rowsOf(row.account).map(participationOf);
         if (excessOf(all, limit, 'spent') === undefined) return;
-        // The coordinator is told of it: it need not know the numbers.
+        // The coordinator receives this error; it does not need the numbers.
         throw new SkeinError(
           'PRIVACY_LIMIT_REACHED',
           'The owner of this site allows no further release.',

@@ -69,7 +69,7 @@ describe.skipIf(browserAvailable.skip)('in IndexedDB', () => {
     await expect(tried).resolves.toBeUndefined();
   });
 
-  /** What a page of another version does: it holds the database, and does not let go of it. */
+  /** Code of a page of another version: it holds the database, and does not let go of it. */
   const held = (version: number): string => `new Promise((resolve, reject) => {
     const opening = indexedDB.open('two versions', ${version});
     opening.onupgradeneeded = () => {
@@ -92,7 +92,7 @@ describe.skipIf(browserAvailable.skip)('in IndexedDB', () => {
       }
     })()`);
 
-  it('says that an older page is open, takes over when it is closed, and gives way to a newer one', async () => {
+  it('reports that an older page is open, takes over when it is closed, and gives way to a newer one', async () => {
     const context = await browser.newContext();
     const older = await openPage(context);
     expect(await older.evaluate(held(1))).toBe(1);

@@ -1,8 +1,8 @@
 /**
- * What a site keeps of its own model, in its memory: the model after the last round that it was trained in, and what
- * later rounds were trained from, until their turn comes.
+ * The site's own model in its memory: the model after the last round that it was trained in, and the global models that
+ * later rounds are trained from, until their turn comes.
  *
- * A round has one of `SLOTS` places, so that each is written once and the room is bounded. A site whose own training is
+ * A round has one of `SLOTS` places, so that each is written once and the space is bounded. A site whose own training is
  * so slow that a place is taken again leaves that round out.
  */
 import type { SiteMemory } from '../memory/site-memory.ts';
@@ -23,7 +23,7 @@ export interface KeptRounds {
   keepOwn(own: RoundVector): Promise<void>;
   /** Rounds that wait to be trained after one, ascending. */
   waiting(after: number): Promise<number[]>;
-  /** What a round is trained from; undefined: its place was taken. */
+  /** The global model that a round is trained from; undefined: its place was taken. */
   globalOf(round: number): Promise<Float32Array | undefined>;
   keepGlobal(global: RoundVector): Promise<void>;
   erase(): Promise<void>;

@@ -1,4 +1,4 @@
-/** Models of sites' own in a federation that runs, against those of the simulation, and on hospitals that differ. */
+/** Models of sites' own in a running federation, against the models of the simulation, and on hospitals that differ. */
 import { readModel, seededRandom } from '@skein/onnx';
 import { MASK, metricsOf, openEvaluator, problemOf, taskReport } from '@skein/train';
 import {
@@ -52,9 +52,9 @@ const rowsOf = (at: TestFederation, lines: readonly string[]): Promise<SiteRows>
   );
 
 interface Trained {
-  /** Of each site, and its model of the last round. */
+  /** Model of each site after the last round. */
   readonly own: Float32Array;
-  /** What the last round was trained from. */
+  /** The global model that the last round was trained from. */
   readonly global: Float32Array;
   readonly rounds: readonly number[];
 }
@@ -121,7 +121,7 @@ const CASES: readonly {
   { named: 'fedadam', digits: 6, terms: { aggregation: PLAIN, strategy: { name: 'fedadam' } } },
   {
     named: 'pairwise',
-    // The global model is off by what 16 bits cannot say.
+    // The global model is off by the rounding to 16 bits.
     digits: 3,
     terms: { aggregation: { kind: 'pairwise', range: 5, mostRows: 50 } },
   },

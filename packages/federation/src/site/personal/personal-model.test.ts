@@ -1,4 +1,4 @@
-/** A model of a site's own, over the rounds that a coordinator sends: restarts, rounds tried again, and what the coordinator is told. */
+/** A model of a site's own, over the rounds that a coordinator sends: restarts, rounds tried again, and messages to the coordinator. */
 import { seededRandom } from '@skein/onnx';
 import { nativeBackend } from '@skein/train/native';
 import { expect, it } from 'vitest';
@@ -34,7 +34,7 @@ const TASK = {
   state: undefined,
 };
 
-/** What a round sends: of another length than the parameters where the strategy sends further vectors. */
+/** The vector of a round: longer than the parameters where the strategy sends further vectors. */
 function broadcastOf(round: number, vectors = 1): Float32Array<ArrayBuffer> {
   const random = seededRandom(round);
   return Float32Array.from({ length: vectors * length }, () => random.next() - 0.5);
@@ -42,9 +42,9 @@ function broadcastOf(round: number, vectors = 1): Float32Array<ArrayBuffer> {
 
 interface Opened {
   readonly personal: PersonalModel;
-  readonly told: PersonalRound[];
+  readonly reported: PersonalRound[];
   readonly problems: unknown[];
-  /** Resolves when the model of a round was told. */
+  /** Resolves when the model of a round was reported. */
   readonly trained: (round: number) => Promise<void>;
 }
 
@@ -53,7 +53,7 @@ async function opened(
   more: Partial<PersonalOptions> = {},
   pull = 0.5,
 ): Promise<Opened> {
-  const told: PersonalRound[] = [];
+  const reported: PersonalRound[] = [];
   const problems: unknown[] = [];
   const personal = await openPersonalModel({
     run: 'run-1',
@@ -63,13 +63,13 @@ async function opened(
     backend: nativeBackend,
     memory,
     terms: { pull, from: 'own' },
-    onTrained: (round) => void told.push(round),
+    onTrained: (round) => void reported.push(round),
     onProblem: (problem) => void problems.push(problem),
     ...more,
   });
   const trained = (round: number) =>
-    expect.poll(() => told.at(-1)?.round, { interval: 2 }).toBe(round);
-  return { personal, told, problems, trained };
+    expect.poll(() => reported.at(-1)?.round, { interval: 2 }).toBe(round);
+  return { personal, reported, problems, trained };
 }
 
 /** The models after each of these rounds, trained without interruption. */
@@ -77,29 +77,29 @@ async function uninterrupted(
   rounds: readonly number[],
   more: Partial<PersonalOptions> = {},
 ): Promise<Float32Array[]> {
-  const { personal, told, problems } = await opened(openSqliteMemory(':memory:'), more);
+  const { personal, reported, problems } = await opened(openSqliteMemory(':memory:'), more);
   for (const round of rounds) await personal.onBroadcast(round, broadcastOf(round));
   await personal.finish(true);
   await personal.close();
   expect(problems).toEqual([]);
-  expect(told.map(({ round }) => round)).toEqual(rounds);
-  return told.map(({ own }) => own);
+  expect(reported.map(({ round }) => round)).toEqual(rounds);
+  return reported.map(({ own }) => own);
 }
 
-it('goes on after it is killed before, during and after the training of a round, as if it were not', async () => {
+it('resumes after it is killed before, during and after the training of a round, as if it were not', async () => {
   const [, , , last] = await uninterrupted([0, 1, 2, 3]);
   const memory = openSqliteMemory(':memory:');
   const first = await opened(memory);
   await first.personal.onBroadcast(0, broadcastOf(0));
   await first.trained(0);
-  // Killed before the first step of round 1, because work for the federation goes on.
+  // Killed before the first step of round 1, because work for the federation continues.
   const working = Promise.withResolvers<Outcome>();
   const answered = first.personal.first(() => working.promise)(TASK);
   await first.personal.onBroadcast(1, broadcastOf(1));
   await first.personal.close();
   working.resolve({ fields: {} });
   await answered;
-  // Killed when the model of round 2 was told, and not yet kept.
+  // Killed when the model of round 2 was reported, and not yet kept.
   let isKilled = false;
   const second = await opened({
     ...memory,
@@ -108,7 +108,7 @@ it('goes on after it is killed before, during and after the training of a round,
     },
   });
   await second.trained(1);
-  expect(second.told.map(({ round }) => round)).toEqual([0, 1]);
+  expect(second.reported.map(({ round }) => round)).toEqual([0, 1]);
   isKilled = true;
   await second.personal.onBroadcast(2, broadcastOf(2));
   await second.trained(2);
@@ -116,31 +116,31 @@ it('goes on after it is killed before, during and after the training of a round,
   const third = await opened(memory);
   for (const round of [1, 2, 3]) await third.personal.onBroadcast(round, broadcastOf(round));
   await third.personal.finish(true);
-  expect(third.told.map(({ round }) => round)).toEqual([1, 2, 3]);
-  expect(third.told.at(-1)!.own).toEqual(last);
+  expect(third.reported.map(({ round }) => round)).toEqual([1, 2, 3]);
+  expect(third.reported.at(-1)!.own).toEqual(last);
   await third.personal.close();
 });
 
 it('trains once in a round that is tried again, and a round that was sent before is no new one', async () => {
   const [, , expected] = await uninterrupted([0, 1, 2]);
-  const { personal, told } = await opened(openSqliteMemory(':memory:'));
+  const { personal, reported } = await opened(openSqliteMemory(':memory:'));
   for (const round of [0, 0, 1]) await personal.onBroadcast(round, broadcastOf(round));
-  await expect.poll(() => told.length).toBe(2);
+  await expect.poll(() => reported.length).toBe(2);
   for (const round of [1, 0, 2, 2]) await personal.onBroadcast(round, broadcastOf(round));
   await personal.finish(true);
-  expect(told.map(({ round }) => round)).toEqual([0, 1, 2]);
-  expect(told.at(-1)!.own).toEqual(expected);
+  expect(reported.map(({ round }) => round)).toEqual([0, 1, 2]);
+  expect(reported.at(-1)!.own).toEqual(expected);
   await personal.close();
 });
 
 it('takes the parameters alone of strategies that send more', async () => {
   const [expected] = await uninterrupted([0]);
-  const { personal, told } = await opened(openSqliteMemory(':memory:'));
+  const { personal, reported } = await opened(openSqliteMemory(':memory:'));
   const [both, first] = [broadcastOf(7, 2), broadcastOf(0)];
   both.set(first);
   await personal.onBroadcast(0, both);
   await personal.finish(true);
-  expect(told[0]).toMatchObject({ own: expected, global: first });
+  expect(reported[0]).toMatchObject({ own: expected, global: first });
   await personal.close();
 });
 
@@ -156,12 +156,12 @@ it('begins each round at the global model to fine-tune it, and at its own one ot
 
 it('waits while the site works for the federation, and keeps what the round was trained from meanwhile', async () => {
   const memory = openSqliteMemory(':memory:');
-  const { personal, told } = await opened(memory);
+  const { personal, reported } = await opened(memory);
   const isDone = Promise.withResolvers<void>();
   const work = personal.first(async ({ place }) => {
     await personal.onBroadcast(place.round, broadcastOf(place.round));
     await isDone.promise;
-    expect(told).toEqual([]);
+    expect(reported).toEqual([]);
     return { fields: {} };
   });
   const answered = work(TASK);
@@ -174,15 +174,15 @@ it('waits while the site works for the federation, and keeps what the round was 
   isDone.resolve();
   await answered;
   await personal.finish(true);
-  expect(told).toHaveLength(1);
+  expect(reported).toHaveLength(1);
   // Nothing is left in the memory of the site.
   expect(await memory.carriedOf('run-1 personal')).toBeUndefined();
   expect(await memory.carriedOf('run-1 personal 0')).toBeUndefined();
   await personal.close();
 });
 
-it('leaves out the oldest rounds where too many wait, and says so', async () => {
-  const { personal, told, problems } = await opened(openSqliteMemory(':memory:'));
+it('leaves out the oldest rounds where too many wait, and reports it', async () => {
+  const { personal, reported, problems } = await opened(openSqliteMemory(':memory:'));
   const isDone = Promise.withResolvers<Outcome>();
   const answered = personal.first(() => isDone.promise)(TASK);
   const rounds = Array.from({ length: SLOTS + 2 }, (_, round) => round);
@@ -191,12 +191,12 @@ it('leaves out the oldest rounds where too many wait, and says so', async () => 
   await answered;
   await personal.finish(true);
   // The first one was being trained already.
-  expect(told.map(({ round }) => round)).toEqual([0, ...rounds.slice(2)]);
+  expect(reported.map(({ round }) => round)).toEqual([0, ...rounds.slice(2)]);
   expect(String(problems)).toContain('faster than the training');
   await personal.close();
 });
 
-it('keeps a model that could not be told for the next start, and a round that diverges leaves the model as it was', async () => {
+it('keeps a model that could not be reported for the next start, and a round that diverges leaves the model as it was', async () => {
   const memory = openSqliteMemory(':memory:');
   const failing = await opened(memory, {
     onTrained: () => {
@@ -209,13 +209,16 @@ it('keeps a model that could not be told for the next start, and a round that di
   await failing.personal.close();
   const again = await opened(memory);
   await again.personal.finish(true);
-  expect(again.told).toMatchObject([{ round: 0, own: (await uninterrupted([0]))[0] }]);
+  expect(again.reported).toMatchObject([{ round: 0, own: (await uninterrupted([0]))[0] }]);
   await again.personal.close();
 
   const wild = await opened(openSqliteMemory(':memory:'), {}, 1e30);
   await wild.personal.onBroadcast(0, broadcastOf(0));
   await wild.personal.finish(true);
-  expect([wild.told, String(wild.problems)]).toEqual([[], expect.stringContaining('not finite')]);
+  expect([wild.reported, String(wild.problems)]).toEqual([
+    [],
+    expect.stringContaining('not finite'),
+  ]);
   await wild.personal.close();
 });
 
@@ -266,7 +269,7 @@ it.each(STRATEGIES)(
             messages.push(message, await answer?.read());
           }
           await channel.send({ kind: 'status', status: 'finished', round: 3 });
-          // Whatever else it may say before it ends the connection.
+          // Further messages may follow before it ends the connection.
           for (let more = await arrive(); more !== undefined; more = await arrive()) {
             messages.push(more.message);
           }
@@ -291,7 +294,9 @@ it.each(STRATEGIES)(
         signal: new AbortController().signal,
       });
       await personal?.personal.finish(true);
-      expect(personal?.told.map(({ round }) => round)).toEqual(isPersonal ? [0, 1, 2] : undefined);
+      expect(personal?.reported.map(({ round }) => round)).toEqual(
+        isPersonal ? [0, 1, 2] : undefined,
+      );
       await personal?.personal.close();
       return messages;
     }

@@ -1,15 +1,15 @@
 /**
- * A model of its own for a site of a live federation, trained beside the global one from what each round sends
+ * A model of its own for a site of a live federation, trained next to the global one from the model of each round
  * (`openPersonalTraining` of `@skein/train/federated`: Ditto, or local fine-tuning). Nothing of it leaves the site.
  *
- *     round is sent here ──▶ kept ──▶ waits while the site works for the federation ──▶ trained ──▶ told ──▶ kept
+ *     round is sent here ──▶ kept ──▶ waits while the site works for the federation ──▶ trained ──▶ reported ──▶ kept
  *
  * Work for the federation goes first: between two steps of its own the site waits until no task is computed, so that
- * an answer is late by one step at most. What a round was trained from is kept before its answer, and each round is
- * trained once, in order: a site that is killed goes on with the model that it would have had. Rounds may pile up, see
- * `KeptRounds`; what is left when the federation ends is trained then.
+ * an answer is late by one step at most. The global model of a round is kept before the round's answer, and each round is
+ * trained once, in order: a site that is killed resumes with the model that it would have had. Rounds may pile up, see
+ * `KeptRounds`; rounds that are left when the federation ends are trained then.
  *
- * The model holds the rows of the site without noise: no budget of the federation is of it.
+ * The model holds the rows of the site without noise: no budget of the federation covers it.
  */
 import { readModel, writeModel } from '@skein/onnx';
 import { MASK, problemOf, servedModel, withTrained, type Backend } from '@skein/train';
@@ -58,9 +58,9 @@ export interface PersonalOptions {
   readonly backend: Backend;
   readonly memory: Pick<SiteMemory, 'carriedOf' | 'carry'>;
   readonly terms: PersonalTerms;
-  /** Told each model before it counts as trained; one that rejects is a problem, and is told again at the end. */
+  /** Called with each model before it counts as trained; a model that it rejects is a problem, and is reported again at the end. */
   readonly onTrained: (trained: PersonalRound) => Promise<void> | void;
-  /** Told why a round is left out, or a model not stored; the federation goes on. */
+  /** Called when a round is left out, or a model not stored; the federation continues. */
   readonly onProblem: (problem: unknown, round: number) => void;
 }
 
@@ -72,7 +72,7 @@ export interface PersonalModel {
   /** ONNX of a vector [parameters], as the node would serve it. */
   fileOf(own: Float32Array): Uint8Array<ArrayBuffer>;
   /**
-   * Trains what waits. @param isOver forgets it all, once the last model was told.
+   * Trains the waiting rounds. @param isOver erases all rounds, once the last model was reported.
    * @throws what `onTrained` does.
    */
   finish(isOver: boolean): Promise<void>;
@@ -142,14 +142,14 @@ export async function openPersonalModel(options: PersonalOptions): Promise<Perso
 
   let own = await kept.own();
   let waiting = await kept.waiting(own?.round ?? -1);
-  /** The newest model that was not told. */
-  let untold: PersonalRound | undefined = own && { round: own.round, own: own.vector };
+  /** The newest model that was not reported. */
+  let unreported: PersonalRound | undefined = own && { round: own.round, own: own.vector };
   let running: Promise<void> | undefined;
 
-  async function tell(trained: PersonalRound): Promise<void> {
-    untold = trained;
+  async function report(trained: PersonalRound): Promise<void> {
+    unreported = trained;
     await onTrained(trained);
-    untold = undefined;
+    unreported = undefined;
   }
 
   async function train(round: number): Promise<void> {
@@ -162,15 +162,15 @@ export async function openPersonalModel(options: PersonalOptions): Promise<Perso
     if (!vector.every(Number.isFinite))
       throw new Error(`The model of round ${round} is not finite.`);
     await beforeStep();
-    // Before it is kept: a round whose model was not told is trained again after a restart.
-    await tell({ round, own: vector, global }).catch((error: unknown) => onProblem(error, round));
+    // Before it is kept: a round whose model was not reported is trained again after a restart.
+    await report({ round, own: vector, global }).catch((error: unknown) => onProblem(error, round));
     const after: RoundVector = { round, vector };
     own = after;
     await kept.keepOwn(after);
   }
 
   async function trainAll(): Promise<void> {
-    if (untold !== undefined) await tell(untold).catch(() => {});
+    if (unreported !== undefined) await report(unreported).catch(() => {});
     for (let round = waiting[0]; round !== undefined && !isStopped; round = waiting[0]) {
       try {
         await train(round);
@@ -226,7 +226,7 @@ export async function openPersonalModel(options: PersonalOptions): Promise<Perso
     async finish(isOver) {
       while (running !== undefined) await running;
       if (isStopped) return;
-      if (untold !== undefined) await tell(untold);
+      if (unreported !== undefined) await report(unreported);
       if (isOver) await kept.erase();
     },
     close: () => (closed ??= close()),

@@ -70,7 +70,7 @@ export async function smallCoordinator(options: {
     serve,
     async connect() {
       const [here, there] = connectionPair();
-      // A site that leaves ends its connection; what the test expects it says itself.
+      // A site that leaves ends its connection; the test itself checks its expectations.
       serve(there).catch(() => {});
       return here;
     },

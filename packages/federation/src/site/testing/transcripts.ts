@@ -29,7 +29,7 @@ export const DIGEST = 'd'.repeat(64);
 type Bytes = Uint8Array<ArrayBuffer>;
 export type Question = Pick<Task, 'place' | 'fields' | 'payload'>;
 
-/** What a site sent: an answer, or why it refused; and what shows when it did. */
+/** The message of a site: an answer, or the reason of its refusal; and the signs of its timing. */
 export interface Sent {
   readonly answer?: Answer;
   readonly refused?: { readonly code: string; readonly message: string };
@@ -109,7 +109,7 @@ export async function sidesOf(
   return { identity, coordinator, sides: await Promise.all(files.map(open)) };
 }
 
-/** As `runSite` says it. */
+/** The refusal that `runSite` sends. */
 function refusalOf(error: unknown): NonNullable<Sent['refused']> {
   if (!(error instanceof SkeinError)) return { code: 'INTERNAL', message: String(error) };
   return { code: error.code, message: error.message };
@@ -131,7 +131,7 @@ function counting(count: () => void): Backend {
   };
 }
 
-/** What the platform draws meanwhile follows from a seed. */
+/** Random numbers of the platform follow from a seed meanwhile. */
 async function withRandom<T>(seed: number, act: () => Promise<T>): Promise<T> {
   const random = seededRandom(seed);
   const fill = <B extends Uint8Array>(bytes: B): B => {
@@ -164,7 +164,7 @@ async function withRandom<T>(seed: number, act: () => Promise<T>): Promise<T> {
 const SIGNATURE = 64;
 const HASH = 32;
 
-/** What may not differ: all but the chunks of a masked update, their digests, and signatures over these. */
+/** Parts that may not differ: all but the chunks of a masked update, their digests, and signatures over these. */
 export function publicPart({ answer, refused, runs, waits }: Sent) {
   if (answer === undefined) return { refused, runs, waits };
   const { header, payload } = answer;

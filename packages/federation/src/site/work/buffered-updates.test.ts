@@ -11,7 +11,7 @@ const asked = (round: number, more: Partial<Asked> = {}): Asked => ({
   ...more,
 });
 
-/** A site whose trainings end as a test says; each adds ten. */
+/** A site whose trainings end when a test ends them; each adds ten. */
 function site(staleness = 2) {
   const trainings: PromiseWithResolvers<void>[] = [];
   const updates = bufferedUpdates(

@@ -19,7 +19,7 @@ import { protocolError } from '../../transport/messages.ts';
 export interface Asked {
   readonly round: number;
   readonly broadcast: Float32Array;
-  /** Digests of what an update may be of, the newest, that of the broadcast, last. */
+  /** Digests of the models that an update may start from; the broadcast's, the newest, is last. */
   readonly versions: readonly string[];
   readonly signal: AbortSignal | undefined;
 }
@@ -27,11 +27,11 @@ export interface Asked {
 export interface ReadyUpdate extends SiteUpdate {
   /** Rounds. */
   readonly behind: number;
-  /** The masked update is about to be stored and sent. @returns to be told what became of it. */
+  /** The masked update is about to be stored and sent. @returns a function to call with its outcome. */
   give(): Settled;
 }
 
-/** What a site has learnt, or is learning. */
+/** An update that a site has trained, or is training. */
 interface Trained {
   readonly from: number;
   readonly digest: string;

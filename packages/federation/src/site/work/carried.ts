@@ -1,4 +1,4 @@
-/** What a site keeps of its training between rounds, as bytes that outlive its process. */
+/** State of a site's training between rounds, as bytes that outlive its process. */
 import type { Task } from '../answers.ts';
 import { protocolError } from '../../transport/messages.ts';
 
@@ -8,9 +8,9 @@ export interface Carried {
 }
 
 /**
- * Of SCAFFOLD: the estimate of the site's own gradient, before and after its last round. A round that is
- * tried again, or asked for after a restart, begins as it did the first time; and so does the next one where the
- * update of this site was not in the sum, so that the mean of all sites is that of the coordinator.
+ * State of SCAFFOLD: the estimate of the site's own gradient, before and after its last round. A round that is
+ * tried again, or asked for after a restart, begins as it did the first time. So does the next round where the
+ * update of this site was not in the sum, so that the mean of all sites equals the coordinator's estimate.
  */
 export interface LastRound {
   readonly round: number;
@@ -45,9 +45,9 @@ export function readLast(bytes: Uint8Array): LastRound {
 }
 
 /**
- * What a round begins with.
- * @param summed the last round before it whose sum holds an update of this site, as the coordinator says; −1: none;
- *   undefined: it does not say. A lie makes the model worse, and tells nothing more: both estimates are the site's own.
+ * The estimate with which a round begins.
+ * @param summed the last round before it whose sum holds an update of this site, from the coordinator; −1: none;
+ *   undefined: not given. A lie makes the model worse, and reveals nothing more: both estimates are the site's own.
  */
 export function estimateFor(
   { round, before, after }: LastRound,
@@ -58,7 +58,7 @@ export function estimateFor(
   return isAgain || (summed !== undefined && summed < round) ? before : after;
 }
 
-/** @throws SkeinError FEDERATION_PROTOCOL for what is not a round before that of the task. */
+/** @throws SkeinError FEDERATION_PROTOCOL for a value that is not a round before the task's. */
 export function summedOf({ place, fields }: Pick<Task, 'place' | 'fields'>): number | undefined {
   const summed = fields['summed'];
   if (summed === undefined) return undefined;

@@ -58,7 +58,7 @@ export async function committeeWork(options: SecureOptions): Promise<Work> {
 }
 
 /**
- * What the updates of a round may be of, as the coordinator says: every site of the sum signs the same.
+ * The models that the updates of a round may start from, by the coordinator's list: every site of the sum signs the same.
  * @param own digest of what this round begins with.
  * @throws SkeinError FEDERATION_PROTOCOL.
  */
@@ -70,6 +70,6 @@ function versionsOf(plan: Plan, round: number, value: unknown, own: string): rea
     value.every((each) => typeof each === 'string' && /^[0-9a-f]{64}$/.test(each));
   if (areDigests && value.at(-1) === own) return value as readonly string[];
   throw protocolError(
-    `Round ${round} does not name the ${count} digests of what its updates may be of, with that of its own parameters last.`,
+    `Round ${round} does not name the ${count} digests of the models that its updates may start from, with the digest of its own parameters last.`,
   );
 }

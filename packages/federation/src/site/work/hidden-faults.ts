@@ -1,17 +1,17 @@
 /**
- * Faults after a site has read rows. A coordinator chooses what a site trains from, so that it could have training
- * fail for chosen rows only: a refusal then says what masks and noise hide, costs no budget, and may be asked for
- * again. What a site under secure aggregation sends depends on public values alone, so a fault becomes zeros.
+ * Faults after a site has read rows. A coordinator chooses the model that a site trains, so that it could have training
+ * fail for chosen rows only: a refusal then reveals a value that masks and noise hide, costs no budget, and may be asked for
+ * again. A site's messages under secure aggregation depend on public values alone, so a fault becomes zeros.
  *
- * | what fails | what is zero |
+ * | the failure | the part that becomes zero |
  * |---|---|
- * | the gradient of an example, with privacy `patient` | that of the example (`clippedStep`) |
- * | a run of the graph, with privacy `patient` | that of the examples in it |
+ * | the gradient of an example, with privacy `patient` | the gradient of the example (`clippedStep`) |
+ * | a run of the graph, with privacy `patient` | the gradients of its examples |
  * | anything else, such as steps that diverge | the update of the site |
  */
 import type { Backend } from '@skein/train';
 
-/** Told to the operator of the site, and to no other party. */
+/** Called for the operator of the site, and for no other party. */
 export type OnFault = (fault: unknown, round: number) => void;
 
 /** @returns what was computed, or zeros where that fails or is not finite. */

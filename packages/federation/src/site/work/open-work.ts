@@ -20,9 +20,9 @@ export interface WorkOptions
   extends Omit<TrainingOptions, 'plan' | 'carried' | 'onFault'>, Pick<SecureOptions, 'run'> {
   readonly joined: Joined;
   readonly memory: Pick<SiteMemory, 'identity' | 'carriedOf' | 'carry'>;
-  /** Told what the site trains from in each round; the answer waits for it. */
+  /** Called with the model of each round that the site trains; the answer waits for it. */
   readonly onBroadcast?: (round: number, broadcast: Float32Array) => Promise<void> | void;
-  /** Told of faults that are hidden from the coordinator. */
+  /** Called with faults that are hidden from the coordinator. */
   readonly onEvent?: SiteOptions['onEvent'];
 }
 

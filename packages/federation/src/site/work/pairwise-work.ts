@@ -28,7 +28,7 @@ import type { SecureOptions } from './training.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** What is stored between the phases of an attempt: the roster, and the secrets of the round. */
+/** State between the phases of an attempt: the roster, and the secrets of the round. */
 interface Kept {
   readonly roster: readonly string[];
   readonly round: string;
@@ -111,7 +111,7 @@ export async function pairwiseWork(options: SecureOptions): Promise<Work> {
 
 type Parts = readonly Bytes[];
 
-/** What to train from, and the shares for this site. @throws SkeinError FEDERATION_PROTOCOL. */
+/** The model to train, and the shares for this site. @throws SkeinError FEDERATION_PROTOCOL. */
 function inputOf({ fields, payload = new Uint8Array(0) }: Task): {
   broadcast: Bytes;
   delivery: Bytes;
@@ -120,7 +120,7 @@ function inputOf({ fields, payload = new Uint8Array(0) }: Task): {
   const isLength =
     typeof bytes === 'number' && Number.isInteger(bytes) && bytes >= 0 && bytes <= payload.length;
   if (!isLength) {
-    throw protocolError('The task does not say where its parameters end.');
+    throw protocolError('The task does not give the end of its parameters.');
   }
   const end = payload.length - bytes;
   return { broadcast: payload.slice(0, end), delivery: payload.subarray(end) };

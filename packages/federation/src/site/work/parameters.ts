@@ -1,4 +1,4 @@
-/** What a site trains from, as the coordinator sends it: checked before a row is read. */
+/** The parameters that a coordinator sends for training: checked before a row is read. */
 import type { Plan } from '../../plan/plan.ts';
 import { strategyOfPlan } from '../../plan/strategy.ts';
 import { protocolError } from '../../transport/messages.ts';

@@ -1,4 +1,4 @@
-/** Work without secure aggregation: the coordinator sees each update, which the plan says in words. */
+/** Work without secure aggregation: the coordinator sees each update, and the plan states it in words. */
 import type { SkeinError } from '@skein/api/errors';
 import type { Plan } from '../../plan/plan.ts';
 import type { Outcome, Task, Work } from '../answers.ts';

@@ -36,7 +36,7 @@ async function trainingOf(
 
 const PARAMETERS = new Float32Array(4).fill(0.1);
 
-it('goes on with the control variate of SCAFFOLD in another process, and begins a round again as before', async () => {
+it('continues with the control variate of SCAFFOLD in another process, and begins a round again as before', async () => {
   const { plan, model } = await trainedPlan({
     strategy: { name: 'scaffold' },
     local: { steps: 3 },
@@ -76,7 +76,7 @@ it('begins a round as the last one where its update was not in that sum', async 
   expect(alone).not.toEqual(after);
   expect(await ofLast([[1], [2, -1]])).toEqual(alone);
   expect(await ofLast([[0], [1, 0], [2, 0]])).toEqual(await ofLast([[0], [2, 0]]));
-  // A coordinator of before does not say.
+  // An older coordinator does not send it.
   expect(await ofLast([[1], [2]])).toEqual(after);
 });
 
@@ -90,7 +90,7 @@ it.each(['1', 0.5, -2, 3, null])('refuses %j as the last round before 3', async 
   await expect(asked({ summed: 2 })).resolves.toMatchObject({ fields: { weight: 4 } });
 });
 
-it('goes on from what a private sum has of it: clipped, or nothing', async () => {
+it('continues from its part of a private sum: clipped, or nothing', async () => {
   const clip = 0.01;
   const broadcast = Float32Array.from({ length: 8 }, (_, i) => i / 10);
   const privateOf = async (sampling: object, random?: SecureRandom) => {
@@ -184,7 +184,7 @@ it('draws the rows of a private step anew in each round, some rounds of them non
   expect(seen.size).toBeLessThanOrEqual(16);
 });
 
-it('adds zeros where its steps diverge, and says so to its operator alone', async () => {
+it('adds zeros where its steps diverge, and notifies its operator alone', async () => {
   const faults: [string, number][] = [];
   const terms = {
     local: { steps: 3 },
@@ -200,13 +200,13 @@ it('adds zeros where its steps diverge, and says so to its operator alone', asyn
   expect(Array.from(numbers)).toEqual([0, 0, 0, 0]);
   expect(weight).toBe(4);
   expect(faults).toEqual([['The loss is NaN at local step 0 of round 7.', 7]]);
-  // The coordinator of a plain sum sees updates anyhow, and is told.
+  // The coordinator of a plain sum sees updates anyhow, and is notified.
   await expect((await trainingOf({ local: { steps: 3 } })).update(7, steep)).rejects.toThrow(
     'The loss is NaN',
   );
 });
 
-it('counts for as many rows as the plan has room for, where it has more', async () => {
+it('counts for as many rows as the plan allows, where it has more', async () => {
   const training = await trainingOf({
     privacy: { mode: 'none' },
     aggregation: { kind: 'pairwise', range: 10, mostRows: 3 },
@@ -252,7 +252,7 @@ it('adds zeros of rows whose runs of the graph fail, in as many runs', async () 
   expect([runs, faults.length]).toEqual([2 * failed, 1]);
 });
 
-it('refuses a model that trains another count of numbers than the plan says', async () => {
+it('refuses a model that trains another count of numbers than the plan gives', async () => {
   const { plan, model } = await trainedPlan({ local: { steps: 1 } });
   const rows = await readSiteRows(plan.data, ROWS);
   const other = { ...plan, model: { ...plan.model, parameters: 5 } };

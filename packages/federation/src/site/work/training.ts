@@ -39,11 +39,11 @@ export interface TrainingOptions {
   readonly carried: Carried;
   /** Chooses rows, or whether the site is in a sum; default: the platform's cryptographic generator. */
   readonly random?: SecureRandom;
-  /** Told why an update, or a part of it, is zeros. */
+  /** Called with the reason why an update, or a part of it, is zeros. */
   readonly onFault?: OnFault | undefined;
 }
 
-/** What a site computes in a round, before it is encoded, masked and given noise. */
+/** The training of a site in a round, before its update is encoded, masked and given noise. */
 export interface SiteTraining {
   /**
    * With secure aggregation it rejects for a full disk at most: see `hidden-faults.ts`.
@@ -53,7 +53,7 @@ export interface SiteTraining {
   update(round: number, broadcast: Float32Array, summed?: number): Promise<SiteUpdate>;
 }
 
-/** What work under secure aggregation needs. */
+/** Options of work under secure aggregation. */
 export interface SecureOptions extends Pick<
   CommitteeTerms,
   'run' | 'plan' | 'planDigest' | 'coordinator'
@@ -73,14 +73,14 @@ export interface SiteUpdate {
 /** Rows that a graph takes at once where all of them are used. */
 const MOST_BATCH = 256;
 
-/** What a site sends of its update; without `isIn` nothing, which a sum does not tell from the others. */
+/** The part of an update that a site sends; without `isIn` nothing, which a sum does not separate from the others. */
 type Release = (update: SiteUpdate) => SiteUpdate & { readonly isIn: boolean };
 
 type Mode = Plan['privacy']['mode'];
 const TRAININGS: { readonly [M in Mode]: (options: TrainingOptions) => Promise<SiteTraining> } = {
   none(options) {
     const { aggregation } = options.plan;
-    // The sum has no room for more, and a refusal would tell how many rows there are.
+    // The sum has no capacity for more, and a refusal would reveal the number of rows.
     const { mostRows = Infinity } = aggregation.kind === 'none' ? {} : aggregation;
     return localTraining(options, ({ numbers, weight }) => {
       return { numbers, weight: Math.min(weight, mostRows), isIn: true };
@@ -89,17 +89,17 @@ const TRAININGS: { readonly [M in Mode]: (options: TrainingOptions) => Promise<S
   async client(options) {
     const { clip, sampling } = privacyOf(options.plan);
     const { random = secureRandom() } = options;
-    // It trains whether it is chosen or not: the time of its answer must not tell.
+    // It trains whether it is chosen or not: the time of its answer must not reveal the choice.
     return localTraining(options, ({ numbers }) => {
       const isChosen = sampling.kind === 'all' || random.unit() < sampling.rate;
-      // Sites count alike: a weight by rows would tell how many there are, and the sum is divided by a public number.
+      // Sites count alike: a weight by rows would reveal their number, and the sum is divided by a public number.
       return { numbers: clipped(numbers, isChosen ? clip : 0), weight: 1, isIn: isChosen };
     });
   },
   patient: privateTraining,
 };
 
-/** @throws SkeinError PLAN_CHANGED when the model encodes rows in another way than the plan says. */
+/** @throws SkeinError PLAN_CHANGED when the model encodes rows in another way than the plan. */
 export async function openTraining(options: TrainingOptions): Promise<SiteTraining> {
   requireSame(options.plan, readModel(options.model));
   return TRAININGS[options.plan.privacy.mode](options);
@@ -136,7 +136,7 @@ async function localTraining(options: TrainingOptions, release: Release): Promis
       const { remembered } = strategy.site;
       if (remembered === undefined) return { numbers: given.numbers, weight };
       const numbers = asSummed(plan, { numbers: given.numbers, weight });
-      // It goes on from what the sum has of it, not from what it has computed.
+      // It continues from the update's part of the sum, not from the update that it has computed.
       const update = Float32Array.from(numbers);
       const sent = { broadcast, update, memory: before, distance: distanceOf(plan.local) };
       const moved = remembered(sent);
@@ -148,7 +148,7 @@ async function localTraining(options: TrainingOptions, release: Release): Promis
   };
 }
 
-/** What the sum of a plan has of an update, without its noise. */
+/** The part of an update in the sum of a plan, without its noise. */
 function asSummed(plan: Plan, update: SiteUpdate): ArrayLike<number> {
   if (plan.aggregation.kind === 'none') return update.numbers;
   return roundedUpdate(update, encodingOf(plan, update.numbers.length));
@@ -191,7 +191,7 @@ async function privateTraining({
   };
 }
 
-/** What sites and coordinator derive from a plan and its model. */
+/** Values that sites and coordinator derive from a plan and its model. */
 export function trainingOf(
   plan: Plan,
   model: Model,
@@ -201,7 +201,7 @@ export function trainingOf(
   return { strategy, federated: federatedModel(problemOf(model, { batch }).graded, strategy.site) };
 }
 
-/** What a plan says of a model: its task, and how many numbers are trained in it. @throws SkeinError TRAINING_MODEL_UNFIT. */
+/** A plan's facts of a model: its task, and how many numbers are trained in it. @throws SkeinError TRAINING_MODEL_UNFIT. */
 export function modelFacts(model: Model): {
   readonly task: Plan['task'];
   readonly parameters: number;
@@ -210,7 +210,7 @@ export function modelFacts(model: Model): {
   if (task === undefined) {
     throw new SkeinError(
       'TRAINING_MODEL_UNFIT',
-      'The model does not say how it encodes rows: `skein federate start` makes one that does.',
+      'The model has no encoding of rows: `skein federate start` makes one that does.',
     );
   }
   const { graded } = problemOf(model, { batch: 1 });
@@ -224,11 +224,11 @@ function requireSame(plan: Plan, model: Model): void {
   if (isSame) return;
   throw new SkeinError(
     'PLAN_CHANGED',
-    'The model does not encode rows as the columns of the plan say.',
+    'The model encodes rows in another way than the columns of the plan.',
   );
 }
 
-/** @throws SkeinError PLAN_CHANGED when the model trains another count of numbers than the plan says. */
+/** @throws SkeinError PLAN_CHANGED when the model trains another count of numbers than the plan gives. */
 function requireLength(
   { model: { parameters } }: Plan,
   { layout }: { readonly layout: { readonly length: number } },
@@ -236,7 +236,7 @@ function requireLength(
   if (layout.length === parameters) return;
   throw new SkeinError(
     'PLAN_CHANGED',
-    `The model trains ${layout.length} numbers, and the plan says ${parameters}.`,
+    `The model trains ${layout.length} numbers, and the plan gives ${parameters}.`,
   );
 }
 

@@ -1,5 +1,5 @@
 /**
- * What every memory of a site does, as cases that run in Node and, bundled, in a page of Chromium. A
+ * The contract of every memory of a site, as cases that run in Node and, bundled, in a page of Chromium. A
  * case throws when the memory breaks its promise.
  */
 import type { SiteMemory } from '../site-memory.ts';
@@ -35,7 +35,7 @@ export const MEMORY_CASES: Readonly<Record<string, (open: OpenMemory) => Promise
     expectSame(text(await memory.answerOf({ ...question, attempt: 1 })), 'nothing');
     await memory.close();
   },
-  async 'erases earlier rounds, and still knows that they were answered'(open) {
+  async 'erases earlier rounds, and keeps the mark that they were answered'(open) {
     let memory = await open();
     const next = { ...question, round: 4 };
     const again = { ...question, attempt: 1 };
