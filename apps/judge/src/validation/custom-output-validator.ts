@@ -62,12 +62,12 @@ export function customValidation(place: ValidatorPlace): TestValidation {
 
   async function command(input: Uint8Array): Promise<Command> {
     await session.put([{ path: 'case/input.in', content: input }]);
-    if (passes++ > 0) await forgetNextPass();
+    if (passes++ > 0) await dropNextPass();
     return invocation(place, [`${workspace}/case/input.in`, `${workspace}/case/answer.ans`]);
   }
 
   /** The other files of the feedback folder are kept from pass to pass. */
-  async function forgetNextPass(): Promise<void> {
+  async function dropNextPass(): Promise<void> {
     const file = `${workspace}/${feedback}/nextpass.in`;
     const result = await session.run({ argv: ['rm', '-f', file], workspace: 'writable' });
     if (result.exitCode !== 0) throw new JudgeFault('nextpass.in cannot be removed');

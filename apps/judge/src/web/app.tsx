@@ -7,7 +7,7 @@ import { Titled } from './parts.tsx';
 import { ProblemPage } from './pages/problem-page.tsx';
 import { ProblemsPage } from './pages/problems-page.tsx';
 import { askForKey, SignIn } from './sign-in.tsx';
-import { forgetDrafts } from './submission/drafts.ts';
+import { dropDrafts } from './submission/drafts.ts';
 import { StandingsPage } from './pages/standings-page.tsx';
 import { SubmissionPage, SubmissionsPage } from './pages/submissions-page.tsx';
 
@@ -109,7 +109,7 @@ function Account() {
         class="quiet"
         onClick={() => {
           session.leave();
-          forgetDrafts();
+          dropDrafts();
           me.set(undefined);
         }}
       >

@@ -34,7 +34,7 @@ export const NOT_HERE: ReadonlySet<ErrorCode> = new Set([
 /** Refusals of admission: they prove that the request has not run. */
 export const NOTHING_RAN: ReadonlySet<ErrorCode> = new Set([...FULL, ...NOT_HERE]);
 
-type SaidNo = Pick<ErrorMeta, 'code' | 'retryAfterMs'>;
+type Refusal = Pick<ErrorMeta, 'code' | 'retryAfterMs'>;
 interface NextState extends Omit<RouteState, 'leftMs'> {
   /** Whether this node holds what is asked for. Where it does not, a member that was full just now is asked, too. */
   readonly isHere: boolean;
@@ -55,7 +55,7 @@ export interface Others {
     onQuote: OnQuote,
   ): Promise<Quote[]>;
   /** A member has refused a request; where it is full, the like is not sent to it for a while. */
-  noteRefusal(member: string, request: InferenceRequest, deadline: Instant, error: SaidNo): void;
+  noteRefusal(member: string, request: InferenceRequest, deadline: Instant, error: Refusal): void;
   /** Members that do not answer at present. */
   leftOut(): number;
   close(): void;
@@ -92,7 +92,7 @@ export function followOthers(
     member: string,
     request: InferenceRequest,
     deadline: Instant,
-    { code, retryAfterMs = Infinity }: SaidNo,
+    { code, retryAfterMs = Infinity }: Refusal,
   ): void {
     // Where waiting does not help, the request has too little time for a run, and one with more has not.
     if (retryAfterMs === Infinity || !FULL.includes(code)) return;

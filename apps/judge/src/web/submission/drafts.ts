@@ -17,7 +17,7 @@ export function keepDraft(problem: string, language: string, text: string): void
 }
 
 /** The next user of the tab must not find them. */
-export function forgetDrafts(): void {
+export function dropDrafts(): void {
   for (const key of Object.keys(sessionStorage)) {
     if (key.startsWith(DRAFT)) sessionStorage.removeItem(key);
   }

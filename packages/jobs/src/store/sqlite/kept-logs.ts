@@ -28,7 +28,7 @@ export function countLog(sql: Sql, tenant: string, token: number, bytes: number)
     // All remaining logs are still being written; each has a bound of its own.
     if (oldest.length === 0) return;
     for (const log of oldest) {
-      held = forgetLog(sql, tenant, log.token, log.bytes);
+      held = removeLog(sql, tenant, log.token, log.bytes);
       if (held <= TENANT_LOG_BYTES) return;
     }
   }
@@ -42,11 +42,11 @@ export function removeLogs(sql: Sql, tenant: string, job: number): void {
     tenant,
     job,
   )) {
-    forgetLog(sql, tenant, token, bytes);
+    removeLog(sql, tenant, token, bytes);
   }
 }
 
-function forgetLog(sql: Sql, tenant: string, token: number, bytes: number): number {
+function removeLog(sql: Sql, tenant: string, token: number, bytes: number): number {
   sql.run('DELETE FROM logs WHERE token = ?', token);
   sql.run('DELETE FROM log_sizes WHERE tenant = ? AND token = ?', tenant, token);
   return addBytes(sql, tenant, -bytes);

@@ -66,7 +66,7 @@ export function seen({ sql, now }: Transaction, worker: string): boolean {
   return row?.mode !== 'draining';
 }
 
-export function forgetSilent({ sql, now }: Transaction): void {
+export function removeSilent({ sql, now }: Transaction): void {
   sql.run('DELETE FROM workers WHERE seen_at < ?', now - WORKER_SILENT_MS);
 }
 

@@ -2,7 +2,7 @@
 -- A[7] its end in ms.
 -- @returns '1', or '0' when it is larger than all may be.
 local owner, id, size, ends = A[1], A[2], #A[4], tonumber(A[7])
-forgetEnded(owner)
+removeEnded(owner)
 if size > tonumber(A[6]) or ends <= now then return '0' end
 dropResponse(owner, id)
 local places = placesKey(owner)
@@ -11,7 +11,7 @@ while true do
   if call('ZCARD', places) < tonumber(A[5]) and held + size <= tonumber(A[6]) then break end
   local first = call('ZRANGE', places, 0, 0)[1]
   if not first then break end
-  call('DEL', forgetPlace(owner, first))
+  call('DEL', removePlace(owner, first))
 end
 local place = string.format('%016d', nextNumber('response')) .. ' ' .. int(size) .. ' ' .. id
 local key = responseKey(owner, id)

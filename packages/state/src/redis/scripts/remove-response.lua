@@ -2,5 +2,5 @@
 -- @returns '1', or '0' when there was none.
 local before = answered()
 if before then return before end
-forgetEnded(A[1])
+removeEnded(A[1])
 return answer(int(dropResponse(A[1], A[2])))

@@ -1,6 +1,6 @@
 -- Announces a worker, or changes what it announced.
 -- ARGV[3] worker, [4] its view as JSON, [5] millicores, [6] memory, [7] mode.
-forgetWorker(ARGV[3])
+removeWorker(ARGV[3])
 call('HSET', P .. 'workers', ARGV[3], ARGV[4])
 call('ZADD', P .. 'seen', moment, ARGV[3])
 call('HINCRBY', P .. 'fleet', 'mc', ARGV[5])

@@ -1,6 +1,6 @@
 -- Removes a worker. Its leases run out by themselves; the places that it kept for gangs go back.
 -- ARGV[3] worker.
-forgetWorker(ARGV[3])
+removeWorker(ARGV[3])
 call('DEL', P .. 'placed:' .. ARGV[3])
 for _, key in ipairs(call('HVALS', P .. 'assembling')) do
   local gang = loadGang(key)

@@ -67,7 +67,7 @@ preload(expired)
 for _, id in ipairs(expired) do removeJob(id) end
 
 for _, worker in ipairs(call('ZRANGEBYSCORE', P .. 'seen', '-inf', int(now - WORKER_SILENT_MS))) do
-  forgetWorker(worker)
+  removeWorker(worker)
 end
 complete()
 

@@ -12,7 +12,7 @@ import { loseLease } from './lease.ts';
 import { dueSchedules, laterSchedules, moveSchedule } from '../settings.ts';
 import { settle } from './transition.ts';
 import type { Transaction } from '../transaction.ts';
-import { forgetSilent } from '../worker-list.ts';
+import { removeSilent } from '../worker-list.ts';
 
 export function tick(transaction: Transaction): void {
   const { sql, now } = transaction;
@@ -62,7 +62,7 @@ export function tick(transaction: Transaction): void {
     transaction.notifications.queues.add(queue);
   }
   for (const schedule of dueSchedules(sql, now, TICK_BATCH)) fire(transaction, schedule);
-  forgetSilent(transaction);
+  removeSilent(transaction);
   trimEvents(sql);
 }
 

@@ -6,7 +6,7 @@
 local function countLogBytes(tenant, by) return call('HINCRBY', P .. 'tenant:' .. tenant, 'logBytes', int(by)) end
 
 -- @returns the bytes of all logs of the tenant then.
-local function forgetLog(tenant, number, id)
+local function removeLog(tenant, number, id)
   local key = P .. 'log:' .. number .. ':' .. id
   local size = call('STRLEN', key)
   call('DEL', key)
@@ -31,7 +31,7 @@ local function countLog(job, token, bytes)
       if other and not other['e' .. number] then
         from = from + 1
       else
-        held = forgetLog(job.t, number, id)
+        held = removeLog(job.t, number, id)
         if held <= TENANT_LOG_BYTES then return end
       end
     end

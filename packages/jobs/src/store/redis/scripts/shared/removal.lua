@@ -3,7 +3,7 @@ local function removeJob(id)
   local job = load(id)
   for number = 1, tonumber(job.n or 0) do
     local token = string.match(job['a' .. number], '^%d+')
-    forgetLog(job.t, int(number), id)
+    removeLog(job.t, int(number), id)
     call('DEL', P .. 'cancelled:' .. token)
   end
   for _, parent in ipairs(parentsOf(job)) do call('SREM', P .. 'children:' .. parent, id) end

@@ -14,7 +14,7 @@ local function fleetTotal()
   return mc, mem
 end
 
-local function forgetWorker(worker)
+local function removeWorker(worker)
   local known = call('HGET', P .. 'workers', worker)
   if not known then return end
   local total = cjson.decode(known).total
