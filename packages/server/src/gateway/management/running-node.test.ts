@@ -203,8 +203,10 @@ describe.skipIf(browserAvailable.skip)('from Chromium', () => {
     const { page, problems } = await open('/#/try/same');
     await page.getByLabel('Fill with').selectOption('the bytes of a file');
     await page.getByRole('button', { name: 'Send' }).click();
-    await page.getByText('image: no file is chosen.').waitFor();
-    await page.getByLabel('File for image').setInputFiles(path);
+    const file = page.getByLabel('File for image');
+    const isMissing = (input: Element) => (input as HTMLInputElement).validity.valueMissing;
+    expect(await file.evaluate(isMissing)).toBe(true);
+    await file.setInputFiles(path);
     await page.getByRole('button', { name: 'Send' }).click();
     await page.getByRole('heading', { name: /^Answer of version/ }).waitFor();
     const shown = await page.locator('.outputs-of pre').first().textContent();
