@@ -22,7 +22,8 @@ export {
 export { encodingOf, sumNumber } from './plan/encoding.ts';
 export { checkPlan } from './plan/check.ts';
 export { checkDraft, draftFor } from './plan/complete.ts';
-export { Plan, type PlanDraft, type PlannedHelper, PROTOCOL } from './plan/plan.ts';
+export { Plan, type PlanDraft, PROTOCOL } from './plan/plan.ts';
+export type { PlannedHelper } from './plan/terms.ts';
 export { type Arrival, type Channel, openChannel } from './transport/channel.ts';
 export { type Chunks, memoryChunks, type Payload } from './transport/chunks.ts';
 export { type Connection, connectionOver, connectionPair } from './transport/connection.ts';

@@ -22,6 +22,7 @@ import {
   type SecureRandom,
 } from '@skein/train';
 import { membershipScores } from '@skein/train/federated';
+import { aggregationIn, isPrivate, privacyIn, strategyIn } from '../plan/kinds/choices.ts';
 import type { Plan } from '../plan/plan.ts';
 import { spentAfter } from '../plan/spent.ts';
 import { readSiteRows, type SiteRows } from '../site/site-rows.ts';
@@ -96,20 +97,21 @@ export async function openLiveAudit(options: LiveAuditOptions): Promise<LiveAudi
 }
 
 /** By how much a sum moves the parameters. @throws SkeinError AUDIT_UNFIT where that is not a public number. */
-function stepOf({ privacy, strategy, aggregation }: Plan) {
-  if (privacy.mode !== 'patient') {
+function stepOf(plan: Plan) {
+  const { privacy, strategy } = plan;
+  if (!isPrivate(privacy) || privacyIn(plan).hides !== 'row') {
     throw unfit(
       'it audits privacy patient, in which each row is hidden; with privacy client all rows of this site are one',
     );
   }
-  if (strategy.name !== 'fedsgd' && strategy.name !== 'fedavg') {
+  const { meanRate } = strategyIn(plan);
+  if (meanRate === undefined) {
     throw unfit(`the server of strategy ${strategy.name} moves the model by more than the sum`);
   }
-  if (aggregation.kind !== 'none' && aggregation.share !== undefined) {
+  if (aggregationIn(plan).encoding?.share !== undefined) {
     throw unfit('a part of the numbers is sent in each round');
   }
-  const learningRate = strategy.name === 'fedsgd' ? strategy.learningRate : 1;
-  return { privacy, rate: learningRate / privacy.denominator };
+  return { privacy, rate: meanRate / privacy.denominator };
 }
 
 const unfit = (why: string): SkeinError =>

@@ -13,6 +13,7 @@ import { canonical, digestOf } from '@skein/api/canonical';
 import { assertEncoding } from '@skein/train/federated';
 import { completePlan } from '../plan/complete.ts';
 import { encodingOf } from '../plan/encoding.ts';
+import { aggregationIn } from '../plan/kinds/choices.ts';
 import { helpersOf, requireSealingKeys } from '../plan/helpers.ts';
 import type { Plan } from '../plan/plan.ts';
 import { strategyOfPlan } from '../plan/strategy.ts';
@@ -312,7 +313,7 @@ function mostBytes({ plan }: RunRecord): number {
 
 /** @throws SkeinError PLAN_INVALID when the noise or the sum does not fit into the numbers of an update. */
 function requireEncodable(plan: Plan, length: number): void {
-  if (plan.aggregation.kind === 'none') return;
+  if (aggregationIn(plan).encoding === undefined) return;
   try {
     assertEncoding(encodingOf(plan, length));
   } catch (error) {

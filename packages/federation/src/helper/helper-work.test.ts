@@ -14,8 +14,9 @@ import { createIdentity, identityOf, type Identity, signerOf } from '../identity
 import { committeeContext } from '../plan/committee-terms.ts';
 import { completePlan } from '../plan/complete.ts';
 import { encodingOf } from '../plan/encoding.ts';
-import type { PlanDraft, PlannedHelper } from '../plan/plan.ts';
+import type { PlanDraft } from '../plan/plan.ts';
 import { isBudgetSpent } from '../plan/spent.ts';
+import type { PlannedHelper } from '../plan/terms.ts';
 import { answerOnce, type Task } from '../site/answers.ts';
 import { draft } from '../testing/plans.ts';
 import {

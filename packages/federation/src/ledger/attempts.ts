@@ -4,6 +4,7 @@
  * Node and in the browser.
  */
 import { mostBehind, mostUpdates } from '../plan/buffer.ts';
+import { aggregationIn } from '../plan/kinds/choices.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { LedgerEvent } from './entry.ts';
 
@@ -11,7 +12,8 @@ type Of<K extends LedgerEvent['kind']> = Extract<LedgerEvent, { kind: K }>;
 
 /** @returns looks at one event after the other, and says what cannot be of it. */
 export function followAttempts(plan: Plan): (event: LedgerEvent) => string | undefined {
-  const { aggregation, model, rounds, sites } = plan;
+  const { model, rounds, sites } = plan;
+  const { encoding } = aggregationIn(plan);
   const members = new Set<string>();
   let open: Of<'opened'> | undefined;
   let parameters = model.digest;
@@ -34,7 +36,7 @@ export function followAttempts(plan: Plan): (event: LedgerEvent) => string | und
       return 'its sum is of other sites than its roster';
     }
     // Without secure sums no site adds noise, nor hides behind another.
-    if (aggregation.kind !== 'none' && own.size < sites.threshold) {
+    if (encoding !== undefined && own.size < sites.threshold) {
       return `its sum is of ${own.size} sites, and the plan asks for ${sites.threshold}`;
     }
     if (own.size > mostUpdates(plan)) {

@@ -5,7 +5,7 @@
  * too; their signatures become a part of a later entry, so that none of them can be taken out.
  */
 import { z } from 'zod';
-import { Digest } from '../plan/plan.ts';
+import { Digest } from '../plan/terms.ts';
 import { digestOf } from '@skein/api/canonical';
 import { type Identity } from '../identity/keys.ts';
 import { Key, SignatureHex } from '../transport/messages.ts';

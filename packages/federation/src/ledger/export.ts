@@ -1,6 +1,7 @@
 /** A ledger as a file: what `skein ledger verify` reads. Runs in Node and in the browser. */
 import { z } from 'zod';
-import { Digest, Plan } from '../plan/plan.ts';
+import { Plan } from '../plan/plan.ts';
+import { Digest } from '../plan/terms.ts';
 import { Key, SignatureHex } from '../transport/messages.ts';
 import type { Identity } from '../identity/keys.ts';
 import type { FederationStore, RunRecord } from '../store/federation-store.ts';

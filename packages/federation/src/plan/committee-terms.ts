@@ -1,5 +1,5 @@
 /**
- * What a sum of a plan with a committee is bound to, as the coordinator, sites and helpers derive it.
+ * The terms that bind a sum of a plan with a committee, as the coordinator, sites and helpers derive them.
  * Runs in Node and in the browser.
  *
  * The roster of an attempt comes first in what they are sent: its keys, 32 bytes each.
@@ -50,7 +50,7 @@ export function committeeContext(
 
 /**
  * Splits a payload into the roster and what follows it.
- * @param count of keys, as the task says.
+ * @param count of keys, from the task.
  * @throws SkeinError FEDERATION_PROTOCOL for a count below the plan's threshold, or above its maximum.
  */
 export function splitRoster(

@@ -3,9 +3,16 @@ import { canonical } from '@skein/api/canonical';
 import { SkeinError } from '@skein/api/errors';
 import { noiseFor, publicTask, type Mechanism } from '@skein/train';
 import { z } from 'zod';
-import { bufferOf } from './buffer.ts';
 import { checkPlan, parsed, refuse } from './check.ts';
-import { helpersOf } from './helpers.ts';
+import { AGGREGATIONS } from './kinds/aggregations/aggregations.ts';
+import {
+  aggregationIn,
+  isPrivate,
+  type Noise,
+  privacyIn,
+  samplingIn,
+  strategyIn,
+} from './kinds/choices.ts';
 import { type Plan, PlanDraft } from './plan.ts';
 
 /** Secure aggregation keeps a majority of two thirds: t = ⌊2n/3⌋ + 1 (Bonawitz 2017, active security). */
@@ -27,11 +34,12 @@ export function completePlan(draft: PlanDraft): Plan {
     }
   }
   const privacy = given!;
-  const helpers = helpersOf(terms).length;
+  const helpers = aggregationIn(terms).helpers.length;
+  const buffer = strategyIn(terms).buffer?.buffer;
   const rest = {
     ...terms,
     collusion: {
-      // A site knows its own share of the noise: the budget holds against each of them by itself.
+      // A site can subtract its own share of the noise: the budget holds against each site alone.
       sites: privacy.mode === 'none' || helpers > 0 ? 0 : 1,
       // One honest helper is what a committee relies on.
       ...(helpers === 0 ? {} : { helpers: helpers - 1 }),
@@ -39,35 +47,28 @@ export function completePlan(draft: PlanDraft): Plan {
     },
     sites: {
       ...sites,
-      threshold: sites.threshold ?? thresholdOf(bufferOf(terms)?.buffer ?? sites.minimum),
+      threshold: sites.threshold ?? thresholdOf(buffer ?? sites.minimum),
     },
   };
   if (privacy.mode === 'none') {
     const encoding = { range: 1, mostRows: 10_000 };
     return checkPlan({ ...filled(rest, RATE, encoding), privacy });
   }
-  const {
-    clip,
-    mode,
-    denominator = mode === 'client'
-      ? (bufferOf(terms)?.buffer ?? sitesOfSum(sites.minimum, privacy))
-      : undefined,
-  } = privacy;
+  const { lacks, denominator: denominatorOf, range } = privacyIn({ privacy });
+  const sitesOfSum = buffer ?? sites.minimum * samplingIn(privacy.sampling).rate;
+  const { clip, denominator = denominatorOf?.(sitesOfSum) } = privacy;
   if (denominator === undefined) {
     refuse(
       'privacy.denominator is missing: a public number of rows, such as a rounded count of all patients, by which sums are divided.',
     );
   }
-  // The update of a site has the norm `clip` at most, or each of its rows, of which it has not more than all.
-  const whole =
-    mode === 'client'
-      ? filled(rest, RATE, { range: clip })
-      : filled(rest, {}, { range: clip * denominator });
+  const rates = lacks?.severalSteps === undefined ? RATE : {};
+  const whole = filled(rest, rates, { range: range(clip, denominator) });
   const plan = checkPlan({
     ...whole,
     privacy: { ...privacy, denominator, noise: privacy.noise ?? 1 },
   });
-  if (privacy.noise !== undefined || plan.privacy.mode === 'none') return plan;
+  if (privacy.noise !== undefined || !isPrivate(plan.privacy)) return plan;
   // The search for the noise takes seconds, so it comes after all that can be refused.
   return { ...plan, privacy: { ...plan.privacy, noise: calibrated(plan.privacy, plan.rounds) } };
 }
@@ -88,7 +89,7 @@ export function checkDraft(given: unknown, name: string): Pick<Plan, 'data' | 's
 }
 
 /**
- * A draft for a model, of which its name, its digest and its task follow.
+ * A draft for a model, from which its name, its digest and its task follow.
  * @throws SkeinError PLAN_INVALID where the operator names others, which would be trained in no case.
  */
 export function draftFor<T extends Partial<Pick<Plan, 'name' | 'task' | 'model'>>>(
@@ -107,19 +108,12 @@ export function draftFor<T extends Partial<Pick<Plan, 'name' | 'task' | 'model'>
   return { ...given, ...own };
 }
 
-/** A draft that says nothing of privacy protects patients where sites are institutions, and whole sites where they are devices. */
+/** A draft without privacy protects patients where sites are institutions, and whole sites where they are devices. */
 function withPrivacy(draft: PlanDraft): PlanDraft {
-  // A program in JavaScript may pass anything: the schema says what is wrong with it.
+  // A program in JavaScript may pass anything: the schema names the flaw.
   if (Object(draft) !== draft || draft.privacy !== undefined) return draft;
-  return {
-    ...draft,
-    privacy: { mode: draft.aggregation?.kind === 'committee' ? 'client' : 'patient' },
-  };
-}
-
-/** Sites whose updates are in a sum, on average. */
-function sitesOfSum(sites: number, { sampling }: Pick<Private, 'sampling'>): number {
-  return sampling.kind === 'all' ? sites : sites * sampling.rate;
+  const kind = AGGREGATIONS.find(({ name }) => name === draft.aggregation?.kind);
+  return { ...draft, privacy: { mode: kind?.privacy ?? 'patient' } };
 }
 
 /** Learning rate of the sites' steps, where they take steps. */
@@ -135,26 +129,25 @@ function filled<T extends Pick<z.output<typeof PlanDraft>, 'local' | 'aggregatio
   return {
     ...terms,
     local: { ...local, ...terms.local },
-    aggregation: aggregation.kind === 'none' ? aggregation : { ...encoding, ...aggregation },
+    aggregation:
+      aggregationIn(terms).encoding === undefined ? aggregation : { ...encoding, ...aggregation },
   };
 }
 
-type Private = Exclude<Plan['privacy'], { mode: 'none' }>;
-
 /**
- * What releases of a plan spend, as the accountants see it: sums of discrete Gaussians, of which only the
- * Rényi divergence is known. A share is never under 4 levels (see `noisePlan`), where what the sum differs from
- * a Gaussian (τ of Kairouz 2021) is below 1e-60, so the noise of the plan is that of the mechanism.
+ * The spending of a plan's releases for the accountants: sums of discrete Gaussians, whose
+ * Rényi divergence alone is known. A share is never under 4 levels (see `noisePlan`), where the difference of the sum to
+ * a Gaussian (τ of Kairouz 2021) is below 1e-60, so the noise of the plan is the noise of the mechanism.
  */
 export function mechanismOf(
-  { noise, sampling }: Pick<Private, 'noise' | 'sampling'>,
+  { noise, sampling }: Pick<Noise, 'noise' | 'sampling'>,
   releases: number,
 ): Mechanism {
   return { kind: 'discrete', noise, sampling, steps: releases };
 }
 
 function calibrated(
-  { sampling, epsilon, delta }: Pick<Private, 'sampling' | 'epsilon' | 'delta'>,
+  { sampling, epsilon, delta }: Pick<Noise, 'sampling' | 'epsilon' | 'delta'>,
   rounds: number,
 ): number {
   try {

@@ -3,6 +3,7 @@ import { fromHex } from '@skein/api/canonical';
 import { noisePlan, type SumEncoding } from '@skein/train/federated';
 import { mostUpdates } from './buffer.ts';
 import { noiseSharesOf } from './helpers.ts';
+import { aggregationIn, isPrivate } from './kinds/choices.ts';
 import type { Plan } from './plan.ts';
 
 /** Attempts of one round; a round that fails more often fails the run. */
@@ -10,14 +11,15 @@ export const MOST_ATTEMPTS = 1000;
 
 /** @param length numbers of an update. */
 export function encodingOf(plan: Plan, length: number): SumEncoding {
-  const { aggregation, privacy } = plan;
-  if (aggregation.kind === 'none') throw new Error('A plain sum is not encoded.');
-  const { bits, range, mostRows, share } = aggregation;
+  const { privacy } = plan;
+  const { encoding: terms, isChecked } = aggregationIn(plan);
+  if (terms === undefined) throw new Error('A plain sum is not encoded.');
+  const { bits, range, mostRows, share } = terms;
   const sample = share === undefined ? {} : { sample: { share } };
-  // Sites and helpers answer for nothing that the coordinator can see: only the sum tells of a lie.
-  const checked = aggregation.kind === 'committee' ? { isChecked: true } : {};
+  // The coordinator cannot check an answer of a site or a helper: a lie shows in the sum alone.
+  const checked = isChecked ? { isChecked } : {};
   const encoding = { length, sites: mostUpdates(plan), bits, range, ...sample, ...checked };
-  if (privacy.mode === 'none') return { ...encoding, weight: { most: mostRows! } };
+  if (!isPrivate(privacy)) return { ...encoding, weight: { most: mostRows! } };
   const { fewest, most, colluding } = noiseSharesOf(plan);
   const { clip: norm, noise } = privacy;
   return noisePlan({ encoding, norm, noise, shares: fewest, colluding, mostShares: most }).encoding;
@@ -31,7 +33,7 @@ export function drawOf(
   return { seed: fromHex(planDigest), round: sumNumber(round, attempt) };
 }
 
-/** The number of a secure sum within its run: no attempt has that of another. */
+/** The number of a secure sum within its run. No two attempts share one. */
 export function sumNumber(round: number, attempt: number): number {
   return round * MOST_ATTEMPTS + attempt;
 }

@@ -1,19 +1,18 @@
 /** The helpers of a plan, and the noise shares of its sums. Runs in Node and in the browser. */
 import { SkeinError } from '@skein/api/errors';
 import { isSignedBy } from '../identity/keys.ts';
-import type { Plan, PlannedHelper } from './plan.ts';
+import { aggregationIn, aroundOf } from './kinds/choices.ts';
+import type { Plan, PlanDraft } from './plan.ts';
+import type { PlannedHelper } from './terms.ts';
 
 /** A plan, or a draft of one. */
 interface HasHelpers {
-  readonly aggregation:
-    | { readonly kind: string }
-    | { readonly kind: string; readonly helpers: readonly PlannedHelper[] };
+  readonly aggregation: Plan['aggregation'] | NonNullable<PlanDraft['aggregation']>;
 }
 
 /** None without a committee. */
-export function helpersOf({ aggregation }: HasHelpers): readonly PlannedHelper[] {
-  return 'helpers' in aggregation ? aggregation.helpers : [];
-}
+export const helpersOf = (plan: HasHelpers): readonly PlannedHelper[] =>
+  aggregationIn(plan).helpers;
 
 /** @throws SkeinError PLAN_INVALID if a helper has not signed the key that seeds are sealed to. */
 export async function requireSealingKeys(plan: HasHelpers): Promise<void> {
@@ -33,7 +32,7 @@ export interface NoiseShares {
   readonly fewest: number;
   /** Shares that it has at most. */
   readonly most: number;
-  /** Of `fewest`, those whose senders may collude with the coordinator. */
+  /** Number of the `fewest` shares whose senders may collude with the coordinator. */
   readonly colluding: number;
 }
 
@@ -48,14 +47,6 @@ export function noiseSharesOf(
     : { of: 'helpers', fewest: length, most: length, colluding: collusion.helpers ?? 0 };
 }
 
-/** Whether a round that is tried again has to be of the sites of its first sum: no noise hides the difference. */
-export function isCohortFixed({
-  aggregation,
-  privacy,
-}: Pick<Plan, 'aggregation' | 'privacy'>): boolean {
-  return (
-    aggregation.kind === 'committee' &&
-    privacy.mode === 'none' &&
-    aggregation.repeatWithOthers !== true
-  );
-}
+/** Whether a repeated round has to be of the sites of its first sum: no noise hides the difference. */
+export const isCohortFixed = (plan: Plan): boolean =>
+  aggregationIn(plan).excludes?.(aroundOf(plan)).otherSites !== undefined;

@@ -7,7 +7,8 @@ import { canonical, digestOf } from '@skein/api/canonical';
 import { checkPlan } from './check.ts';
 import { checkDraft, completePlan, draftFor, mechanismOf, thresholdOf } from './complete.ts';
 import { encodingOf } from './encoding.ts';
-import type { Plan, PlanDraft, PlannedHelper } from './plan.ts';
+import type { Plan, PlanDraft } from './plan.ts';
+import type { PlannedHelper } from './terms.ts';
 import { isBudgetSpent, mostReleases, spentAfter } from './spent.ts';
 
 const refused = (reason: string): unknown =>
@@ -44,7 +45,7 @@ describe('a plan', () => {
     expect(() => completePlan(more)).toThrow(refused('The plan is refused: Unrecognized key'));
   });
 
-  it('has secure aggregation and patient-level privacy within the budget unless it says otherwise', () => {
+  it('has secure aggregation and patient-level privacy within the budget unless the draft asks for others', () => {
     const plan = completePlan(draft({ privacy: { mode: 'patient', denominator: 500 } }));
     expect(plan.aggregation).toMatchObject({ kind: 'pairwise', bits: 16 });
     expect(plan.sites.threshold).toBe(3);
@@ -119,7 +120,7 @@ describe('a plan', () => {
       of(target, { task });
     }
     expect(() => of(terms.data.target, { task: 'regression' })).toThrow(
-      refused('is regression, and data.target is of a binary one'),
+      refused('is regression, and data.target is a binary target'),
     );
   });
 
@@ -144,12 +145,15 @@ describe('a plan', () => {
   });
 
   it.each<[string, Partial<PlanDraft>]>([
-    ['is regression, and data.target is of a binary one', { task: 'regression' }],
+    ['is regression, and data.target is a binary target', { task: 'regression' }],
     ['privacy.denominator is missing', { privacy: { mode: 'patient' } }],
     ['strategy.learningRate: Too big', { strategy: { name: 'fedsgd', learningRate: 1e99 } }],
     ['local.learningRate: Too big', { local: { learningRate: 1e10 } }],
     ['coordinatorSeesUpdates', { aggregation: { kind: 'none' } as never }],
-    ['privacy needs aggregation', { aggregation: { kind: 'none', coordinatorSeesUpdates: true } }],
+    [
+      'privacy patient splits its noise over the sites or the helpers, and aggregation none',
+      { aggregation: { kind: 'none', coordinatorSeesUpdates: true } },
+    ],
     ['local.steps must be 1', { local: { steps: 5 } }],
     ['local.batch is not read with privacy patient', { local: { batch: 8 } }],
     ['local.learningRate is not read with privacy patient', { local: { learningRate: 0.1 } }],
@@ -161,7 +165,7 @@ describe('a plan', () => {
     ['sites.threshold is not above half', { sites: { minimum: 4, threshold: 2 } }],
     ['strategy scaffold corrects the drift of several steps', { strategy: { name: 'scaffold' } }],
     [
-      'aggregation.share sends a part',
+      'and aggregation pairwise sends a part of it: leave out aggregation.share',
       {
         strategy: { name: 'scaffold' },
         privacy: { mode: 'none' },
@@ -202,15 +206,18 @@ describe('a plan', () => {
         },
       },
     ],
-    ['collusion.helpers is of aggregation committee', { collusion: { helpers: 1 } }],
+    ['collusion.helpers needs aggregation committee', { collusion: { helpers: 1 } }],
     ['rounds', { rounds: 0 }],
     ['strategy.learningRate', { strategy: { name: 'fedsgd', learningRate: 1e300 } }],
     ['strategy.mu', { strategy: { name: 'fedprox', mu: 1e39 } }],
     ['privacy.clip', { privacy: { mode: 'patient', denominator: 500, clip: 1e-300 } }],
     ['aggregation.range', { privacy: { mode: 'patient', denominator: 500, clip: 1e38, noise: 9 } }],
-    ['strategy fedbuff needs aggregation committee: pairwise masks', { strategy: buffer(3) }],
     [
-      'strategy fedbuff needs aggregation committee: with none',
+      'aggregation pairwise has masks that cancel only between sites of the same round: take aggregation committee',
+      { strategy: buffer(3) },
+    ],
+    [
+      'aggregation none takes the updates of one round: take aggregation committee',
       {
         strategy: buffer(3),
         privacy: { mode: 'none' },
@@ -223,7 +230,7 @@ describe('a plan', () => {
     ],
     ['strategy.buffer 5 is above sites.minimum 4', { ...committee(), strategy: buffer(5) }],
     [
-      'privacy.sampling must be all with strategy fedbuff',
+      'privacy.sampling poisson chooses the sites of each sum by a secret coin: take privacy.sampling all',
       {
         ...committee(),
         strategy: buffer(3),
@@ -231,7 +238,7 @@ describe('a plan', () => {
       },
     ],
     [
-      'aggregation.repeatWithOthers must be true with strategy fedbuff',
+      'and aggregation committee holds it to the sites of its first sum without privacy: set aggregation.repeatWithOthers to true',
       { ...committee(), strategy: buffer(3), privacy: { mode: 'none' } },
     ],
   ])('is refused: %s', (reason, more) => {
@@ -264,7 +271,7 @@ describe('a plan', () => {
     expect(plan.strategy).toMatchObject({ staleness: 10, learningRate: 1 });
     expect(plan.sites.threshold).toBe(34);
     const { privacy } = of({ strategy: { name: 'fedavg' } });
-    // Of all rounds of a site that is in each of them.
+    // The noise of all rounds of a site that is in each round.
     expect(plan.privacy).toEqual({ ...privacy, denominator: 50 });
     expect(encodingOf(plan, 14).sites).toBe(50);
     expect(encodingOf(of({ strategy: { name: 'fedavg' } }), 14).sites).toBe(4000);
@@ -290,7 +297,7 @@ describe('a plan', () => {
       sampling: { kind: 'poisson', rate: 0.1 },
       steps: 20,
     } as const;
-    // Against another site, which knows its own share.
+    // Against another site, which can subtract its own share.
     expect(spentAfter(some, 20)[1]).toEqual({
       colluding: 1,
       epsilon: epsilonOf([mechanism], 1e-3).epsilon,
@@ -315,7 +322,7 @@ describe('a plan', () => {
     expect(describePlan(scaffold).stays.at(-1)).toContain('its own gradient');
   });
 
-  it('keeps its budget against each of its sites, which knows its own share of the noise', () => {
+  it('keeps its budget against each of its sites, which can subtract its own share of the noise', () => {
     const collusionOf = (more: Partial<PlanDraft>) => completePlan(draft(more)).collusion;
     expect(collusionOf({})).toEqual({ sites: 1 });
     expect(collusionOf({ collusion: { sites: 0 } })).toEqual({ sites: 0 });
@@ -323,11 +330,11 @@ describe('a plan', () => {
     const plan = completePlan(draft({ sites: { minimum: 2 } }));
     const { variance } = encodingOf(plan, 4).noise!;
     const { variance: alone } = encodingOf({ ...plan, collusion: { sites: 0 } }, 4).noise!;
-    // Of two sites each adds the whole noise, not half of it.
+    // With two sites, each adds the whole noise, not half of it.
     expect(variance / alone).toBeCloseTo(2, 3);
   });
 
-  it('has its noise from helpers, of which all but one may collude unless it says otherwise', () => {
+  it('has its noise from helpers; all but one may collude unless the draft has another number', () => {
     const privacy = { mode: 'client', noise: 10 } as const;
     const three = committee(helper(1), helper(2), helper(3));
     const sites = { minimum: 1000, maximum: 10_000 };
@@ -339,14 +346,14 @@ describe('a plan', () => {
     const variances = [careful, trusting].map((plan) => encodingOf(plan, 14).noise!);
     expect(variances.map(({ shares }) => shares)).toEqual([3, 3]);
     expect(variances[0]!.variance / variances[1]!.variance).toBeCloseTo(3, 6);
-    // Where two helpers tell their noise, that of the third is the noise of the plan.
+    // If two helpers reveal their noise, the noise of the third is the noise of the plan.
     const [alone, betrayed] = spentAfter(careful, 3);
     expect([alone!.colluding, betrayed!.colluding]).toEqual([0, 2]);
     expect(betrayed!.epsilon).toBeCloseTo(spentAfter(trusting, 3)[0]!.epsilon, 9);
     expect(alone!.epsilon).toBeLessThan(betrayed!.epsilon);
   });
 
-  it('is refused with a field that no version knows, and with own scaling under privacy', () => {
+  it('is refused with an unknown field, and with own scaling under privacy', () => {
     const plan = completePlan(draft());
     expect(() => checkPlan({ ...plan, backdoor: 1 })).toThrow(refused('backdoor'));
     const own = { ...plan, data: { ...plan.data, scaling: 'site' } };
@@ -356,10 +363,10 @@ describe('a plan', () => {
   it.each([
     ['pairwise', { compression: 'top-k:0.01' }],
     ['committee', { topK: 0.01, helpers: [helper(1), helper(2)] }],
-  ])('says why a sum of kind %s has no top-k', (kind, more) => {
+  ])('explains why a sum of kind %s has no top-k', (kind, more) => {
     const aggregation = { kind, ...more } as unknown as PlanDraft['aggregation'];
     expect(() => completePlan(draft({ aggregation }))).toThrow(
-      refused('tell of the rows of a site'),
+      refused('reveal the rows of a site'),
     );
   });
 

@@ -1,5 +1,5 @@
 /**
- * What a plan has spent after a number of releases, against each number of colluding sites. The coordinator
+ * The spending of a plan after a number of releases, against each number of colluding sites. The coordinator
  * stops by it, and each site by its own count. Runs in Node and in the browser.
  */
 import { epsilonOf } from '@skein/train';
@@ -8,6 +8,7 @@ import type { LedgerEvent } from '../ledger/entry.ts';
 import { canonical } from '@skein/api/canonical';
 import { MOST_ATTEMPTS } from './encoding.ts';
 import { noiseSharesOf, type NoiseShares } from './helpers.ts';
+import { isPrivate } from './kinds/choices.ts';
 import type { Plan } from './plan.ts';
 
 /** ε against a number of sites that collude with the coordinator; with a committee, of helpers. */
@@ -16,20 +17,11 @@ export interface SpentEpsilon {
   readonly epsilon: number;
 }
 
-/**
- * The phase in which a site, or a helper, gives what a sum is made of. An attempt counts as a release from
- * there on, also when it is aborted: none of them can know what the coordinator has got from the others.
- */
-export const RELEASING = { none: 'train', pairwise: 'input', committee: 'masks' } as const;
-
-/** The phase in which a site gives its part of a sum: with a committee before the helpers give theirs. */
-export const GIVING = { none: 'train', pairwise: 'input', committee: 'input' } as const;
-
 /** By terms and releases: accounting takes a second, and is asked for at each step. */
 const known = new Map<string, readonly SpentEpsilon[]>();
 const MOST_KNOWN = 1000;
 
-/** The noise that is left when k senders tell theirs: shares of σ²/(t − c), of t − k honest ones. */
+/** The remaining noise when k senders reveal theirs: shares of σ²/(t − c), of t − k honest ones. */
 function noiseAgainst(shares: NoiseShares, noise: number, k: number): number {
   return noise * Math.sqrt((shares.fewest - k) / (shares.fewest - shares.colluding));
 }
@@ -40,7 +32,7 @@ function noiseAgainst(shares: NoiseShares, noise: number, k: number): number {
  */
 export function spentAfter(plan: Plan, releases: number): readonly SpentEpsilon[] {
   const { privacy } = plan;
-  if (privacy.mode === 'none') return [];
+  if (!isPrivate(privacy)) return [];
   const shares = noiseSharesOf(plan);
   const terms = canonical([privacy, shares, releases]);
   const found = known.get(terms);
@@ -61,8 +53,8 @@ export function spentAfter(plan: Plan, releases: number): readonly SpentEpsilon[
 /** Whether a further release would spend more than the budget. */
 export function isBudgetSpent(plan: Plan, releases: number): boolean {
   const { privacy } = plan;
-  if (privacy.mode === 'none') return false;
-  // What is not a number is not within a budget.
+  if (!isPrivate(privacy)) return false;
+  // A value that is not a number is not within a budget.
   return !spentAfter(plan, releases + 1).every(
     ({ epsilon }) => epsilon <= privacy.epsilon * (1 + 1e-9),
   );
@@ -81,13 +73,13 @@ export function mostReleases(plan: Plan): number {
   return allowed;
 }
 
-/** What is written before a sum may become known; nothing without differential privacy. */
+/** Ledger entries before a sum may become known; none without differential privacy. */
 export function chargeOf(
   plan: Plan,
   at: { readonly round: number; readonly attempt: number; readonly releases: number },
 ): readonly LedgerEvent[] {
   const { privacy } = plan;
-  if (privacy.mode === 'none') return [];
+  if (!isPrivate(privacy)) return [];
   const { clip, noise, delta } = privacy;
   const spent = spentAfter(plan, at.releases).map(({ colluding, epsilon }) => ({
     colluding,

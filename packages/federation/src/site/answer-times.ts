@@ -15,8 +15,8 @@
  *
  * Predictive mitigation: Askarov, Zhang and Myers, "Predictive Black-Box Mitigation of Timing Channels" (CCS 2010).
  */
+import { aggregationIn, isPrivate } from '../plan/kinds/choices.ts';
 import type { Plan } from '../plan/plan.ts';
-import { GIVING } from '../plan/spent.ts';
 import type { SiteMemory } from './memory/site-memory.ts';
 
 /** A span over the next shorter one: also the bound on what a wait adds. */
@@ -68,9 +68,10 @@ export interface AnswerTimesOptions {
 
 /** For a plan with differential privacy whose sites stay: other sites have nothing to hide, or send one message. */
 export function answerTimes({ run, plan, memory, clock = REAL }: AnswerTimesOptions): Timed {
-  const { aggregation, deadlines, privacy } = plan;
+  const { deadlines, privacy } = plan;
+  const { giving, isTimed: hasTime } = aggregationIn(plan);
   const { trainMs } = deadlines;
-  const isTimed = privacy.mode !== 'none' && aggregation.kind === 'pairwise';
+  const isTimed = isPrivate(privacy) && hasTime;
   const key = `${run} span`;
   let isFirst = true;
 
@@ -84,7 +85,7 @@ export function answerTimes({ run, plan, memory, clock = REAL }: AnswerTimesOpti
   }
 
   return async (phase, compute) => {
-    if (!isTimed || phase !== GIVING[aggregation.kind]) return compute();
+    if (!isTimed || phase !== giving) return compute();
     const begun = clock.now();
     try {
       return await compute();

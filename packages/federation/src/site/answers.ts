@@ -6,7 +6,8 @@ import { SkeinError } from '@skein/api/errors';
 import type { Identity } from '../identity/keys.ts';
 import { canonical, sha256, utf8 } from '@skein/api/canonical';
 import { MOST_ATTEMPTS } from '../plan/encoding.ts';
-import { GIVING, isBudgetSpent, RELEASING } from '../plan/spent.ts';
+import { aggregationIn } from '../plan/kinds/choices.ts';
+import { isBudgetSpent } from '../plan/spent.ts';
 import {
   type MessageOf,
   type Place,
@@ -78,9 +79,8 @@ export function answerOnce(
 ): (task: Omit<Task, 'state'>) => Promise<Answer> {
   const { run, plan, planDigest, identity, memory, work, charge } = options;
   const timed = answerTimes(options);
-  const { kind } = plan.aggregation;
-  const releasing = RELEASING[kind];
-  const isCounted = (phase: string): boolean => phase === releasing || phase === GIVING[kind];
+  const { giving, releasing } = aggregationIn(plan);
+  const isCounted = (phase: string): boolean => phase === releasing || phase === giving;
   const running = new Map<
     string,
     { readonly answer: Promise<Answer>; readonly of: AbortSignal | undefined }
@@ -107,7 +107,7 @@ export function answerOnce(
 
   /** An answer that was charged and not stored was not sent: the next one is charged as the same. */
   async function charged({ phase }: Place): Promise<void> {
-    if (charge === undefined || phase !== GIVING[kind]) return;
+    if (charge === undefined || phase !== giving) return;
     await charge((await memory.attemptsOf(run, phase)) + 1);
   }
 

@@ -7,6 +7,7 @@ export {
   type LiveAudit,
   type LiveAuditOptions,
 } from '../audit/live-audit.ts';
+export { aggregationIn } from '../plan/kinds/choices.ts';
 export { describeHelp, describePlan, type PlanWords } from './describe-plan.ts';
 export { lookAtPlan } from './look.ts';
 export type { SiteMemory } from './memory/site-memory.ts';

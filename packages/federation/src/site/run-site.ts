@@ -15,7 +15,7 @@ import { join, type Joined, type Remembered } from '../identity/handshake.ts';
 import type { Invitation } from '../identity/invitation.ts';
 import { identityOf } from '../identity/keys.ts';
 import { type Channel, openChannel } from '../transport/channel.ts';
-import { RELEASING } from '../plan/spent.ts';
+import { aggregationIn } from '../plan/kinds/choices.ts';
 import { memoryChunks } from '../transport/chunks.ts';
 import type { SeenEntry } from '../ledger/seen.ts';
 import type { Connection } from '../transport/connection.ts';
@@ -149,7 +149,7 @@ async function openSite(options: SiteOptions, onEvent: (event: SiteEvent) => voi
     if (accepted === undefined) await options.consent(joined);
     const kept = await memory.accept(run, joined.planDigest);
     if (kept === joined.planDigest) {
-      const releasing = RELEASING[joined.plan.aggregation.kind];
+      const { releasing } = aggregationIn(joined.plan);
       const seen = await newestSeen(memory, run);
       const releases = await memory.attemptsOf(run, releasing);
       return { releases, ...(seen === undefined ? {} : { seen }) };

@@ -1,5 +1,6 @@
 /** Terms that a site demands of a plan before it accepts it. */
 import { SkeinError } from '@skein/api/errors';
+import { aggregationIn, isPrivate } from '../plan/kinds/choices.ts';
 import type { Plan } from '../plan/plan.ts';
 
 export interface Terms {
@@ -14,19 +15,20 @@ export interface Terms {
 }
 
 /** @returns one sentence for each term that the plan does not meet. */
-export function unmetTerms({ privacy, sites, rounds, aggregation }: Plan, terms: Terms): string[] {
+export function unmetTerms(plan: Plan, terms: Terms): string[] {
+  const { privacy, sites, rounds } = plan;
   const { maxEpsilon, minSites, maxRounds, allowPlainUpdates = false } = terms;
-  const isPrivate = privacy.mode !== 'none';
+  const hasNoise = isPrivate(privacy);
   const above = (value: number, most: number | undefined) => most !== undefined && value > most;
   const rules: readonly (readonly [boolean, string])[] = [
     [
-      aggregation.kind === 'none' && !allowPlainUpdates,
+      aggregationIn(plan).lacks?.hiddenUpdates !== undefined && !allowPlainUpdates,
       'the coordinator would see the update of this site alone',
     ],
-    [!isPrivate && maxEpsilon !== undefined, 'the plan has no differential privacy'],
+    [!hasNoise && maxEpsilon !== undefined, 'the plan has no differential privacy'],
     [
-      isPrivate && above(privacy.epsilon, maxEpsilon),
-      `ε may reach ${isPrivate ? privacy.epsilon : ''}, more than ${maxEpsilon}`,
+      hasNoise && above(privacy.epsilon, maxEpsilon),
+      `ε may reach ${hasNoise ? privacy.epsilon : ''}, more than ${maxEpsilon}`,
     ],
     [
       minSites !== undefined && sites.threshold < minSites,

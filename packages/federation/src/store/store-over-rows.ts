@@ -10,6 +10,7 @@ import { SkeinError } from '@skein/api/errors';
 import { isOver } from '@skein/api/federations';
 import { canonical } from '@skein/api/canonical';
 import type { LedgerEntry } from '../ledger/entry.ts';
+import { aggregationIn } from '../plan/kinds/choices.ts';
 import type { Place } from '../transport/messages.ts';
 import type {
   AnswerRecord,
@@ -221,8 +222,9 @@ export function storeOverRows(rows: Rows, clock: () => number = Date.now): Feder
           );
         }
         // A site that stays sends the same answer again; one that passes has left by then.
-        const isPassing = recordOf(known)?.plan.aggregation.kind === 'committee';
-        return [put({ [key]: answer }, isPassing ? 'power-cut' : 'crash'), true];
+        const plan = recordOf(known)?.plan;
+        const isLast = plan !== undefined && aggregationIn(plan).isOneMessage;
+        return [put({ [key]: answer }, isLast ? 'power-cut' : 'crash'), true];
       });
     },
     async answers(run, round, attempt) {

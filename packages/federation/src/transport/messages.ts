@@ -14,7 +14,8 @@ import { SkeinError } from '@skein/api/errors';
 import { z } from 'zod';
 import { utf8 } from '@skein/api/canonical';
 import { type JsonBounds, readJson } from '@skein/api/foreign-json';
-import { Digest, PROTOCOL } from '../plan/plan.ts';
+import { PROTOCOL } from '../plan/plan.ts';
+import { Digest } from '../plan/terms.ts';
 
 /** Bytes of a body at most. */
 export const CHUNK_BYTES = 256 * 1024;

@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs';
 import { formatBytes } from '@skein/api/units';
 import type { Plan } from '@skein/federation';
 import {
+  aggregationIn,
   describePlan,
   lookAtPlan,
   openWork,
@@ -122,7 +123,7 @@ export const join = defineCommand({
         return { ...shown, accepted: false, account: report } satisfies SiteParticipation;
       if (rows === undefined) throw usageError('Give the rows to train on: --data FILE.');
       requireTerms(plan, terms);
-      if (once && plan.aggregation.kind !== 'committee') {
+      if (once && !aggregationIn(plan).isOneMessage) {
         throw usageError(
           `--once: a round of this plan (aggregation ${plan.aggregation.kind}) is more than one message.`,
         );

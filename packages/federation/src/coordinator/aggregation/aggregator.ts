@@ -79,26 +79,19 @@ export interface Aggregation {
   readonly phases: readonly string[];
   /** Phases in which sites train, which take longer. */
   readonly training: readonly string[];
-  /**
-   * Sites are many and there for a short while: one that is away longer than `deadlines.phaseMs` is not
-   * waited for, and only helpers are sent the ledger as it grows.
-   */
-  readonly passing: boolean;
   open(context: AttemptContext): Promise<Aggregator>;
 }
 
 const AGGREGATIONS: Readonly<Record<Plan['aggregation']['kind'], Aggregation>> = {
-  none: { phases: ['train'], training: ['train'], passing: false, open: openPlain },
+  none: { phases: ['train'], training: ['train'], open: openPlain },
   pairwise: {
     phases: ['keys', 'shares', 'input', 'consistency', 'unmasking'],
     training: ['input'],
-    passing: false,
     open: openPairwise,
   },
   committee: {
     phases: ['input', 'seeds', 'masks'],
     training: ['input'],
-    passing: true,
     open: openCommittee,
   },
 };

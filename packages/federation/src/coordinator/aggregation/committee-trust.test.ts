@@ -5,7 +5,7 @@ import { expect, it, vi } from 'vitest';
 import { keysOfHelper, openHelperMemory } from '../../helper/index.ts';
 import { identityOf, signerOf } from '../../identity/keys.ts';
 import { ledgerText, verifyLedger } from '../../ledger/verify.ts';
-import type { PlannedHelper } from '../../plan/plan.ts';
+import type { PlannedHelper } from '../../plan/terms.ts';
 import type { Work } from '../../site/answers.ts';
 import { rosterOf } from '../rounds/roster.ts';
 import { startCommittee } from '../testing/committee.ts';

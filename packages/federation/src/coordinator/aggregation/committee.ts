@@ -18,17 +18,18 @@ import { fromHex, toHex } from '@skein/api/canonical';
 import { SkeinError } from '@skein/api/errors';
 import { canBeSum, sumReader } from '@skein/train/federated';
 import { joined, LeaderRound, type ReadUpdate } from '@skein/train/secure-aggregation';
-import { baseOf, bufferOf, mostUpdates } from '../../plan/buffer.ts';
+import { baseOf, mostUpdates } from '../../plan/buffer.ts';
 import { committeeContext } from '../../plan/committee-terms.ts';
 import { drawOf, encodingOf } from '../../plan/encoding.ts';
 import { helpersOf } from '../../plan/helpers.ts';
+import { strategyIn } from '../../plan/kinds/choices.ts';
 import { pseudonymOf } from '../../identity/keys.ts';
 import type { LedgerEvent } from '../../ledger/entry.ts';
 import { answerInvalid, type Payload, payloadIn } from '../../transport/chunks.ts';
 import { type Part, partReader, partsAt, requireChunks } from '../../transport/parts.ts';
 import { contentIn, joinedContent, payloadOfContent } from '../storage/content.ts';
 import type { Aggregator, AttemptContext } from './aggregator.ts';
-import { leastSites, requireAnswers } from './threshold.ts';
+import { requireAnswers } from './threshold.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -179,8 +180,8 @@ export async function openCommittee(attempt: AttemptContext): Promise<Aggregator
       },
     });
 
-  const needed = leastSites({ plan, roster });
-  const isBuffered = bufferOf(plan) !== undefined;
+  const needed = plan.sites.threshold;
+  const isBuffered = strategyIn(plan).buffer !== undefined;
   const enough = mostUpdates(plan);
   const input: Phase = {
     expected: roster,

@@ -25,7 +25,7 @@ import { type Part, partReader, partsAt, requireChunks } from '../../transport/p
 import { contentMadeBy, hashOf, joinedContent, payloadWith } from '../storage/content.ts';
 import { usedNative } from '../storage/garbage.ts';
 import type { Aggregator, AttemptContext } from './aggregator.ts';
-import { leastSites, requireAnswers } from './threshold.ts';
+import { requireAnswers } from './threshold.ts';
 import { answerInvalid } from '../../transport/chunks.ts';
 
 /** What checking a share, and using it, keeps until it is collected. */
@@ -50,7 +50,7 @@ export async function openPairwise(context: AttemptContext): Promise<Aggregator>
   /** What the last exchange gave to each site that is still in the round. */
   let delivered: Deliveries = { sites: [...roster.keys()], get: () => new Uint8Array(0) };
   const place = (site: string): number => roster.indexOf(site);
-  const needed = leastSites({ plan, roster });
+  const needed = plan.sites.threshold;
   let answered = 0;
   const broadcastHash = await hashOf(broadcast);
   const read = partReader();

@@ -8,8 +8,9 @@ import { robustUpdate } from '@skein/train/federated';
 import { answerInvalid, type Payload } from '../../transport/chunks.ts';
 import { blocksOf } from '../storage/content.ts';
 import type { Aggregator, AttemptContext, RoundSum } from './aggregator.ts';
+import { aggregationIn } from '../../plan/kinds/choices.ts';
 import { strategyOfPlan } from '../../plan/strategy.ts';
-import { leastSites, requireAnswers } from './threshold.ts';
+import { requireAnswers } from './threshold.ts';
 
 /** A weight is a number of rows. */
 const MOST_WEIGHT = 1e12;
@@ -18,10 +19,9 @@ export async function openPlain(context: AttemptContext): Promise<Aggregator> {
   const { plan, roster, broadcast, payloadOf } = context;
   /** By site; where the update is stored. */
   const updates = new Map<string, { readonly weight: number; readonly digest: string }>();
-  const { aggregation, model } = plan;
-  const length = model.parameters;
-  const robust = aggregation.kind === 'none' ? aggregation.robust : undefined;
-  const needed = leastSites({ plan, roster });
+  const length = plan.model.parameters;
+  const { robust } = aggregationIn(plan);
+  const needed = plan.sites.threshold;
   const strategy = strategyOfPlan(plan);
 
   /** Whether a step from here with this update alone stays within float32: the mean of such updates does so, too. */

@@ -5,6 +5,7 @@ import type { ArtifactStore, Sweeper } from '@skein/state';
 import { type Identity, pseudonymOf, signerOf } from '../../identity/keys.ts';
 import type { LedgerEvent } from '../../ledger/entry.ts';
 import { helpersOf } from '../../plan/helpers.ts';
+import { aggregationIn } from '../../plan/kinds/choices.ts';
 import type { FederationStore, RunRecord } from '../../store/federation-store.ts';
 import { type Aggregator, aggregationOf } from '../aggregation/aggregator.ts';
 import type { Payload } from '../../transport/chunks.ts';
@@ -97,7 +98,7 @@ export async function forgetAnswers(
   const old = [...(await store.dropAnswers(id, state.round, attempt)), ...more];
   await sweeper.sweep(old.filter((digest) => digest !== undefined));
   // Sites that pass are many, and few of them come back.
-  if (aggregationOf(plan).passing) await forgetUploads(id);
+  if (aggregationIn(plan).isOneMessage) await forgetUploads(id);
 }
 
 type Record = Pick<RunRecord, 'plan' | 'state'>;

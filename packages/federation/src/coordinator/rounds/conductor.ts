@@ -14,6 +14,7 @@ import type { Strategy } from '@skein/train/federated';
 import { pseudonymOf } from '../../identity/keys.ts';
 import type { LedgerEntry, LedgerEvent } from '../../ledger/entry.ts';
 import { MOST_ATTEMPTS } from '../../plan/encoding.ts';
+import { aggregationIn } from '../../plan/kinds/choices.ts';
 import { strategyOfPlan } from '../../plan/strategy.ts';
 import type { RunRecord, RunState } from '../../store/federation-store.ts';
 import type { Payload } from '../../transport/chunks.ts';
@@ -46,7 +47,7 @@ import {
   tell,
   withdraw,
 } from '../sessions/session.ts';
-import { chargeOf, isBudgetSpent, RELEASING } from '../../plan/spent.ts';
+import { chargeOf, isBudgetSpent } from '../../plan/spent.ts';
 import { withSummed } from './summed-sites.ts';
 import { storedState, storeRound } from './stored-rounds.ts';
 import { keepPayload } from '../storage/uploads.ts';
@@ -280,7 +281,7 @@ export class Conductor {
     const { plan } = this.record;
     const { round, attempt, releases } = this.record.state;
     const charged =
-      phase === RELEASING[plan.aggregation.kind]
+      phase === aggregationIn(plan).releasing
         ? chargeOf(plan, { round, attempt, releases: releases + 1 })
         : [];
     await this.#advance({ ...state, phase, releases: releases + charged.length }, [
@@ -291,7 +292,7 @@ export class Conductor {
   }
   #startDeadline(): void {
     const { plan, state } = this.record;
-    this.#clock.start(state.phase, plan.deadlines, this.#aggregation);
+    this.#clock.start(state.phase, plan, this.#aggregation.training);
   }
 
   async #closePhase(aggregator: Aggregator): Promise<void> {
@@ -365,10 +366,10 @@ export class Conductor {
       this.#answered.clear();
       this.#declined.clear();
     }
-    const { passing } = this.#aggregation;
+    const { isOneMessage } = aggregationIn(this.record.plan);
     for (const session of this.#sessions.all) {
       if (isLeft) withdraw(session);
-      if (passing && session.role === 'site') continue;
+      if (isOneMessage && session.role === 'site') continue;
       for (const entry of entries) tell(session, { kind: 'entry', entry });
     }
     this.#changed();

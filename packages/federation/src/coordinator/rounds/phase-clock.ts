@@ -2,6 +2,7 @@
  * The deadlines of a run, on the monotonic clock: they begin anew after a restart, so that no wall
  * clock, however wrong, ends a phase.
  */
+import { aggregationIn } from '../../plan/kinds/choices.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { Aggregation } from '../aggregation/aggregator.ts';
 
@@ -14,11 +15,12 @@ export class PhaseClock {
   get isStarted(): boolean {
     return this.#endsAt !== Infinity;
   }
-  start(phase: string, { phaseMs, trainMs }: Plan['deadlines'], of: Aggregation): void {
-    const ms = of.training.includes(phase) ? trainMs : phaseMs;
+  start(phase: string, plan: Plan, training: Aggregation['training']): void {
+    const { phaseMs, trainMs } = plan.deadlines;
+    const ms = training.includes(phase) ? trainMs : phaseMs;
     const now = performance.now();
     this.#endsAt = now + ms;
-    this.#awayUntil = now + (of.passing ? phaseMs : ms);
+    this.#awayUntil = now + (aggregationIn(plan).isOneMessage ? phaseMs : ms);
   }
   /** Milliseconds until the phase ends. */
   remainingMs(): number {

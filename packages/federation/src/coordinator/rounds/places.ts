@@ -13,9 +13,9 @@ import { SkeinError } from '@skein/api/errors';
 import { isOver } from '@skein/api/federations';
 import { pseudonymOf } from '../../identity/keys.ts';
 import { MOST_ATTEMPTS } from '../../plan/encoding.ts';
+import { aggregationIn, isPrivate } from '../../plan/kinds/choices.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { MemberRecord } from '../../store/federation-store.ts';
-import { aggregationOf } from '../aggregation/aggregator.ts';
 import type { ConductorOptions } from './attempt.ts';
 import type { Conductor } from './conductor.ts';
 
@@ -62,7 +62,7 @@ export class Places {
     const member = await store.member(run, key);
     if (member === undefined || member.accepted !== undefined) return;
     const { role } = member;
-    const needsPlace = role === 'site' && !aggregationOf(plan).passing;
+    const needsPlace = role === 'site' && !aggregationIn(plan).isOneMessage;
     if (needsPlace && !hasPlace(plan, await store.members(run))) {
       this.#waiting.add(key);
       onChange();
@@ -91,7 +91,7 @@ export class Places {
   async #recount(key: string, given: number): Promise<void> {
     const { plan, state } = this.#conductor.record;
     const releases = Math.min(given, mostGiven(plan));
-    if (plan.privacy.mode === 'none' || isOver(state) || releases <= state.releases) return;
+    if (!isPrivate(plan.privacy) || isOver(state) || releases <= state.releases) return;
     const site = await pseudonymOf(key);
     await this.#conductor.note({ kind: 'recounted', site, releases }, { releases });
   }

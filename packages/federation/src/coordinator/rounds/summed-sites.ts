@@ -3,6 +3,7 @@
  * the control variate of the server is the mean over all sites that have been in one.
  */
 import type { FederationWeight, Strategy } from '@skein/train/federated';
+import { isPrivate, privacyIn, samplingIn } from '../../plan/kinds/choices.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { RunRecord, SummedSites } from '../../store/federation-store.ts';
 import { aggregationOf, type RoundSum, type Task } from '../aggregation/aggregator.ts';
@@ -39,9 +40,8 @@ export function afterSum(
 
 /** Σ weight of the sites of a sum that have added to it. Which of them tossed a coin for it is not known: their expected number. */
 function partOf({ privacy }: Plan, weight: number): number {
-  if (privacy.mode !== 'client') return weight;
-  const { sampling } = privacy;
-  return sampling.kind === 'all' ? weight : weight * sampling.rate;
+  const isOfSites = isPrivate(privacy) && privacyIn({ privacy }).hides === 'site';
+  return isOfSites ? weight * samplingIn(privacy.sampling).rate : weight;
 }
 
 /** The task with the last round whose sum holds an update of the site, where it trains and keeps a memory; −1: none. */

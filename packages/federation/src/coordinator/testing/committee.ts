@@ -7,7 +7,8 @@ import {
   type HelperMemory,
 } from '../../helper/index.ts';
 import { invitationOf } from '../../identity/invitation.ts';
-import type { PlanDraft, PlannedHelper } from '../../plan/plan.ts';
+import type { PlanDraft } from '../../plan/plan.ts';
+import type { PlannedHelper } from '../../plan/terms.ts';
 import type { Work } from '../../site/answers.ts';
 import { openSqliteMemory } from '../../site/memory/sqlite-memory.ts';
 import { runSite, type SiteOptions } from '../../site/run-site.ts';

@@ -14,6 +14,7 @@
  */
 import { epsilonOf, filteredEpsilon, type Mechanism, type PrivacyLimit } from '@skein/train';
 import { mechanismOf } from '../../plan/complete.ts';
+import { isPrivate, privacyIn, samplingIn } from '../../plan/kinds/choices.ts';
 import type { Plan } from '../../plan/plan.ts';
 
 /** The unit that is hidden: any one row, or all rows of this site together. */
@@ -74,13 +75,13 @@ function mechanismFor(
   { privacy }: Participation,
   releases: number,
 ): Mechanism | undefined {
-  if (privacy.mode === 'none') return undefined;
-  if (privacy.mode === 'patient')
-    return unit === 'row' ? mechanismOf(privacy, releases) : undefined;
-  if (unit === 'site') return mechanismOf(privacy, releases);
+  if (!isPrivate(privacy)) return undefined;
+  const { hides } = privacyIn({ privacy });
+  if (hides === unit) return mechanismOf(privacy, releases);
+  if (hides === 'row') return undefined;
   const { noise, sampling } = privacy;
   // Two updates, each within the norm. The bound for fixed-size samples asks only with which probability the site is in one.
-  const rate = sampling.kind === 'all' ? 1 : sampling.rate;
+  const { rate } = samplingIn(sampling);
   return { kind: 'discrete', noise, sampling: { kind: 'fixed', rate }, steps: releases };
 }
 
@@ -121,7 +122,7 @@ export function reportOf(
   all: readonly Participation[],
   limit: AccountLimit | undefined,
 ): AccountReport {
-  const deltas = all.flatMap(({ privacy }) => (privacy.mode === 'none' ? [] : [privacy.delta]));
+  const deltas = all.flatMap(({ privacy }) => (isPrivate(privacy) ? [privacy.delta] : []));
   const delta = limit?.delta ?? (deltas.length === 0 ? undefined : Math.min(...deltas));
   const counted = (unit: Unit): Counted => ({
     spent: composed(all, unit, 'spent', delta),
@@ -134,15 +135,13 @@ export function reportOf(
     row: counted('row'),
     site: counted('site'),
     federations: all.map(({ privacy, ...each }) => {
-      const unit = HIDES[privacy.mode];
+      const unit = privacyIn({ privacy }).hides;
       const alone = [{ ...each, privacy }];
       const epsilon = composed(alone, unit === 'nothing' ? 'row' : unit, 'spent', delta);
       return { ...each, hides: unit, epsilon };
     }),
   };
 }
-
-const HIDES = { patient: 'row', client: 'site', none: 'nothing' } as const;
 
 /** Rounding of a sum in another order. */
 const SLACK = 1e-9;

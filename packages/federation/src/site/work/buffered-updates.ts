@@ -11,7 +11,7 @@
  */
 import { unlessAborted } from '@skein/api/waits';
 import { stalenessWeight } from '@skein/train/federated';
-import type { BufferTerms } from '../../plan/buffer.ts';
+import type { BufferTerms } from '../../plan/kinds/strategies/strategy-kind.ts';
 import type { Settled } from '../answers.ts';
 import type { SiteTraining, SiteUpdate } from './training.ts';
 import { protocolError } from '../../transport/messages.ts';

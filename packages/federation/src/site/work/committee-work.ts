@@ -6,10 +6,11 @@
 import { fromHex, sha256 } from '@skein/api/canonical';
 import { encodeUpdate } from '@skein/train/federated';
 import { joined, sealUpdate } from '@skein/train/secure-aggregation';
-import { baseOf, bufferOf, mostBehind } from '../../plan/buffer.ts';
+import { baseOf, mostBehind } from '../../plan/buffer.ts';
 import { committeeContext, splitRoster } from '../../plan/committee-terms.ts';
 import { identityOf, signerOf } from '../../identity/keys.ts';
 import { drawOf, encodingOf } from '../../plan/encoding.ts';
+import { strategyIn } from '../../plan/kinds/choices.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { Work } from '../answers.ts';
 import { bufferedUpdates, type ReadyUpdate } from './buffered-updates.ts';
@@ -25,7 +26,7 @@ export async function committeeWork(options: SecureOptions): Promise<Work> {
   const encoding = encodingOf(plan, plan.model.parameters);
   const read = parametersOf(plan);
 
-  const buffer = bufferOf(plan);
+  const buffer = strategyIn(plan).buffer;
   const whenReady = buffer === undefined ? undefined : bufferedUpdates(training, buffer);
 
   return async ({ place, fields, payload = new Uint8Array(0), signal }) => {

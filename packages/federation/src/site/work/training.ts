@@ -23,6 +23,7 @@ import {
 } from '@skein/train/federated';
 import { canonical } from '@skein/api/canonical';
 import type { CommitteeTerms } from '../../plan/committee-terms.ts';
+import { aggregationIn, isPrivate, type Noise, samplingIn } from '../../plan/kinds/choices.ts';
 import type { Plan } from '../../plan/plan.ts';
 import { encodingOf } from '../../plan/encoding.ts';
 import { distanceOf, strategyOfPlan } from '../../plan/strategy.ts';
@@ -79,9 +80,8 @@ type Release = (update: SiteUpdate) => SiteUpdate & { readonly isIn: boolean };
 type Mode = Plan['privacy']['mode'];
 const TRAININGS: { readonly [M in Mode]: (options: TrainingOptions) => Promise<SiteTraining> } = {
   none(options) {
-    const { aggregation } = options.plan;
     // The sum has no capacity for more, and a refusal would reveal the number of rows.
-    const { mostRows = Infinity } = aggregation.kind === 'none' ? {} : aggregation;
+    const { mostRows = Infinity } = aggregationIn(options.plan).encoding ?? {};
     return localTraining(options, ({ numbers, weight }) => {
       return { numbers, weight: Math.min(weight, mostRows), isIn: true };
     });
@@ -91,7 +91,7 @@ const TRAININGS: { readonly [M in Mode]: (options: TrainingOptions) => Promise<S
     const { random = secureRandom() } = options;
     // It trains whether it is chosen or not: the time of its answer must not reveal the choice.
     return localTraining(options, ({ numbers }) => {
-      const isChosen = sampling.kind === 'all' || random.unit() < sampling.rate;
+      const isChosen = random.unit() < samplingIn(sampling).rate;
       // Sites count alike: a weight by rows would reveal their number, and the sum is divided by a public number.
       return { numbers: clipped(numbers, isChosen ? clip : 0), weight: 1, isIn: isChosen };
     });
@@ -121,7 +121,7 @@ async function localTraining(options: TrainingOptions, release: Release): Promis
     seed: 0,
   });
   requireLength(plan, training);
-  const isHidden = plan.aggregation.kind !== 'none';
+  const isHidden = aggregationIn(plan).encoding !== undefined;
   return {
     async update(number, broadcast, summed) {
       const kept = await carried.load();
@@ -150,7 +150,7 @@ async function localTraining(options: TrainingOptions, release: Release): Promis
 
 /** The part of an update in the sum of a plan, without its noise. */
 function asSummed(plan: Plan, update: SiteUpdate): ArrayLike<number> {
-  if (plan.aggregation.kind === 'none') return update.numbers;
+  if (aggregationIn(plan).encoding === undefined) return update.numbers;
   return roundedUpdate(update, encodingOf(plan, update.numbers.length));
 }
 
@@ -249,8 +249,8 @@ function encoderOf({ data }: Plan): Encoder | undefined {
   return blueprintOf(linear)?.table;
 }
 
-function privacyOf({ privacy }: Plan): Exclude<Plan['privacy'], { mode: 'none' }> {
-  if (privacy.mode === 'none') throw new TypeError('The plan has no differential privacy.');
+function privacyOf({ privacy }: Plan): Noise {
+  if (!isPrivate(privacy)) throw new TypeError('The plan has no differential privacy.');
   return privacy;
 }
 

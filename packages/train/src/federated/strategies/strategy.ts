@@ -103,7 +103,7 @@ export interface StrategyOptions {
    * A public number that sums are divided by, in place of the sites' weights. A private training
    * needs it: a divisor that depends on the data is a release without noise.
    */
-  readonly denominator?: number;
+  readonly denominator?: number | undefined;
   /** FedBuff: updates in a full buffer, by which its sum is divided; required there. */
   readonly buffer?: number;
   /**
