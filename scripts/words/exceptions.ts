@@ -32,7 +32,6 @@ export const NOT_YET: readonly string[] = [
   'packages/generative',
   'packages/http',
   'packages/server',
-  'packages/train',
   'bench',
   'docs',
   'README.md',

@@ -18,7 +18,7 @@ export class TrainError extends Error {
   }
 }
 
-/** A value of a table is missing; its reader may say what can stand for it. */
+/** A value of a table is missing; its reader may name what can stand for it. */
 export class MissingValue extends TrainError {
   constructor(message: string) {
     super('data', message);

@@ -21,7 +21,7 @@ export interface Help {
 
 export const help = defineCommand({
   name: 'help',
-  summary: 'Show the commands, or how one is used.',
+  summary: 'Show the commands, or the usage of one.',
   examples: { 'skein help deploy': 'The options of a command' },
   arguments: {
     topic: optionalArgument('COMMAND', 'The command, or the first word of a group such as keys.'),

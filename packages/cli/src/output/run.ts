@@ -16,7 +16,7 @@ export function runStatus({ status }: Pick<Run, 'status'>, style: Style): string
   return style[STATUS_COLOURS[status]](status);
 }
 
-/** The numbers of a run that a list has room for. */
+/** The numbers of a run that fit into a list. */
 export function headlineOf({ result, last }: Pick<RunSummary, 'result' | 'last'>): string {
   const report = result?.report;
   if (report?.kind === 'classification') {

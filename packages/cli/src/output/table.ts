@@ -20,12 +20,12 @@ export function renderTable<Row>(
     Math.max(displayWidth(title), ...cells.map((row) => displayWidth(row[index] ?? ''))),
   );
   const fixed = widths.slice(0, -1).reduce((sum, width) => sum + width + 2, 0);
-  const room = Math.max(8, style.width - fixed);
+  const lastWidth = Math.max(8, style.width - fixed);
   const line = (row: readonly string[]): string =>
     columns
       .map(([, , align], index) => {
         const last = index === columns.length - 1;
-        const cell = last ? cutTo(row[index] ?? '', room) : (row[index] ?? '');
+        const cell = last ? cutTo(row[index] ?? '', lastWidth) : (row[index] ?? '');
         const padding = ' '.repeat(Math.max(0, (widths[index] ?? 0) - displayWidth(cell)));
         if (align === 'right') return padding + cell;
         return last ? cell : cell + padding;

@@ -56,7 +56,7 @@ export interface GradientGraph {
   constant(value: Tensor): string;
   /** A constant of shape [] in the element type of `like`. */
   scalar(value: number, like: string): string;
-  /** Asks for room before a constant of so many elements is made; gives the number back. @throws OnnxError `unsupported` when there is none. */
+  /** Asks for memory before a constant of so many elements is made; returns the number. @throws OnnxError `unsupported` when there is none. */
   reserve(elements: number): number;
   /** A constant int64 list, of shape [length]. */
   ints(values: readonly number[]): string;

@@ -87,7 +87,7 @@ describe('externalTensors', () => {
     [{ location: 'w', offset: '-1' }, "The offset '-1'"],
     [{ location: 'w', offset: '1e3' }, "The offset '1e3'"],
     [{ location: 'w', length: '9007199254740993' }, 'The length'],
-    [{ location: 'w', length: '8' }, 'take 16 bytes, but 8'],
+    [{ location: 'w', length: '8' }, 'take 16 bytes, but the model declares 8'],
   ])('refuses %j', (entries, words) => {
     expect(() => externalTensors(external(entries))).toThrow(words);
   });

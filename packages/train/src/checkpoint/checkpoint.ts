@@ -43,7 +43,7 @@ export async function loadCheckpoint<Progress>(
     if (plan[key] !== saved[key]) {
       throw new TrainError(
         'checkpoint',
-        `The checkpoint is of another run: its ${key} is ${saved[key]}, not ${plan[key]}.`,
+        `The checkpoint belongs to another run: its ${key} is ${saved[key]}, not ${plan[key]}.`,
       );
     }
   }

@@ -118,7 +118,7 @@ export async function* unpacked(
 }
 
 /**
- * Also of several members, as `bgzip` and `cat` make them, of which a `DecompressionStream` takes only the first.
+ * Joins several members, as `bgzip` and `cat` make them, where a `DecompressionStream` takes only the first.
  * @returns undefined where this is not Node.
  */
 function gunzippedByNode(packed: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> | undefined {
@@ -146,7 +146,7 @@ function decompressed(
   return stream.pipeThrough(new DecompressionStream(format));
 }
 
-/** The same chunks, the first of which has at least `least` bytes if the source has as many. */
+/** The same chunks; the first has at least `least` bytes if the source has as many. */
 async function* startedWith(
   chunks: AsyncIterable<Uint8Array>,
   least: number,

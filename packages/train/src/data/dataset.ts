@@ -71,7 +71,7 @@ export function shuffled(count: number, seed: number): Uint32Array {
   return order;
 }
 
-/** The order of the rows in an epoch: one seed for each epoch, far from those of adjacent seeds. */
+/** The order of the rows in an epoch: one seed for each epoch, far from the seeds of other runs. */
 export function orderOfEpoch(rows: number, seed: number, epoch: number): Uint32Array {
   const mixed = Math.imul(seed, 0x9e3779b1) ^ Math.imul(epoch + 1, 0x85ebca77);
   return shuffled(rows, mixed >>> 0);

@@ -1,5 +1,5 @@
 /**
- * What an optimiser is here: a few standard ONNX nodes per parameter, written into the graph that
+ * An optimiser is a few standard ONNX nodes per parameter, written into the graph that
  * computes the gradient. One `run()` is then one training step on every backend, and a schedule
  * costs nothing because the learning rate is an input of the graph.
  *
@@ -8,7 +8,7 @@
  */
 export interface Optimiser {
   readonly name: string;
-  /** What it was made with, for the record of a run: two with the same name and options do the same. */
+  /** Options that it was made with, for the record of a run: two with the same name and options do the same. */
   readonly options?: Readonly<Record<string, number | boolean>>;
   /** Names of the tensors kept for each parameter, of its shape and zero before the first step. */
   readonly slots: readonly string[];

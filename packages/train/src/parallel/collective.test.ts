@@ -77,7 +77,7 @@ describe.each(Object.entries(kinds))('%s', (_, open) => {
   });
 
   it('sums more numbers than fit into one message', async () => {
-    // A bucket of two ranks holds 2 × 2¹⁸ numbers: three buckets, of which the last is shorter.
+    // A bucket of two ranks holds 2 × 2¹⁸ numbers: three buckets, and the last is shorter.
     const length = 2 * 2 * 2 ** 18 + 77;
     const ranks = await open(2);
     const rows = [0, 1].map((rank) => numbers(length, rank));
@@ -96,7 +96,7 @@ describe.each(Object.entries(kinds))('%s', (_, open) => {
     await Promise.all(ranks.map((rank) => rank.close()));
   });
 
-  it('passes bytes on unchanged, also those of NaN', async () => {
+  it('passes bytes on unchanged, also for NaN', async () => {
     const ranks = await open(3);
     const given = [
       Uint8Array.from({ length: 70_001 }, (_, i) => (i * 31) % 256),

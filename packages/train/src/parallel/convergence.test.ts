@@ -30,7 +30,7 @@ it('converges with eight bits, and with parameters or movements exchanged after 
   expect(await lossWith({ local: { steps: 4 } })).toBeLessThan(plain + 0.1);
 }, 120_000);
 
-it('converges with the largest numbers alone, and worse when what is left out is forgotten', async () => {
+it('converges with the largest numbers alone, and worse when what is left out is dropped', async () => {
   const slow = { ...moonsPlan, schedule: constant(0.3) };
   const plain = await lossWith({}, slow, sgd());
   expect(plain).toBeLessThan(0.05);

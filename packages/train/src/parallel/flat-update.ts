@@ -2,7 +2,7 @@
  * An optimiser's update of many parameters at once, as if they were one long vector: a handful of nodes
  * however many parameters there are, and a rank can update any range of the numbers.
  *
- * That is right because every rule here is element by element. Clipping by norm looks at all gradients
+ * This is right because every rule here is element by element. Clipping by norm reads all gradients
  * together; its factor is a number like the total weight, and both are one input, `share`.
  */
 import { GraphBuilder, type Model } from '@skein/onnx';
@@ -17,7 +17,7 @@ export const SHARE = 'share';
 
 export interface FlatUpdate {
   readonly model: Model;
-  /** What the optimiser keeps: vectors [length], and the number of the step if it counts. */
+  /** The optimiser's state: vectors [length], and the number of the step if it counts. */
   readonly state: readonly Kept[];
 }
 
@@ -51,7 +51,7 @@ export function flatUpdate(options: FlatUpdateOptions): FlatUpdate {
 function refuse({ name }: Optimiser): () => never {
   return () => {
     throw modelError(
-      `The optimiser ${name} looks at whole parameters, which cannot be shared between workers.`,
+      `The optimiser ${name} needs whole parameters, which cannot be shared between workers.`,
     );
   };
 }

@@ -8,8 +8,8 @@
  * weight, and one division by the total weight gives the mean.
  *
  * BatchNormalization normalises each part by its own rows, as PyTorch's DistributedDataParallel does,
- * and the running statistics are the weighted mean of the parts': the mean is exactly that of the whole
- * batch, the variance lacks what the means of the parts differ by.
+ * and the running statistics are the weighted mean of the parts': the mean is exactly the mean of the whole
+ * batch, the variance lacks the differences between the means of the parts.
  */
 import { gradientName, GraphBuilder, signatureOf, withGraph, type Model } from '@skein/onnx';
 import type { Clipping } from '../optimisers/clip.ts';
@@ -55,7 +55,7 @@ export function statisticSumOf(statistic: string): string {
 /**
  * @param model for as many rows as one rank takes of a batch.
  * @throws OnnxError when a node cannot be differentiated, naming it.
- * @throws TrainError `model` when nothing is left to train, or parameters are of mixed or unfit types.
+ * @throws TrainError `model` when nothing is left to train, or parameters have mixed or unfit types.
  */
 export function gradientStep(model: Model, options: GradientStepOptions): GradientStep {
   const { optimiser, clip, weight: weighed } = options;
@@ -97,7 +97,7 @@ function one(builder: GraphBuilder, type: Kept['type']): string {
   return builder.initializer(WEIGHT_OF_ONE, { type, shape: [], bytes });
 }
 
-/** What the optimiser keeps of each parameter, under the names that a step in one graph has for it. */
+/** The optimiser's state of each parameter, under the names that a step in one graph has for it. */
 function stateFor(optimiser: Optimiser, parameters: readonly Kept[]): readonly Kept[] {
   const number: Kept = { name: STEP, type: 'float64', shape: [] };
   return [

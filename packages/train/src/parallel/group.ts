@@ -128,7 +128,7 @@ export async function lead(
     tensors: () => stepper.tensors(),
     load(tensors) {
       if (begun)
-        throw new TypeError('A group of ranks goes on from a checkpoint at its start only.');
+        throw new TypeError('A group of ranks resumes from a checkpoint at its start only.');
       stepper.load(tensors);
     },
     async close() {

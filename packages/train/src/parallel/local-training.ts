@@ -29,7 +29,7 @@ export interface LocalTraining {
 }
 
 export interface LocalTrainingOptions extends LocalTraining {
-  /** Ranks also exchange after every so many steps, such as those of an epoch. */
+  /** Ranks also exchange after every so many steps, such as an epoch's. */
   readonly meetEvery: readonly number[];
 }
 
@@ -52,7 +52,7 @@ export function localTraining(
     name: velocityOf(each.name),
   }));
   const velocities = viewsOf(plan.parameters, velocity, velocityOf);
-  /** Of this round. */
+  /** Numbers of this round. */
   let rate = 0;
   let lossSum = 0;
   let weight = 0;

@@ -49,7 +49,7 @@ export function viewsOf(
   return views;
 }
 
-/** Copies the bytes of tensors into those of the same names. */
+/** Copies the bytes of tensors into the tensors of the same names. */
 export function fill(views: Tensors, from: Tensors): void {
   for (const [name, { bytes }] of views) {
     const given = from.get(name);

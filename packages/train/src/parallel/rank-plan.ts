@@ -40,7 +40,7 @@ export interface RankPlanOptions {
   readonly part: number;
   readonly rank: number;
   readonly seed: number;
-  /** Of the step, see `stagesOf`. */
+  /** Stages of the step, see `stagesOf`. */
   readonly stages: readonly Stage[];
 }
 

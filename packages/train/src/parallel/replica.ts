@@ -23,9 +23,9 @@ export interface Replica {
   readonly plan: RankPlan;
   /** Numbers that are trained. */
   readonly length: number;
-  /** Of this rank in a step: head, statistics and gradients, each times the weight of the rows. */
+  /** Numbers of this rank in a step: head, statistics and gradients, each times the weight of the rows. */
   readonly own: Numbers;
-  /** Of all ranks. */
+  /** Sums over all ranks. */
   readonly sums: Numbers;
   /** Where the gradients begin in `own` and `sums`. */
   readonly gradientsAt: number;
@@ -37,7 +37,7 @@ export interface Replica {
   share(): Promise<Numbers>;
   /**
    * Fills `own` with the gradients of the rows at this step, without rate and stop. The rows come
-   * in parts, each of which is one run.
+   * in parts; each part is one run.
    * @param final called after each stage of the graph except the last, with the numbers that are
    * final.
    */
@@ -88,7 +88,7 @@ export async function openReplica(
   const copies = [0, 1].map(() => {
     const flat = allocate(length);
     const states = slots.map(() => allocate(length));
-    /** What the update graph reads and writes. */
+    /** Inputs and outputs of the update graph. */
     const range = new Map(
       [flat, ...states].map((numbers, i) => [
         i === 0 ? FLAT : `${slots[i - 1]}/${FLAT}`,

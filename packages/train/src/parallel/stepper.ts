@@ -17,7 +17,7 @@ export interface Stepper {
   stop(): Promise<void>;
   tensors(): Tensors;
   load(tensors: Tensors): void;
-  /** Further state besides parameters, statistics and the optimiser's state. */
+  /** Further state than parameters, statistics and the optimiser's state. */
   readonly extra: readonly Kept[];
 }
 
@@ -37,7 +37,7 @@ export interface Outcome {
 export interface Exchange {
   /** Numbers of `own` from one to another are final, while the rest is still computed. */
   readonly begin?: (from: number, to: number) => void;
-  /** What the numbers of all ranks add up to. */
+  /** Sums of the numbers of all ranks. */
   readonly finish: (own: Numbers) => Promise<Numbers>;
 }
 

@@ -154,11 +154,11 @@ describe('fixed-size sampling of a Gaussian', () => {
     [0.1, 50, 256, 6.511809118304732e-3, 1.001557e-1],
   ])('at rate %s with noise %s, of order %s', (rate, noise, order, tight, theorem) => {
     expect(rdpOf(fixed('gaussian', rate, noise), order) / tight).toBeCloseTo(1, 12);
-    // Of integers as noise only an upper bound of the divergence is known, so that its differences bound nothing.
+    // For integers as noise only an upper bound of the divergence is known, so that its differences bound nothing.
     expect(rdpOf(fixed('discrete', rate, noise), order) / theorem).toBeCloseTo(1, 5);
   });
 
-  it('spends less than half of what theorem 9 says where noise is large', () => {
+  it('spends less than half of the bound of theorem 9 where noise is large', () => {
     const [tight, theorem] = (['gaussian', 'discrete'] as const).map(
       (kind) => epsilonOf([fixed(kind, 0.1, 20, 1000)], 1e-5).epsilon,
     );
@@ -254,7 +254,7 @@ it('bounds by the formula of fixed-size samples a Poisson sample in which one up
   }
 });
 
-it('says that next to no noise spends much, with every sampling', () => {
+it('finds that next to no noise spends much, with every sampling', () => {
   const mechanismsOf = (noise: number): Mechanism[] => [
     { kind: 'tree', noise, steps: 64 },
     all(noise, 8),
@@ -267,7 +267,7 @@ it('says that next to no noise spends much, with every sampling', () => {
     const spent = mechanismsOf(noise).map((each) => epsilonOf([each], 1e-5).epsilon);
     spent.forEach((epsilon, i) => {
       expect(epsilon).toBeGreaterThanOrEqual(before[i]!);
-      // A release of one example whose noise is σ tells it apart by about 1 / 2σ².
+      // A release of one example with noise σ costs about 1 / 2σ².
       expect(epsilon).toBeGreaterThanOrEqual(0.25 / noise ** 2);
     });
     before = spent;

@@ -1,4 +1,4 @@
-/** What differentially private training spends, and how much noise a budget needs. */
+/** Spending of differentially private training, and the noise that a budget needs. */
 import { dataError } from '../train-error.ts';
 import { assertDelta, assertMechanism, type Mechanism } from './mechanism.ts';
 import { pldEpsilon } from './pld.ts';

@@ -264,7 +264,7 @@ function difference(batch: number) {
 }
 
 it.each([nativeBackend, wasmBackend])(
-  'knows the norm of a gradient whose rows cancel: $name',
+  'computes the norm of a gradient whose rows cancel: $name',
   async (backend) => {
     const x = floats(BATCH, 2, 3);
     const numbers = new Float32Array(x.bytes.buffer);

@@ -35,7 +35,7 @@ export interface ClippedStep extends Pick<
   TrainingStep,
   'inputs' | 'parameters' | 'initial' | 'loss'
 > {
-  /** Of one batch, or of one example. */
+  /** Inputs of one batch, or of one example. */
   readonly model: Model;
   /** Examples per run of the graph. */
   readonly batch: number;
@@ -208,7 +208,7 @@ function singleSession(
         const length = Math.sqrt(one.reduce((square, each) => square + each * each, 0));
         norms[row] = length;
         const factor = limit / Math.max(length, limit);
-        // As many products for an example whose gradient is not finite, which adds zeros.
+        // An example whose gradient is not finite takes as many products, and adds zeros.
         const isFinite = Number.isFinite(length);
         for (let i = 0; i < sum.length; i++) {
           const clipped = factor * one[i]!;

@@ -2,9 +2,9 @@
  * A limit on what mechanisms spend together whose terms may depend on what earlier ones have released.
  *
  * Theorems of composition take all terms as fixed beforehand. Terms that were chosen after a release could steer each
- * outcome to the order at which it looks cheapest. At one order that is fixed beforehand Rényi divergences still add up
- * (Feldman and Zrnic, "Individual Privacy Accounting via a Rényi Filter", NeurIPS 2021), also where trainings go on
- * beside each other (Haney et al., "Concurrent Composition for Interactive Differential Privacy with Adaptive
+ * outcome to the order at which it is cheapest. At one order that is fixed beforehand Rényi divergences still add up
+ * (Feldman and Zrnic, "Individual Privacy Accounting via a Rényi Filter", NeurIPS 2021), also where trainings run
+ * at the same time (Haney et al., "Concurrent Composition for Interactive Differential Privacy with Adaptive
  * Privacy-Loss Parameters", CCS 2023). So a limit is kept at one order, which the terms of the first mechanism choose.
  */
 import { epsilonOf } from './accountant.ts';
@@ -17,7 +17,7 @@ export interface PrivacyLimit {
 }
 
 /**
- * What counts against a limit: the mechanisms stay within it while this is at most `limit.epsilon`.
+ * Amount that counts against a limit: the mechanisms stay within it while this is at most `limit.epsilon`.
  * @param mechanisms in the order in which they began.
  * @throws TrainError `data`.
  */

@@ -32,7 +32,7 @@ export function fixedStep({ rate, noise, isGaussian }: FixedSize, order: number)
     logChoose += Math.log((order - j + 1) / j);
     const [low, high] = [2 * Math.floor(j / 2), 2 * Math.ceil(j / 2)];
     const theorem = (2 * j * (j - 1)) / noise ** 2 + Math.LN2;
-    // The second difference needs only ε(2), of which an upper bound is enough.
+    // The second difference needs only ε(2), and an upper bound of it is enough.
     const close =
       j === 2 ? Math.log(Math.expm1(4 / noise ** 2)) : (moments(low) + moments(high)) / 2;
     logs.push(j * Math.log(rate) + logChoose + Math.min(2 * Math.LN2 + close, theorem));

@@ -79,7 +79,7 @@ export function lossOfStep(
     mass[i - 1] = mass[i - 1]! + p - atUpper;
     below = above;
   }
-  // By itself: what the sum of the mass lacks is rounding, which many steps would multiply.
+  // Normalised alone: the sum of the mass lacks only rounding, which many steps would multiply.
   const outside = (mean: number): number =>
     tailsAt(low, mean, noise).below + tailsAt(high, mean, noise).above;
   const infinite =
@@ -87,7 +87,7 @@ export function lossOfStep(
   return { first, width, mass, infinite };
 }
 
-/** The outputs outside of which less than `tail` lies. */
+/** Range of outputs with less than `tail` outside. */
 function outputs(noise: number, direction: Direction, tail: number): [low: number, high: number] {
   let deviations = 1;
   while (upperTail(deviations) > tail / 4) deviations += 0.25;

@@ -1,5 +1,5 @@
 /**
- * What is released, as the accountants of differential privacy see it.
+ * A release, as the accountants of differential privacy see it.
  *
  * Neighbouring data sets differ by one example that is added or removed, except with fixed-size
  * sampling, where one example is replaced by another.
@@ -7,7 +7,7 @@
 import { dataError } from '../train-error.ts';
 
 /**
- * How the examples of a step are chosen. `poisson`: each by itself with probability `rate`, so that
+ * How the examples of a step are chosen. `poisson`: each independently with probability `rate`, so that
  * the size varies. `fixed`: a uniform subset of this share of the data. `all`: every example.
  * Batches cut from a shuffled order are none of these.
  */
@@ -37,18 +37,18 @@ export interface TreeSteps {
 
 /**
  * Like `gaussian`, with integers as noise: sums of discrete Gaussians, one from each site or helper.
- * Only its Rényi divergence is known, which is at most that of the Gaussian.
+ * Only its Rényi divergence is known, which is at most the Gaussian's.
  */
 export interface DiscreteSteps {
   readonly kind: 'discrete';
-  /** What `noisePlan` gives: the deviation of the honest noise over the sensitivity, less what its shape costs. */
+  /** Noise of `noisePlan`: the deviation of the honest noise over the sensitivity, less the cost of its shape. */
   readonly noise: number;
   readonly sampling: Sampling;
   readonly steps: number;
 }
 
 /**
- * With less noise a sampled step counts as one of all examples, of which the accountants have a formula: its ε is above
+ * With less noise a sampled step counts as one of all examples, which the accountants have a formula for: its ε is above
  * 100 anyway, unless samples are rarer than δ, and its losses leave the range of a double.
  */
 export const LEAST_SAMPLED_NOISE = 0.045;

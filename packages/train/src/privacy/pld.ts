@@ -1,6 +1,6 @@
 /**
  * Composition of privacy loss distributions by the Fourier transform: Koskela, Jälkö and Honkela
- * 2020. Its ε is close to the true one, where that of Rényi differential privacy is a bound.
+ * 2020. Its ε is close to the true one, where the ε of Rényi differential privacy is a bound.
  */
 import { fourier } from './fourier.ts';
 import {
@@ -17,7 +17,7 @@ import { upperTail } from './normal.ts';
 const POINTS = 2 ** 16;
 /** Points of the first grid, which shows how far the sum reaches. */
 const COARSE = 2 ** 12;
-/** What is cut off together, as a share of δ; it is counted as spent. */
+/** Share of δ that is cut off in all; it is counted as spent. */
 const CUT = 1e-6;
 
 /** Undefined where a mechanism has no known loss distribution (fixed-size sampling), or next to no noise. */

@@ -66,7 +66,7 @@ function poissonStep(rate: number, noise: number, order: number): number {
 /**
  * The same for integers as noise, for whole α: log Σₖ binom(α, k) (1 − q)^{α−k} qᵏ e^{(k²−k)/2σ²} ÷ (α − 1).
  *
- * The k-th moment of the likelihood ratio of two discrete Gaussians is that of two Gaussians when they differ by
+ * The k-th moment of the likelihood ratio of two discrete Gaussians equals the moment of two Gaussians when they differ by
  * integers, because e^{−(x−ks)²/2σ²} adds up to the same over all x for any whole ks. The divergence in the other
  * direction is smaller: x ↦ s − x exchanges the two (Mironov, Talwar and Zhang 2019, theorem 5).
  */
@@ -91,7 +91,7 @@ export function logMixture(rate: number, ratio: number): number {
     : ratio + Math.log(rate + (1 - rate) * Math.exp(-ratio));
 }
 
-/** What the conversion of a divergence of an order to (ε, δ) adds to it; negative at high orders. */
+/** Addend of the conversion of a divergence of an order to (ε, δ); negative at high orders. */
 export function conversionOf(order: number, delta: number): number {
   return Math.log1p(-1 / order) - (Math.log(delta) + Math.log(order)) / (order - 1);
 }

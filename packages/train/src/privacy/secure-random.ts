@@ -30,7 +30,7 @@ export function secureRandom(
       at = 0;
     }
     const word = words[at]!;
-    // What was drawn is not left in memory.
+    // The drawn bytes are not left in memory.
     words[at++] = 0;
     return word;
   };

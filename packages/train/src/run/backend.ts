@@ -14,7 +14,7 @@ export interface Backend {
   /** @throws RuntimeFailure `load` when the model cannot be loaded. */
   open(model: Model, options?: BackendOptions): Promise<OpenGraph>;
   /**
-   * Opens a graph in stages, which runs beside the calling thread. Absent where the backend has no
+   * Opens a graph in stages, which runs along with the calling thread. Absent where the backend has no
    * threads of its own.
    *
    * @param stages ONNX files.

@@ -11,7 +11,7 @@
 const VARIABLE = 'GLIBC_TUNABLES';
 const TUNABLES = ['glibc.malloc.hugetlb=1', 'glibc.malloc.arena_max=1'];
 
-const toldIn = (environment: NodeJS.ProcessEnv): readonly string[] =>
+const tunablesIn = (environment: NodeJS.ProcessEnv): readonly string[] =>
   (environment[VARIABLE] ?? '').split(':').filter((each) => each !== '');
 
 /**
@@ -19,10 +19,10 @@ const toldIn = (environment: NodeJS.ProcessEnv): readonly string[] =>
  * Does nothing when the environment already sets them, or when a process cannot replace itself.
  */
 export function restartWithHugePages(): void {
-  const told = toldIn(process.env);
-  if (process.platform !== 'linux' || told.some((each) => each.includes('.hugetlb='))) return;
+  const tunables = tunablesIn(process.env);
+  if (process.platform !== 'linux' || tunables.some((each) => each.includes('.hugetlb='))) return;
   if (typeof process.execve !== 'function') return;
   const command = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
-  const environment = { ...process.env, [VARIABLE]: [...told, ...TUNABLES].join(':') };
+  const environment = { ...process.env, [VARIABLE]: [...tunables, ...TUNABLES].join(':') };
   process.execve(process.execPath, command, environment);
 }

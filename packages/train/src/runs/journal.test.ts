@@ -22,7 +22,7 @@ it('a long run is recorded thinned out, with its last epoch', () => {
 
 afterEach(() => void vi.useRealTimers());
 
-it('a run that is retried seldom records steps: its files are copied while it goes on', async () => {
+it('a run that is retried seldom records steps: its files are copied while it runs', async () => {
   vi.useFakeTimers({ toFake: ['performance', 'Date'] });
   const recorded = async (retried: boolean) => {
     let count = 0;

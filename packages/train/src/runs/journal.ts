@@ -1,5 +1,5 @@
 /**
- * Keeps a run's record in its folder, and tells the program of each. Training depends only on the
+ * Keeps a run's record in its folder, and notifies the program of each. Training depends only on the
  * folder. A listener that was away misses nothing, because every record is the whole run.
  */
 import type { Run } from '@skein/api';

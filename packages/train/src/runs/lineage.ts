@@ -1,4 +1,4 @@
-/** The lineage of a run, as far as this machine knows it. */
+/** The lineage of a run, from the records of this machine. */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';

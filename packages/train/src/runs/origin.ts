@@ -16,7 +16,7 @@ import type { Training } from '../task/define-training.ts';
 import { invalidSetting } from './failure.ts';
 import { digestOfBytes } from './lineage.ts';
 
-/** Settings, of which a configuration may add the model and the data; `freeze` may be a text. */
+/** Settings; a configuration may add the model and the data; `freeze` may be a text. */
 export type GivenSettings = Omit<Partial<Training>, 'freeze'> & {
   readonly freeze?: RegExp | string;
 };
@@ -64,7 +64,7 @@ export function keptOrigin(id: string, plan: string): Origin {
   const lost = values.filter((each) => each !== 'model');
   if (lost.length === 0) return origin;
   throw invalidSetting(
-    `Run ${id} was started by a program with its own ${lost.join(' and ')}, so only a program that gives its training again can go on with it.`,
+    `Run ${id} was started by a program with its own ${lost.join(' and ')}, so only a program that gives its training again can resume it.`,
   );
 }
 

@@ -1,4 +1,4 @@
-/** What a run has come to: its metrics, its trained model, or the reason why it has none. */
+/** The result of a run: its metrics, its trained model, or the reason why it has none. */
 import { existsSync } from 'node:fs';
 import type { Run, RunEpoch, RunReport } from '@skein/api';
 import { SkeinError } from '@skein/api/errors';
@@ -34,7 +34,7 @@ export function epochsOf(
 /** Times the training loss, and nats or parts of the variance, by which the validation loss may be larger. */
 const LARGEST_GAP = { times: 2, beyond: 0.1 };
 
-/** A warning where the validation loss is far above that of the training rows. */
+/** A warning where the validation loss is far above the loss of the training rows. */
 export function overfitting({ status, epochs }: Pick<Run, 'status' | 'epochs'>): string[] {
   const last = epochs.at(-1);
   const held = last?.metrics['validationLoss'];
@@ -78,7 +78,7 @@ export async function conclude(
 
 /** A confusion matrix of more classes than this is too large to read. */
 const LARGEST_MATRIX = 100;
-/** Names that a record has room for. */
+/** Names that fit into a record. */
 const MOST_CLASSES = 10_000;
 
 function viewOf(report: TaskReport, classes: readonly string[]): RunReport {

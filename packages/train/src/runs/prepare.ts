@@ -28,7 +28,7 @@ export interface Prepared {
   readonly validation?: Dataset | undefined;
   readonly data: Lineage['data'];
   readonly parent: Lineage['parent'];
-  /** What the user should know about the data. */
+  /** Notes for the user on the data. */
   readonly notes: readonly string[];
 }
 
@@ -120,7 +120,7 @@ async function prepare(
       held === undefined
         ? undefined
         : rowsFor(start, withoutWeights(held, settings.weights), problem.loss);
-    const looked = heldRows ?? (others.length === 0 ? undefined : selectRows(all, others));
+    const validation = heldRows ?? (others.length === 0 ? undefined : selectRows(all, others));
     const digest =
       typeof model === 'string' && model.endsWith('.onnx')
         ? await digestOf(pathOf('model'))
@@ -130,7 +130,7 @@ async function prepare(
       start,
       problem,
       training: selectRows(all, rows),
-      validation: looked,
+      validation,
       data: sources.map((file) => ({
         ...file,
         rows: rowsOf(file.role.startsWith('validation') ? held! : data),

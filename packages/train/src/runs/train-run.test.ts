@@ -88,7 +88,7 @@ it('takes a network, an optimiser and a pattern of the program, and needs them a
   expect((await resumeRun(network, { folder })).run.status).toBe('finished');
 });
 
-it('goes on with the newest run of the folder when the program is retried', async () => {
+it('resumes the newest run of the folder when the program is retried', async () => {
   const retried = join(folder, 'retried');
   const id = await interrupted(training, { folder: retried });
   const notes: string[] = [];
@@ -163,7 +163,7 @@ it('refuses to train without settings or a folder', async () => {
   for (const call of calls) await expect(call()).rejects.toMatchObject({ code: 'USAGE' });
 });
 
-it('refuses settings of an optimiser beside one that the training makes itself', async () => {
+it('refuses settings of an optimiser along with one that the training makes itself', async () => {
   const own: Training = { ...training, optimiser: adamW(), weightDecay: 0.1 };
   await expect(trainRun(own, { folder })).rejects.toMatchObject({
     code: 'USAGE',
@@ -199,7 +199,7 @@ it.each([
   }
 });
 
-it('says once which columns lose digits in float32 that tell their rows apart', async () => {
+it('warns once of columns that lose digits in float32 which distinguish their rows', async () => {
   const rows = Array.from({ length: 20 }, (_, i) => `${1_767_268_800_000 + i * 60_000},${i % 2}`);
   const data = join(folder, 'times.csv');
   await writeFile(data, ['at,y', ...rows, ''].join('\n'));

@@ -55,7 +55,7 @@ export interface RunOptions {
   /** The gang of this process, whose rank 0 it is; see `gangOf`. */
   readonly gang?: Gang | undefined;
   /**
-   * Whether the program is retried as a whole, such as a job: it goes on with the newest run of the
+   * Whether the program is retried as a whole, such as a job: it resumes the newest run of the
    * folder, and starts one when there is none. The ranks of a gang then keep copies of the run.
    */
   readonly retried?: boolean | undefined;
@@ -65,7 +65,7 @@ export interface RunOptions {
   readonly onEpoch?: ((epoch: RunEpoch) => void) | undefined;
   /** Where the training runs, and which ranks it has lost, in words. */
   readonly onNote?: ((text: string) => void) | undefined;
-  /** The run can go on from here with its folder, or a copy of it. */
+  /** The run can resume from here with its folder, or a copy of it. */
   readonly onCheckpoint?: ((sizeBytes: number) => void) | undefined;
   /** Called with each record of the run that was written, about once a second; must not reject. */
   readonly onRecord?: ((run: Run) => Promise<void>) | undefined;
@@ -282,7 +282,7 @@ async function resumeKept(
     assertMultiWorkerOptions(settings, member !== undefined || settings.workers > 1);
     const kept = { start, lineage: known.lineage };
     return withPrepared(resolved, settings, { folder: options.folder, kept }, async (prepared) => {
-      // Also what a configuration imports may have changed.
+      // The imports of a configuration may have changed too.
       requireSamePlan(known, planOf(settings, prepared.source.described));
       if (origin !== undefined) await saveOrigin(folder, origin);
       const journal = openJournal(folder, known, options);

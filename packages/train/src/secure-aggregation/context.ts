@@ -1,10 +1,10 @@
-/** What a secure sum is bound to: every message is signed over the digest of it. */
+/** Binding of a secure sum: every message is signed over the digest of it. */
 import { SkeinError } from '@skein/api/errors';
 import type { Bytes } from './crypto/suite.ts';
 import { joined, Writer } from './wire/bytes.ts';
 import { suite } from './crypto/platform-suite.ts';
 
-/** Of the messages below `wire/`. */
+/** Version of the messages below `wire/`. */
 export const PROTOCOL_VERSION = 2;
 
 /** The most entries of an update. */
@@ -12,7 +12,7 @@ const MAX_LENGTH = 2 ** 27;
 const MAX_SITES = 10_000;
 
 export interface AggregationContext {
-  /** Of the federation. */
+  /** Id of the federation. */
   readonly run: string;
   /** 0, 1, 2, … within the run. */
   readonly round: number;
@@ -26,7 +26,7 @@ export interface AggregationContext {
   readonly bits: number;
   /** Survivors that a sum has at least, where its noise is shared among so many. Default: the quorum of the roster. */
   readonly fewest?: number;
-  /** The share of sites that may be corrupt, besides the coordinator. Default: a third. */
+  /** The share of sites that may be corrupt, in addition to the coordinator. Default: a third. */
   readonly corrupt?: number;
   /**
    * SHA-256 of what the sites train from. A server that sends one site other parameters than the rest could make the
@@ -35,7 +35,7 @@ export interface AggregationContext {
    * needs it in exchange 2 only. Default: nothing is bound.
    */
   readonly base?: Bytes;
-  /** Of protocol A: every two sites share a mask, also above 64 sites. Default: as `graph.ts` derives. */
+  /** Protocol A: every two sites share a mask, also above 64 sites. Default: as `graph.ts` derives. */
   readonly complete?: boolean;
 }
 
@@ -73,7 +73,7 @@ export function checkContext(context: AggregationContext): void {
   }
 }
 
-/** @param terms what has to hold, each with what is said where it does not. @throws SkeinError AGGREGATION_INVALID. */
+/** @param terms conditions, each with the message where it does not hold. @throws SkeinError AGGREGATION_INVALID. */
 export function assertTerms(terms: readonly (readonly [holds: boolean, message: string])[]): void {
   const broken = terms.find(([holds]) => !holds);
   if (broken === undefined) return;

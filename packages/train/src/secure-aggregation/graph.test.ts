@@ -11,7 +11,7 @@ it('needs more than two thirds of the sites', () => {
 });
 
 it('counts tails as enumeration does', () => {
-  // Of 10 sites 4 are marked; 5 are drawn: C(4,3)·C(6,2) + C(4,4)·C(6,1) of C(10,5).
+  // 4 of 10 sites are marked; 5 are drawn: C(4,3)·C(6,2) + C(4,4)·C(6,1) of C(10,5).
   expect(2 ** log2Tail(10, 4, 5, 3)).toBeCloseTo((4 * 15 + 6) / 252, 12);
   expect(log2Tail(10, 4, 5, 0)).toBeCloseTo(0, 12);
   expect(log2Tail(10, 4, 5, 5)).toBe(-Infinity);
@@ -25,7 +25,7 @@ it.each([
   [1000, 1 / 20, 40, 37],
   [10_000, 1 / 5, 87, 105],
 ])(
-  '%i sites of which %f are corrupt: %f neighbours on each side',
+  '%i sites with a corrupt share of %f: %f neighbours on each side',
   (sites, corrupt, reach, threshold) => {
     expect(graphTerms({ roster: rosterOf(sites), corrupt }, sites)).toMatchObject({
       reach,

@@ -65,7 +65,7 @@ export function graphTerms(
   }
   throw new SkeinError(
     'AGGREGATION_INVALID',
-    `No graph within ${MAX_SHARES} shares protects ${present} sites of which ${corrupted} may be corrupt: choose protocol B, or a smaller share of corrupt sites.`,
+    `No graph within ${MAX_SHARES} shares protects ${present} sites when ${corrupted} may be corrupt: choose protocol B, or a smaller share of corrupt sites.`,
   );
 }
 
@@ -88,7 +88,7 @@ function ringTerms(present: number, corrupted: number, reach: number): GraphTerm
   return stuck <= -CORRECTNESS ? { reach, threshold: 2 * perWindow - 1, perWindow } : undefined;
 }
 
-/** log2 of the chance that `draws` of `all` sites, of which `marked` are marked, hold at least `least` marked ones. */
+/** log2 of the chance that `draws` of `all` sites, with `marked` marked ones, hold at least `least` marked ones. */
 export function log2Tail(all: number, marked: number, draws: number, least: number): number {
   const most = Math.min(marked, draws);
   if (least > most) return -Infinity;

@@ -1,7 +1,7 @@
 /**
  * Entries of `bits` bits in bytes, without gaps: entry i takes the bits from i·bits on, lowest first.
  *
- * Entries are moved through 32-bit words, each of which an entry may straddle. A shift by 32 does
+ * Entries are moved through 32-bit words; an entry may straddle two. A shift by 32 does
  * nothing in JavaScript, so the straddling part is shifted in two steps.
  */
 import type { Bytes } from './crypto/suite.ts';

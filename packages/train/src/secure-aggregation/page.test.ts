@@ -84,11 +84,11 @@ describe.skipIf(browserAvailable.skip)('a page of Chromium', () => {
     for (const exchange of EXCHANGES) {
       for (const { site } of at.sites) {
         if (site === 3 && exchange !== 'keys' && exchange !== 'shares') continue;
-        const heard = at.answers.get(site) ?? new Uint8Array(0);
+        const received = at.answers.get(site) ?? new Uint8Array(0);
         const input = exchange === 'input' ? [...at.inputs[site]!] : [];
         const message =
           site === PAGE_SITE
-            ? (readPlain(await inPage('answer', exchange, writePlain(heard), input)) as
+            ? (readPlain(await inPage('answer', exchange, writePlain(received), input)) as
                 | Bytes
                 | MaskedUpdate)
             : await answerOf(at, exchange, site);

@@ -13,7 +13,7 @@ export interface PartwiseSum {
 
 /**
  * The part that was read last stays in memory.
- * @param make fills zeros with the entries of a part, the first of which is `from`.
+ * @param make fills zeros with the entries of a part that begins at `from`.
  */
 export function madeInParts(
   length: number,

@@ -45,7 +45,7 @@ export interface Differentiated {
  * @param differentiate writes the gradient; the inputs of its graph are the tensors that do not
  * change.
  * @throws OnnxError when a node cannot be differentiated, naming it.
- * @throws TrainError `model` when nothing is left to train, or parameters are of mixed or unfit types.
+ * @throws TrainError `model` when nothing is left to train, or parameters have mixed or unfit types.
  */
 export function differentiated(
   model: Model,

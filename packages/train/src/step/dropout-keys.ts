@@ -9,7 +9,7 @@ import { DROPOUT_KEYS, KEYS_OF_ONE } from './dropout.ts';
 
 /**
  * @param dropouts of the step; without any, nothing is fed.
- * @returns the feeds of a run besides the batch; one tensor, rewritten for each run.
+ * @returns the feeds of a run in addition to the batch; one tensor, rewritten for each run.
  */
 export function dropoutKeys(
   dropouts: number,

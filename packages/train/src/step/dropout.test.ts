@@ -37,7 +37,7 @@ function twoDropouts({ opset = 17, ratio = 0.5, shape = [4, 5], open = false }: 
 }
 
 interface Masks {
-  /** What each of the Dropouts keeps, 1, and drops, 0, in a step. */
+  /** Elements that each of the Dropouts keeps, 1, and drops, 0, in a step. */
   of(step: number, seed?: number): Promise<readonly [Uint8Array, Uint8Array]>;
   close(): Promise<void>;
 }
@@ -79,7 +79,7 @@ function byHand(count: number, k0: number, k1: number, ratio: number): Uint8Arra
 
 describe('the mask', () => {
   it.each([9, 11, 12, 17, 22])(
-    'is that of the formula in opset %i, on both backends',
+    'follows the formula in opset %i, on both backends',
     async (opset) => {
       const keys = values(dropoutKeys(2, 7)(3).get(DROPOUT_KEYS)!) as Uint32Array;
       const wanted = [0, 1].map((i) => byHand(20, keys[2 * i]!, keys[2 * i + 1]!, 0.25));
@@ -125,7 +125,7 @@ describe('the mask', () => {
       apart(first, other);
       const [, otherLater] = await masks.of(1);
       apart(first, otherLater);
-      // Of 27 independent normal numbers, one beyond 4.5 would be a matter of one in 5 thousand.
+      // One of 27 independent normal numbers beyond 4.5 would be a matter of one in 5 thousand.
       expect(Math.max(...deviations.map(Math.abs))).toBeLessThan(4.5);
       expect(deviations.reduce((sum, each) => sum + each ** 2, 0) / deviations.length).toBeLessThan(
         2,

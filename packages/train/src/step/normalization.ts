@@ -1,6 +1,6 @@
 /**
  * BatchNormalization while training: it normalises by the mean and variance of the batch, and makes
- * `next/…` of the running ones, m·running + (1 − m)·measured. The running variance is that of the
+ * `next/…` of the running ones, m·running + (1 − m)·measured. The running variance is the variance of the
  * population, as ONNX defines it.
  *
  * Since opset 14 the operator has this form; before, it is written out.

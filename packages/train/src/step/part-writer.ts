@@ -46,7 +46,7 @@ export function partWriter(graph: GraphBuilder, node: Node): PartWriter {
       if (type === 'float32') return constant(tensor(type, [], Float32Array.of(value)));
       if (type === 'float64') return constant(tensor(type, [], Float64Array.of(value)));
       if (type === 'uint32') return constant(tensor(type, [], Uint32Array.of(value)));
-      throw modelError(`${titleOf(node)} is of ${type}, which cannot be trained with.`);
+      throw modelError(`${titleOf(node)} has type ${type}, which cannot be trained with.`);
     },
     ints: (list) => constant(tensor('int64', [list.length], BigInt64Array.from(list, BigInt))),
   };

@@ -59,7 +59,7 @@ export function trainingForm(model: Model, frozen?: RegExp): TrainingForm {
       builder.graph().node.push(node);
     }
   }
-  // As outputs, so that differentiation keeps them.
+  // Outputs, so that differentiation keeps them.
   for (const [name, { type, shape }] of statistics) builder.output(nextOf(name), type, shape);
   if (dropouts > 0) builder.input(DROPOUT_KEYS, 'uint32', [KEYS_OF_ONE * dropouts]);
   const { node, initializer, input, output } = builder.graph();

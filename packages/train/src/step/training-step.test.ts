@@ -179,7 +179,7 @@ it('names the node that makes a model one of integers', () => {
   );
 });
 
-it('says why a model cannot be trained', () => {
+it('explains why a model cannot be trained', () => {
   const options = { loss: 'loss', optimiser: sgd() };
   expect(() => trainingStep(linearRegression(), { ...options, frozen: /./g })).toThrow(
     'no weights of float32',

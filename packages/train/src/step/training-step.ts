@@ -64,7 +64,7 @@ export interface TrainingStep extends Pick<Differentiated, 'parameters' | 'dropo
 
 /**
  * @throws OnnxError when a node cannot be differentiated, naming it.
- * @throws TrainError `model` when nothing is left to train, or parameters are of mixed or unfit types.
+ * @throws TrainError `model` when nothing is left to train, or parameters have mixed or unfit types.
  */
 export function trainingStep(model: Model, options: TrainingStepOptions): TrainingStep {
   const { loss, optimiser, clip, accumulate = 1, indices } = options;

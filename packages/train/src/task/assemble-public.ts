@@ -1,5 +1,5 @@
 /**
- * Assembles a model from what is public of a table: its columns with their ranges and categories.
+ * Assembles a model from the public part of a table: its columns with their ranges and categories.
  *
  * `assemble` fits the encoding on rows, so that one row moves all others. Where rows must stay
  * private, that is a leak which no noise in the training covers: the encoding must not depend on them.
@@ -84,7 +84,7 @@ function featureOf(feature: PublicFeature): Feature {
 function scaleOf({ name, low, high }: Range) {
   if (!(low < high)) throw dataError(`The range of '${name}', ${low} to ${high}, is empty.`);
   if (![low, high, high - low].every(isSingle)) {
-    throw dataError(`The range of '${name}', ${low} to ${high}, is beyond that of float32.`);
+    throw dataError(`The range of '${name}', ${low} to ${high}, is beyond the range of float32.`);
   }
   const deviation = (high - low) / 2;
   // A column is multiplied by it, or by its reciprocal.

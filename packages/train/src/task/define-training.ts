@@ -32,7 +32,7 @@ export interface Training {
   readonly data: string;
   /** Column of a table, or array of an .npz file, to predict. */
   readonly label?: string;
-  /** File of labels beside an .npy or IDX file. */
+  /** File of labels of an .npy or IDX file. */
   readonly labels?: string;
   /**
    * Column, or array of an .npz file, with the weight of each row in the loss; default: all rows
@@ -43,7 +43,7 @@ export interface Training {
   readonly features?: readonly string[];
   /** Share of the rows that is held out for validation, or a file of such rows; default 0.2. */
   readonly validation?: number | string;
-  /** File of labels beside a validation file. */
+  /** File of labels of a validation file. */
   readonly validationLabels?: string;
   /** Size of images, when the model does not determine it. */
   readonly imageSize?: {
@@ -107,7 +107,7 @@ export interface Training {
    * MiB between machines, all at once within one.
    */
   readonly bucket?: number;
-  /** Name of the run; default: that of the model. */
+  /** Name of the run; default: the name of the model. */
   readonly name?: string;
 }
 

@@ -113,7 +113,7 @@ function counted(
   ];
 }
 
-/** Against shares of classes: the class with the largest share is the true one, the loss is that of all. */
+/** For labels that are shares of classes: the class with the largest share is the true one, the loss counts all. */
 function softReport(labels: NumericTensor, logits: Float32Array): ClassificationReport {
   const shares = values(labels) as Float32Array;
   const [rows = 0, width = 1] = labels.shape;

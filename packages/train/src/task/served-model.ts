@@ -3,7 +3,7 @@ import type { Model } from '@skein/onnx';
 import { withoutRawColumns, withRawColumns } from '../data/encoding/raw-columns.ts';
 import { blueprintOf } from './blueprint.ts';
 
-/** Takes the columns by name, where any of them is of texts; a model of anything else is as it was. */
+/** Takes the columns by name, where any of them has texts; a model of anything else is as it was. */
 export function servedModel(model: Model): Model {
   const table = blueprintOf(model)?.table;
   return table === undefined ? model : withRawColumns(model, table);

@@ -81,11 +81,11 @@ export function classesFor(
   const found = facts.are === 'texts' ? facts.classes : facts.distinct.map(String);
   const some = `${found.slice(0, 8).join(', ')}${found.length > 8 ? ', …' : ''}`;
   if (found.length < 2) {
-    throw dataError(`All labels are '${some}': there is nothing to tell apart.`);
+    throw dataError(`All labels are '${some}': there is nothing to distinguish.`);
   }
   if (found.length === wanted) return found;
   throw dataError(
-    `The labels have ${found.length} classes (${some}), but the model tells ${wanted} apart.`,
+    `The labels have ${found.length} classes (${some}), but the model has ${wanted}.`,
   );
 }
 
@@ -114,7 +114,7 @@ export function lossFor(
 /**
  * Shape of a row of the model's output: [classes] or [numbers]; [classes, …] or [numbers, …] where each
  * place of a row has its own.
- * @throws TrainError `model` when it is not known, or has no axis besides the batch.
+ * @throws TrainError `model` when it is not known, or has no axis but the batch.
  */
 export function outputRow(model: Model, output: string): readonly number[] {
   const shape: readonly Dimension[] | undefined = inferShapes(model).get(output)?.shape;

@@ -38,7 +38,7 @@ export interface TrainTaskOptions extends Pick<
   readonly batch: number;
   readonly optimiser: Optimiser;
   readonly clip?: Clipping | undefined;
-  /** As in the problem. */
+  /** Loss of the problem. */
   readonly frozen?: RegExp | undefined;
   /** Several ranks that take the steps together; default: this thread alone. */
   readonly group?: TaskGroup | undefined;
@@ -57,7 +57,7 @@ export interface TrainedTask extends Pick<
 > {
   /** The start model with trained weights; columns of a table that has texts are its inputs. */
   readonly model: Model;
-  /** Of the validation rows. */
+  /** Metrics of the validation rows. */
   readonly report?: TaskReport | undefined;
 }
 

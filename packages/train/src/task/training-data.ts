@@ -59,7 +59,7 @@ export function labelFacts(data: TrainingData, soft = false): LabelFacts {
   return { are: 'numbers', distinct, width: elementCount(row), row };
 }
 
-/** The classes of which the labels are shares. */
+/** The classes, where the labels are shares of them. */
 function positions(data: TrainingData): readonly string[] {
   const [, classes] = data.from === 'table' ? [] : data.labels.shape;
   if (classes !== undefined) return Array.from({ length: classes }, (_, i) => String(i));

@@ -39,7 +39,7 @@ export interface HeartRows {
 
 export const FEATURES = 13;
 
-/** The rows of a hospital, unscaled, split as the fixture says. */
+/** The rows of a hospital, unscaled, split by the fixture. */
 export function heartRows(
   hospital: string,
   { split }: HeartFixture,
@@ -159,7 +159,7 @@ export function probabilities(vector: ArrayLike<number>, { x }: HeartRows): read
   });
 }
 
-/** Share of the rows that are told right. */
+/** Share of the rows that are predicted right. */
 export function heartAccuracy(vector: ArrayLike<number>, rows: HeartRows): number {
   const right = probabilities(vector, rows).filter((p, i) => Number(p > 0.5) === rows.y[i]);
   return right.length / rows.x.length;

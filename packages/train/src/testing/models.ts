@@ -44,7 +44,7 @@ export function floats(shape: readonly number[], numbers: readonly number[]): Nu
 
 /**
  * Masked cross-entropy of a perceptron: inputs `x` [batch, sizes[0]], `labels` int64 [batch], `mask`
- * [batch]; output `y`, the logits, besides the loss.
+ * [batch]; outputs `y`, the logits, and the loss.
  */
 export function classifier(
   sizes: readonly [number, number, ...number[]],

@@ -67,7 +67,7 @@ export type SumOfResidues = (
   encoding: SumEncoding,
 ) => Promise<Uint32Array>;
 
-/** What masks leave, to the bit. */
+/** Sum after unmasking, to the bit. */
 const addedInTheOpen: SumOfResidues = async (updates, encoding) => {
   const sum = new Uint32Array(NUMBERS);
   for (const update of updates) addResidues(sum, update, encoding);

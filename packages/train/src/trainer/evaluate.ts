@@ -77,10 +77,10 @@ export interface ClassificationReport {
   readonly loss: number;
   readonly accuracy: number;
   readonly macroF1: number;
-  /** Of class 1 against class 0; only with two classes. */
+  /** Area of class 1 against class 0; only with two classes. */
   readonly auc?: number;
   readonly confusion: ConfusionMatrix;
-  /** Of the predicted class's probability. */
+  /** Calibration of the predicted class's probability. */
   readonly calibration: Calibration;
 }
 

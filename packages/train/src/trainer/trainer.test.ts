@@ -37,7 +37,7 @@ const plan: TrainOptions = {
 const bytesOf = (tensors: Tensors) =>
   [...tensors].map(([name, { bytes }]) => [name, Buffer.from(bytes).toString('hex')]);
 
-it('trains a perceptron to tell the moons apart, and returns a model to serve', async () => {
+it('trains a perceptron to separate the moons, and returns a model to serve', async () => {
   const { tensors, epochs, stopped } = await train(step, plan);
   expect(stopped).toBe('done');
   expect(epochs).toHaveLength(30);

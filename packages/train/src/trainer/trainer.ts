@@ -94,7 +94,7 @@ export interface TrainResult {
   readonly stopped: 'done' | 'no improvement' | 'signal';
 }
 
-/** State of a checkpoint besides the tensors. */
+/** State of a checkpoint in addition to the tensors. */
 interface Standing {
   readonly epochs: readonly EpochReport[];
   /** Steps done. */

@@ -22,7 +22,7 @@ import { renderTable } from '../../output/table.ts';
 
 export const privacyAccount = defineCommand({
   name: 'privacy account',
-  summary: 'Show what the rows of this site have spent over all its federations.',
+  summary: 'Show the privacy that the rows of this site have spent over all its federations.',
   details:
     'The ledger of a federation counts that federation. A site that joins several with the same rows spends in each: its account composes their losses, which is less than the sum of their ε. ' +
     'Until a federation is over, all that its plan allows counts as spent. Only what `skein join` has done on this data folder is counted: not a page of a browser, and not a model that was trained on the rows in another way.',
@@ -75,7 +75,7 @@ export const privacyAccount = defineCommand({
 
 export const privacyLimit = defineCommand({
   name: 'privacy limit',
-  summary: 'Limit what the rows of this site may spend over all federations.',
+  summary: 'Limit the privacy that the rows of this site may spend over all federations.',
   details:
     'A plan that could exceed the limit, together with all that was accepted before, is refused before anything runs; a release that would exceed it is not sent. The limit holds however the terms of later plans were chosen: it is kept at one order of Rényi divergence, which the first federation fixes (Feldman and Zrnic 2021). ' +
     'A federation without differential privacy has no bound, and is refused by every limit.',
@@ -124,7 +124,7 @@ export const privacyLimit = defineCommand({
 
 export const privacyClose = defineCommand({
   name: 'privacy close',
-  summary: 'Free what a federation has reserved in the privacy account, and not spent.',
+  summary: 'Free the unspent part of a federation in the privacy account.',
   details:
     'A federation that ends closes its part automatically. One whose coordinator is gone stays open until its site is closed here. Nothing is sent for it from then on, unless the site joins it again, which asks the account again.',
   examples: { 'skein privacy close 3f2a9c': 'As `skein privacy account` names it' },

@@ -93,7 +93,7 @@ type Choice = OptionValues<typeof options>;
 
 export const privacyAudit = defineCommand({
   name: 'privacy audit',
-  summary: 'Audit private training: guess who was in it, and compare with what it claims.',
+  summary: 'Audit private training: guess which rows were in it, and compare with its claim.',
   details:
     'Without URL it runs the private federated training of this installation on canaries; each is in it with probability 1/2. The training has clipping of each example, quantisation, and noise from the cryptographic generator. Each site is killed and asked again, as often as a coordinator might; one that drew fresh noise for the same sum would be found. ' +
     'The auditor guesses from the released sums which canaries were in it. Guesses that are too good for the claimed epsilon, or noise that comes again in a second run, are violations: the exit code is then 1.\n' +

@@ -22,7 +22,7 @@ export interface Recounted extends Given {
 
 export const privacyRecount = defineCommand({
   name: 'privacy recount',
-  summary: 'Find what the privacy account lacks of a federation, by its ledger.',
+  summary: 'Find releases that the privacy account lacks, by the ledger of a federation.',
   details:
     'An account that was restored from an older copy lacks what was spent since. The ledger of a federation lists the sums that hold an update of this site: an account that counts fewer releases is behind, and this command ends with 1. ' +
     'With --write they are counted. Attempts that were aborted after the site was asked count too, because a ledger does not record whether it had answered. No limit is asked: it is spent.',

@@ -15,7 +15,7 @@ const subject = argument('SUBJECT', 'all, operator, tenant:NAME or key:ID.');
 /** `skein budget put`: a bound on money or tokens. */
 export const budgetPut = nodeCommand({
   name: 'budget put',
-  summary: 'Bound what all, a tenant or a key may spend on language models.',
+  summary: 'Bound the spending of all, a tenant or a key on language models.',
   details:
     'The worst case of a request is reserved before it is sent and settled after it, so concurrent requests cannot exceed a budget together. In a fleet it holds over all nodes. `operator` is what the node sends of its own accord: the copies of a shadow, which count in no budget of a caller.',
   examples: {
@@ -46,7 +46,7 @@ export const budgetPut = nodeCommand({
 /** `skein budget ls`: the bounds, and what of them is spent. */
 export const budgetLs = nodeCommand({
   name: 'budget ls',
-  summary: 'List the budgets of language models with what is spent.',
+  summary: 'List the budgets of language models with their spending.',
   details:
     'Counts from the beginning of the period, over all nodes of a fleet; the reserved worst cases of requests in flight are in it.',
   examples: { 'skein budget ls': 'Who may spend how much, and has' },

@@ -17,7 +17,7 @@ const { canary, stepTime, minRequests, maxErrorShare } = rolloutOptions;
 /** `skein model rollout`: shows the progress of a rollout, or starts one with another route. */
 export const modelRollout = nodeCommand({
   name: 'model rollout',
-  summary: 'Show how the rollout of a language model is going, or start one with another route.',
+  summary: 'Show the progress of a language model’s rollout, or start one with another route.',
   details:
     'Without --route it shows the rollout in progress, or the last one. With --route it gives a share of the requests to that route by --canary, or copies them to it by --shadow. A canary takes the place of the first route, or of the one that --replaces names. It rolls back automatically when it fails or is late more often. Copies of a shadow are thrown away; they count in the budgets of `all` and `operator`, never in the callers’ budgets.',
   examples: {

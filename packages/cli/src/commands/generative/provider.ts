@@ -69,7 +69,7 @@ function referenceOf(places: Readonly<Record<string, string | undefined>>): stri
 /** `skein provider ls`: the declared providers. */
 export const providerLs = nodeCommand({
   name: 'provider ls',
-  summary: 'List the providers of language models, and how they stand.',
+  summary: 'List the providers of language models with their status.',
   examples: { 'skein provider ls': 'Which of them work, and which are away' },
   run: ({ client }) => client.getLanguageModels(),
   render({ settings, models, problem }, style) {

@@ -10,7 +10,7 @@ const name = argument('NAME', 'The redaction.');
 /** `skein redaction put`: a pattern under a name. */
 export const redactionPut = nodeCommand({
   name: 'redaction put',
-  summary: 'Replace what matches a pattern in prompts, in answers or in both.',
+  summary: 'Replace the matches of a pattern in prompts, in answers or in both.',
   details:
     'Prompts are redacted before the cache and a provider get them, answers before their caller does, also where a match comes in pieces. A pattern is a regular expression without look-around, back-references, anchors and lazy repetitions, and is matched in linear time. Images, files and the schemas of tools are not searched.',
   examples: {
@@ -50,7 +50,7 @@ export const redactionPut = nodeCommand({
 /** `skein redaction ls`: what is replaced. */
 export const redactionLs = nodeCommand({
   name: 'redaction ls',
-  summary: 'List what is replaced in prompts and answers.',
+  summary: 'List the redactions of prompts and answers.',
   examples: {
     'skein redaction ls': 'Each with its pattern, and whose texts it is for',
   },

@@ -76,7 +76,7 @@ const PIECE_BYTES = 1024 * 1024;
 /** `skein jobs logs`: the output of a job. */
 export const jobsLogs = defineCommand({
   name: 'jobs logs',
-  summary: 'Print what a job wrote to stdout and stderr.',
+  summary: 'Print the output of a job: stdout and stderr.',
   examples: {
     'skein jobs logs -f ID': 'Follow it to its end',
     'skein jobs logs ID --attempt 1': 'An earlier attempt',
@@ -255,7 +255,7 @@ export const jobsPreempt = jobsCommand({
 /** `skein jobs revive`: brings dead letters back. */
 export const jobsRevive = jobsCommand({
   name: 'jobs revive',
-  summary: 'Bring a failed, dead or cancelled job back, with the children that it failed.',
+  summary: 'Queue a failed, dead or cancelled job again, with the children that it failed.',
   examples: { 'skein jobs revive ID': 'After its cause is fixed' },
   arguments: { id: argument('ID', 'The job.') },
   run: ({ client }, { id }) => client.reviveJob({ id }),

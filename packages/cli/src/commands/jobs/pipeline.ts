@@ -85,7 +85,7 @@ export const pipelineRun = defineCommand({
 /** `skein pipeline show`: the steps of a run and their states. */
 export const pipelineShow = defineCommand({
   name: 'pipeline show',
-  summary: 'Show how a run of a pipeline goes, step by step.',
+  summary: 'Show the progress of a pipeline run, step by step.',
   examples: { 'skein pipeline show RUN --watch': 'Until it has ended' },
   arguments: { run: argument('RUN', 'Id of the run.') },
   options: { watch: flag('Wait until it has ended.'), ...connectionOptions },

@@ -77,7 +77,7 @@ function modeCommand(
 /** `skein queue tenant`: the share and the quotas of a tenant. */
 export const queueTenant = jobsCommand({
   name: 'queue tenant',
-  summary: 'Set the share of a tenant, and how much it may queue and run.',
+  summary: 'Set the share of a tenant, and its limits of queued and running jobs.',
   details:
     'A share is over cores or memory, whichever the tenant uses more of. An omitted limit is unlimited.',
   examples: {

@@ -147,7 +147,7 @@ export const fleetFinalise = nodeCommand({
 /** `skein fleet adopt`: the way out for a node that its store contradicts. */
 export const fleetAdopt = nodeCommand({
   name: 'fleet adopt',
-  summary: 'Let a frozen node take the store of its fleet as it is.',
+  summary: 'Let a frozen node adopt the contents of its fleet’s store.',
   details:
     'A node freezes when Redis was emptied, restored from a backup, or has lost writes in a failover: it serves on and changes nothing. Make sure first that the contents of the store are the right ones. Run it for each frozen node, with --server.',
   examples: {

@@ -58,7 +58,7 @@ describe('skein up --example ocr', { timeout: 120_000 }, () => {
     }
   }
 
-  it('fits a terminal, with room for the first lines of npm', () => {
+  it('fits a terminal, with space for the first lines of npm', () => {
     const rows = screen
       .trimEnd()
       .split('\n')

@@ -8,7 +8,7 @@ import { renderTable } from '../../output/table.ts';
 /** `skein ls`: the deployments and their current load. */
 export const ls = nodeCommand({
   name: 'ls',
-  summary: 'List the deployments and how they are doing.',
+  summary: 'List the deployments with their status.',
   details: 'Rates, latencies and attainment are over the last minute.',
   examples: { 'skein ls --json': 'For a script' },
   options: {

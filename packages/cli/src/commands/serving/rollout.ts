@@ -76,7 +76,7 @@ const POLL_MS = 500;
 /** `skein rollout`: shows the progress of a rollout, or starts one with a stored version. */
 export const rollout = nodeCommand({
   name: 'rollout',
-  summary: 'Show how a rollout is going, or start one with a stored version.',
+  summary: 'Show the progress of a rollout, or start one with a stored version.',
   details:
     'Without --version it shows the rollout in progress, or the last one. With --version it moves the deployment to a version that was uploaded before: at once, or by --canary or --shadow; where none is deployed, it serves that version. Settings that are left out stay as they are.',
   examples: {

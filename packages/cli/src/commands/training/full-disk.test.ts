@@ -44,7 +44,7 @@ describe.skipIf(tinyDisk.skip)(`a full disk ${tinyDisk.reason}`, () => {
     expect(resumed.run.result?.digest).toBe(whole.run.result?.digest);
   });
 
-  it('refuses rows that fit neither into memory nor onto it, and takes no room after that', async () => {
+  it('refuses rows that fit neither into memory nor onto it, and takes no space after that', async () => {
     using disk = mountTinyDisk('size=256k');
     const cwd = disk.folder;
     const args = ['train', '--model', 'mlp', '--data', WDBC, '--label', 'diagnosis', '--json'];

@@ -36,7 +36,7 @@ export const RUN_ARGUMENT = 'Its id, the beginning of it, its name (then the new
 /** `skein runs show`: everything about one training run, and its curves as a picture. */
 export const runsShow = defineCommand({
   name: 'runs show',
-  summary: 'Show a training run: epochs, report, and what it comes from.',
+  summary: 'Show a training run: epochs, report and lineage.',
   examples: {
     'skein runs show last': 'The newest run',
     'skein runs show last -f': 'Follow it to its end',

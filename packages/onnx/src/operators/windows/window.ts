@@ -90,9 +90,9 @@ export function slid(
     if (typeof padded === 'number' && padded < extent) {
       node.fail(`a window of ${extent} does not fit into axis ${i + 2} of size ${padded}.`);
     }
-    const room = plus(padded, -extent);
-    if (!roundsUp) return plus(floorDivide(room, stride), 1);
-    const count = plus(ceilDivide(room, stride), 1);
+    const range = plus(padded, -extent);
+    if (!roundsUp) return plus(floorDivide(range, stride), 1);
+    const count = plus(ceilDivide(range, stride), 1);
     if (typeof count !== 'number' || typeof size !== 'number') return node.unknown(i + 2);
     // A window that would start behind the input is left out.
     return (count - 1) * stride >= size + begin ? count - 1 : count;

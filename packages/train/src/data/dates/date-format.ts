@@ -54,7 +54,7 @@ export function patternOf({ order, separator, time }: DateFormat): string {
   return time === undefined ? date : `${date}${time}${TIME}`;
 }
 
-/** The formats that every one of the texts has; two where day and month cannot be told apart. */
+/** The formats that every one of the texts has; two where day and month cannot be distinguished. */
 export function formatsOf(texts: readonly string[]): readonly DateFormat[] {
   return FORMATS.filter((format) => {
     const whole = new RegExp(`^${patternOf(format)}$`);

@@ -35,7 +35,7 @@ describe('an array’s encoding', () => {
 
   it('is fitted on the training rows only', async () => {
     const encoding = fitArrayEncoding(pixels, { scaling: 'standard', rows: [0, 1] });
-    // Of 0, 51, 102, 153, 204, 255, 0, 0.
+    // For 0, 51, 102, 153, 204, 255, 0, 0.
     expect(encoding.shift).toBeCloseTo(95.625, 9);
     const model = withArrayEncoding(identity('batch', 4), encoding, 'image');
     const result = values(await encoded(model, 'pixels', pixels)) as Float32Array;
@@ -51,7 +51,7 @@ describe('an array’s encoding', () => {
     );
   });
 
-  it('says which type a model takes that is not encoded for', () => {
+  it('names the type that a model takes and the encoding does not give', () => {
     const tokens = tensor('int32', [2, 3], new Int32Array(6));
     const encoding = fitArrayEncoding(tokens, { scaling: 'none', rows: [0] });
     for (const [type, advice] of [

@@ -86,7 +86,7 @@ export function fitEncoder(given: Table, options: FitOptions): Encoder {
     features?.flatMap((name) => dates.find((date) => date.name === name)?.parts ?? [name]) ??
     table.columns.map(({ name }) => name).filter((name) => name !== target.name);
   if (names.length === 0) {
-    throw dataError(`There is no column besides '${target.name}' to predict it from.`);
+    throw dataError(`There is no column except '${target.name}' to predict it from.`);
   }
   if (names.includes(target.name)) {
     throw dataError(`'${target.name}' is to be predicted, so it cannot be a feature too.`);

@@ -4,7 +4,7 @@
  *
  * Sums are taken in the order of the rows, so that the same order gives the same bits in memory and
  * in a file.
- * @param elements all of them, or those of one row.
+ * @param elements all of them, or the elements of one row.
  * @param width elements of one row.
  */
 export function momentsOf(

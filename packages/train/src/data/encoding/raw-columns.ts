@@ -7,7 +7,7 @@
  *   day   string  [batch] ─ its year, month, … ─────────┘
  *
  * Training steps take `features`, in which a category is its position: no text is looked up twice.
- * LabelEncoder is of ai.onnx.ml, the ONNX standard's own set of operators beside ai.onnx; it gives a text
+ * LabelEncoder belongs to ai.onnx.ml, the ONNX standard's second set of operators; it gives a text
  * that was not in the training rows the position after the last, which the encoding makes all zeros.
  */
 import {
@@ -33,7 +33,7 @@ const ML = { domain: 'ai.onnx.ml', version: 2n };
  */
 export function withRawColumns(model: Model, { features, dates: given = [] }: Encoder): Model {
   const input = signatureOf(model).inputs.find(({ name }) => name === FEATURES);
-  // Of a network with operators that the newer operator set has changed, each part is an input.
+  // For a network with operators that the newer operator set has changed, each part is an input.
   const dates = canReadDates(model) ? given : [];
   if (input === undefined) return model;
   if (dates.length === 0 && features.every(({ kind }) => kind === 'number')) return model;

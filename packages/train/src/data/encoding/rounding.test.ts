@@ -9,7 +9,7 @@ async function rounded(numbers: readonly number[]): Promise<RoundedColumn[]> {
   return roundedColumns(await readCsv([new TextEncoder().encode(text)]), ['at', 'y']);
 }
 
-it('names a column whose rows float32 can hardly tell apart', async () => {
+it('names a column whose rows float32 can hardly distinguish', async () => {
   // Minutes of one hour, in milliseconds since 1970.
   const minutes = Array.from({ length: 60 }, (_, i) => NOON + i * 60_000);
   const error = Math.max(...minutes.map((at) => Math.abs(at - Math.fround(at))));

@@ -9,13 +9,13 @@ import { columnOf, type Table } from '../table/table.ts';
 const TOLERATED = 1e-4;
 
 export interface RoundedColumn {
-  /** What is lost, as a sentence without its full stop. */
+  /** The loss, as a sentence without its full stop. */
   readonly lost: string;
   /** The smallest number of the column, as text. */
   readonly smallest: string;
 }
 
-/** The columns among those named that lose digits which tell their rows apart. */
+/** The columns among the named ones that lose digits which distinguish their rows. */
 export function roundedColumns(table: Table, names: readonly string[]): RoundedColumn[] {
   return names.flatMap((name) => {
     const column = columnOf(table, name);

@@ -44,7 +44,7 @@ describe('a survey of columns', () => {
     expect(() => surveyColumns(only, undefined, ['ill'])).toThrow(/no column.*'code' is left out/);
   });
 
-  it('keeps categories, also of many texts, and dates of which the form is plain', async () => {
+  it('keeps categories, also of many texts, and dates in a plain form', async () => {
     const rows = Array.from({ length: 90 }, (_, i) => `c${i % 30},0${(i % 9) + 1}/03/2024,${i}.5`);
     const table = await tableOf(['city,day,x', ...rows]);
     const { features, notes } = surveyColumns(table, undefined, ['x']);
@@ -58,7 +58,7 @@ describe('a survey of columns', () => {
 
 const two = (n: number) => String(n).padStart(2, '0');
 
-/** A date as JavaScript knows it, written in a format. */
+/** A date of JavaScript, written in a format. */
 function written(at: Date, { order, separator, time }: DateFormat): string {
   const parts = {
     y: String(at.getUTCFullYear()),
@@ -125,7 +125,7 @@ describe('dates', () => {
       for (const found of await answers(model, dates)) {
         expect(Array.from(found)).toEqual(close);
       }
-      // What is not a date is a missing value, for which the mean stands, in its row alone.
+      // A text that is not a date is a missing value in its row alone; the mean stands for it.
       const [broken] = await answers(model, ['soon', ...dates.slice(1)]);
       expect(broken!.every(Number.isFinite)).toBe(true);
       expect(Array.from(broken!.slice(3))).toEqual(close.slice(3));

@@ -2,7 +2,7 @@
  * The columns of a table before a network is built for them: those that a network can learn from, dates
  * that are taken apart, and columns that are left out with the reason.
  *
- * A text of which nearly every row has another is a name of the row: as one-hot columns it is learnt by
+ * A text that differs in nearly every row is a name of the row: as one-hot columns it is learnt by
  * heart, lowers the loss of the training rows alone, and the served model would ask for it.
  */
 import { dateColumn, type DateColumn } from '../dates/date-columns.ts';

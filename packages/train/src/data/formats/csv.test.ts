@@ -67,7 +67,7 @@ it('reads gzip of several members, as bgzip and cat make it, and whole ones only
   }
 });
 
-it('says on which line a record begins', async () => {
+it('names the line on which a record begins', async () => {
   const lines: number[] = [];
   for await (const { line } of csvRecords(encoder.encode('a\n"b\nc"\n\nd'))) lines.push(line);
   expect(lines).toEqual([1, 2, 5]);

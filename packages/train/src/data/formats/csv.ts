@@ -50,7 +50,7 @@ export async function* csvRecords(
   yield* parser.end();
 }
 
-/** Characters of a line that are looked at. */
+/** Characters of a line that are examined. */
 const LONGEST_SAMPLE = 65_536;
 
 /** The separator that is most frequent outside of quotes in the first line with text; a comma where none is. */

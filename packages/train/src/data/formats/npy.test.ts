@@ -63,7 +63,7 @@ print(json.dumps(out))`;
     },
   );
 
-  it('says how a file is cut off, at every length', () => {
+  it('explains how a file is cut off, at every length', () => {
     const whole = readFileSync(join(folder, '0.npy'));
     for (let length = 0; length < whole.length; length++) {
       expect(() => readNpy(whole.subarray(0, length))).toThrow(

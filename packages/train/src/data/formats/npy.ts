@@ -38,7 +38,7 @@ export function parseNpy(bytes: Uint8Array, what = 'The file'): NumericTensor {
   return { type, shape, bytes: elementsOf(bytes, layout, elementSize(type), what) };
 }
 
-/** As `parseNpy`, also for texts of a fixed length, in bytes (`S`) or characters (`U`). */
+/** Like `parseNpy`, also for texts of a fixed length, in bytes (`S`) or characters (`U`). */
 export function readNpy(bytes: Uint8Array, what = 'The file'): Tensor {
   const header = npyHeader(bytes, what);
   const [, kind, width] = /^[<>|=]([SU])([1-9]\d*)$/.exec(header.descriptor) ?? [];
@@ -93,7 +93,7 @@ export interface StoredNpyOptions {
 }
 
 interface Header extends Omit<ArrayLayout, 'type'> {
-  /** As written, such as `<f4`; a list for records. */
+  /** The type as written, such as `<f4`; a list for records. */
   readonly descriptor: string;
 }
 

@@ -46,12 +46,12 @@ export async function storedNpz(
     return bytes;
   };
   const arrays = new Map<string, NumericTensor | StoredRows>();
-  let room = store.limit;
+  let remaining = store.limit;
   for (const { name, packed, at, size, unpacked, sum } of arraysIn({ ...source, slice })) {
     const what = `Array '${name}'`;
     const end = at + size;
-    if (unpacked <= room) {
-      room -= unpacked;
+    if (unpacked <= remaining) {
+      remaining -= unpacked;
       const whole = slice(at, end);
       const array = packed ? await bytesOf(inflated(whole)) : whole;
       requireSum(crc32(array), sum, what);

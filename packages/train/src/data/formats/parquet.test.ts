@@ -6,7 +6,7 @@ import { readParquet } from './parquet.ts';
  * Seven rows: in groups of three from the Parquet implementation of Apache Arrow for Rust, in one group
  * from DuckDB, without compression and in pages of the second version. `times.parquet` is DuckDB's
  * `SELECT 9007199254740992 + i AS id, if(i = 1, 'infinity', '2000-01-01')::TIMESTAMP AS at FROM range(3) t(i)`.
- * `prefixes-….parquet` is Arrow's, for Rust, of texts in `DELTA_BYTE_ARRAY`, of which each third is missing.
+ * `prefixes-….parquet` is Arrow's, for Rust: texts in `DELTA_BYTE_ARRAY`, with each third missing.
  * `unsigned-….parquet` is, with `parquet_version V2`, its `SELECT (4294900000 + 7 * i)::UINTEGER AS id,
  * (if(i % 2 = 0, 4000000000, 5) + i)::UINTEGER AS hash, (i - 4000000000)::BIGINT AS wide FROM range(500) t(i)`.
  */
@@ -150,7 +150,7 @@ describe('Parquet', () => {
     );
   });
 
-  it('says that a file is damaged, cut off or something else', async () => {
+  it('reports that a file is damaged, cut off or something else', async () => {
     const bytes = new Uint8Array(
       await readFile(new URL('fixtures/people-zstd.parquet', import.meta.url)),
     );

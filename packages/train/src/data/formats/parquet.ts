@@ -1,5 +1,5 @@
 /**
- * Tables of Parquet files, through hyparquet: one row group at a time, so that beside the table only
+ * Tables of Parquet files, through hyparquet: one row group at a time, so that in addition to the table only
  * one group is in memory. Flat columns of numbers, booleans and texts; dates become texts.
  */
 import {
@@ -38,7 +38,7 @@ export async function readParquet(file: RandomAccess, options: TableOptions = {}
     for (const [at, { element }] of children.entries()) {
       const column = group.columns[at]?.meta_data;
       if (column === undefined || column.path_in_schema?.join('.') !== element.name) {
-        throw unreadable('its columns are not those of its schema');
+        throw unreadable('its columns do not match its schema');
       }
       const checked = checkedPages(file, {
         count,
@@ -79,7 +79,7 @@ function unreadable(reason: string, cause?: unknown): TrainError {
 const NO_TIME = Symbol('no time');
 
 function plain(value: unknown): unknown {
-  // As a text, a large number keeps all its digits, of which a column of categories is made.
+  // A large number as a text keeps all its digits; they make a column of categories.
   if (typeof value === 'bigint') {
     const number = Number(value);
     return Number.isSafeInteger(number) ? number : String(value);

@@ -224,7 +224,7 @@ it('batches are the same, of all rows or of some', () => {
   expect(() => batcher(stored, { size: 5, inputs: ['z'] })).toThrow("only 'y', 'x'");
 });
 
-it('leaves no file behind, and says when one was cut off while it was read', () => {
+it('leaves no file behind, and reports when one was cut off while it was read', () => {
   expect(existsSync(join(folder, 'scratch'))).toBe(true);
   expect(readdirSync(join(folder, 'scratch'))).toEqual([]);
   const bytes = written('short', new Uint8Array(8));

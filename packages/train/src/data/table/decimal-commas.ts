@@ -1,5 +1,5 @@
 /**
- * Numbers with a decimal comma, such as `1.234,5`, as spreadsheets of many countries write them beside
+ * Numbers with a decimal comma, such as `1.234,5`, as spreadsheets of many countries write them along with
  * semicolons. One column has one way to write numbers: `1.234` is a thousand where the column has
  * decimal commas, and little more than one where it has points.
  */

@@ -31,7 +31,7 @@ export interface TableOptions {
   /** Types of columns whose first value would mislead, such as numeric codes that are categories. */
   readonly kinds?: Readonly<Record<string, ColumnKind>>;
   /**
-   * Columns of which the texts are known: each value is one of them as it stands, such as the code `01`, or a `none`
+   * Columns whose texts are known: each value is one of them as it stands, such as the code `01`, or a `none`
    * that would be a missing value elsewhere, or else the number that one of them is. A table may lack such a column.
    */
   readonly categories?: Readonly<Record<string, readonly string[]>>;

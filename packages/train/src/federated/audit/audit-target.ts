@@ -24,7 +24,7 @@ export interface PrivateTrainingTarget {
   /** Sites that hold the canaries, each with its share of the noise; default 4. */
   readonly sites?: number;
   readonly asking?: Asking;
-  /** What a round of all sites releases; a mutant replaces it. */
+  /** Release of a round of all sites; a mutant replaces it. */
   readonly round?: (rows: readonly Dataset[], plan: NoisePlan) => Promise<ReleasedRound>;
 }
 

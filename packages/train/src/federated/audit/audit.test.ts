@@ -157,7 +157,7 @@ it.each([
 
 describe('bounds', () => {
   const bounds = { delta: 0, confidence: 0.95 };
-  it('of one run: guesses of which all are right rule out what would allow a mistake', () => {
+  it('of one run: guesses that are all right rule out what would allow a mistake', () => {
     // q^100 = 0.05 at q = 0.970487, whose odds are e^3.493.
     expect(oneRunEpsilon({ made: 100, right: 100 }, 100, bounds)).toBeCloseTo(3.493, 2);
     expect(oneRunEpsilon({ made: 100, right: 50 }, 100, bounds)).toBe(0);

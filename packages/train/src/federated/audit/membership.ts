@@ -1,18 +1,18 @@
 /**
- * Scores of rows for having been in a federated training, from what every participant sees: the parameters
+ * Scores of rows for having been in a federated training, from the view of every participant: the parameters
  * before each round, and so the noisy sum of gradients that led to the next.
  *
  * The sum of round r is Σᵢ bᵢ · uᵢᵣ + others + noise, where uᵢᵣ is the clipped gradient of row i, which the
  * auditor computes, and bᵢ whether it was in. The scores are a ridge regression of b on all rounds, around the prior ½:
- * (G + λ)⁻¹ Σᵣ Uᵣ (sᵣ − ½ Σᵢ uᵢᵣ) with G = Σᵣ Uᵣ Uᵣᵀ. λ is small beside G, not as large as the noise that is claimed: an
- * auditor looks for less noise, and gradients that all rows have in common have to be told apart then.
+ * (G + λ)⁻¹ Σᵣ Uᵣ (sᵣ − ½ Σᵢ uᵢᵣ) with G = Σᵣ Uᵣ Uᵣᵀ. λ is small compared with G, not as large as the noise that is claimed: an
+ * auditor searches for less noise, and must then separate gradients that all rows have in common.
  */
 import { batcher } from '../../data/batcher.ts';
 import { openClipped, type ClippedStep } from '../../privacy/clipped-step.ts';
 import type { PrivateTrainingOptions } from '../training/private-training.ts';
 
 export interface SeenRound {
-  /** What sites trained from, [length]. */
+  /** Parameters that sites trained from, [length]. */
   readonly parameters: Float32Array;
   /** −Σ of clipped gradients with noise, [length]. */
   readonly sum: ArrayLike<number>;
@@ -22,7 +22,7 @@ export interface MembershipOptions extends Pick<
   PrivateTrainingOptions,
   'backend' | 'rows' | 'mask' | 'norm'
 > {
-  /** Of one row. */
+  /** Step of one row. */
   readonly step: ClippedStep;
 }
 

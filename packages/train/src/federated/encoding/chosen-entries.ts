@@ -1,7 +1,7 @@
 /**
  * The numbers that rand-k sends: the same random subset for every site of a round, from a public
  * seed, so that masked sums of them line up. Top-k cannot do that: the positions of the largest
- * numbers differ by site, and tell of its data.
+ * numbers differ by site, and reveal some of its data.
  */
 import { chacha20 } from '@noble/ciphers/chacha.js';
 import { sha256 } from '@noble/hashes/sha2.js';

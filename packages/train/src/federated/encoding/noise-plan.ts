@@ -22,7 +22,7 @@ export interface NoisePlanOptions {
   readonly noise: number;
   /** Shares of noise that a sum has at least: the threshold t of survivors, or the helpers. */
   readonly shares: number;
-  /** Of these, whose senders may collude with the reader of the sum: c. */
+  /** Shares whose senders may collude with the reader of the sum: c. */
   readonly colluding: number;
   /** Most shares in a sum; default `shares`. */
   readonly mostShares?: number;
@@ -66,7 +66,7 @@ export function noisePlan(options: NoisePlanOptions): NoisePlan {
   };
 }
 
-/** The σ of a Gaussian of sensitivity 1 whose Rényi divergence bounds that of the honest shares. */
+/** The σ of a Gaussian of sensitivity 1 whose Rényi divergence bounds the divergence of the honest shares. */
 export function effectiveNoise(sum: {
   readonly variance: number;
   readonly honest: number;

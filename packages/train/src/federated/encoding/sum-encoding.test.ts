@@ -72,7 +72,7 @@ describe('sums of encoded updates', () => {
       { numRuns: 60 },
     ));
 
-  it('weigh sites without telling their weights', () => {
+  it('weigh sites without revealing their weights', () => {
     const encoding: SumEncoding = { ...plain, weight: { most: 300 } };
     const updates = [
       { numbers: [0.5, -0.5, 1], weight: 199 },
@@ -184,13 +184,13 @@ it.each([
 it.each([
   [{ numbers: [0, NaN, 0] }, plain, 'Number 1 of the update is NaN'],
   [{ numbers: [0, Infinity, 0] }, plain, 'Number 1 of the update is Infinity'],
-  [{ numbers: [0] }, plain, '1 numbers, but the plan says 3'],
+  [{ numbers: [0] }, plain, '1 numbers, but the plan has 3'],
   [{ numbers: [0, 0, 0], weight: 9 }, { ...plain, weight: { most: 8 } }, 'weight 9'],
 ])('refuses the update %j', (update, encoding, message) => {
   expect(() => encodeUpdate(update, encoding)).toThrow(message);
 });
 
-it('tells sums of updates with noise from residues that are masked still', () => {
+it('distinguishes sums of updates with noise from residues that are masked still', () => {
   const encoding: SumEncoding = { ...plain, length: 1000, noise: { variance: 400, shares: 3 } };
   const sum = new Uint32Array(residueCount(encoding));
   const extremes = Array.from({ length: 1000 }, (_, i) => (i % 2 === 0 ? 1 : -1));
@@ -203,7 +203,7 @@ it('tells sums of updates with noise from residues that are masked still', () =>
   expect(canBeSum(sum, encoding, 2)).toBe(false);
 });
 
-it('cannot tell residues of a site beyond its range: the mean may be anywhere within the range', () => {
+it('cannot recognise residues of a site beyond its range: the mean may be anywhere within the range', () => {
   const sum = summed(
     [-1, -1, -1].map((each) => ({ numbers: [each, each, each] })),
     plain,

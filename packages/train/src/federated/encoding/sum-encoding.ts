@@ -34,7 +34,7 @@ export interface SumEncoding {
   readonly noise?: { readonly variance: number; readonly shares: number };
   /** Sends only a random part of the numbers, chosen by a public seed (rand-k); `share` in (0, 1]. */
   readonly sample?: { readonly share: number };
-  /** Leaves half of all residues above every sum, so that each number of a garbled sum tells with probability ½. */
+  /** Leaves half of all residues above every sum, so that each number of a garbled sum shows with probability ½. */
   readonly isChecked?: boolean;
 }
 
@@ -49,7 +49,7 @@ export interface EncodeOptions {
   readonly random?: SecureRandom;
 }
 
-/** Standard deviations of the noise that a sum has room for; more have a probability of 2⁻¹⁰⁰. */
+/** Standard deviations of the noise that fit into a sum; more have a probability of 2⁻¹⁰⁰. */
 const TAIL = 12;
 
 /** @throws TrainError `data`, naming the value. */
@@ -81,7 +81,7 @@ export function assertEncoding(encoding: SumEncoding): void {
   }
 }
 
-/** Bits of a residue, b: the levels of all sites and the tails of the noise fit, with room if they are checked. */
+/** Bits of a residue, b: the levels of all sites and the tails of the noise fit, with a spare bit if they are checked. */
 export function residueBits(encoding: SumEncoding): number {
   const { sites, bits, isChecked = false } = encoding;
   const values = sites * (2 ** bits - 1) + 2 * tailOf(encoding) + 1;
@@ -113,7 +113,7 @@ export function encodeUpdate(
   const { random = secureRandom() } = options;
   if (numbers.length !== encoding.length) {
     throw dataError(
-      `The update has ${numbers.length} numbers, but the plan says ${encoding.length}.`,
+      `The update has ${numbers.length} numbers, but the plan has ${encoding.length}.`,
     );
   }
   const { most } = encoding.weight ?? { most: 1 };
@@ -138,7 +138,7 @@ export function encodeUpdate(
 
 /**
  * The update as a sum will have it: within the range, and rounded to levels. Encoding it changes nothing more, so that a
- * site knows what it has added.
+ * site can compute its part of the sum.
  * @throws TrainError `data` for numbers that are not finite.
  */
 export function roundedUpdate(
@@ -243,7 +243,7 @@ export function decodeSum(
   return { sum, weight: weightOf(residues[count]) };
 }
 
-/** As `decodeSum`. The numbers of rand-k, which are few, are decoded at once: they are in random order. */
+/** Does `decodeSum` in parts. The numbers of rand-k, which are few, are decoded at once: they are in random order. */
 export async function sumReader(
   residues: Residues,
   encoding: SumEncoding,
@@ -273,14 +273,14 @@ export async function sumReader(
 function decoderOf(given: number, encoding: SumEncoding, sites: number) {
   assertEncoding(encoding);
   if (given !== residueCount(encoding)) {
-    throw dataError(`The sum has ${given} residues, but the plan says ${residueCount(encoding)}.`);
+    throw dataError(`The sum has ${given} residues, but the plan has ${residueCount(encoding)}.`);
   }
   if (!(Number.isSafeInteger(sites) && sites > 0 && sites <= encoding.sites)) {
     throw dataError(`${sites} sites are not from 1 to ${encoding.sites}.`);
   }
   const { length, range, bits, weight } = encoding;
   const modulus = 2 ** residueBits(encoding);
-  // What is above all levels and the upper tail is the lower tail, wrapped around.
+  // Residues above all levels and the upper tail are the lower tail, wrapped around.
   const most = sites * (2 ** bits - 1) + tailOf(encoding);
   const width = levelWidth(encoding);
   const count = keptCount(encoding);
@@ -308,7 +308,7 @@ export function canBeSum(residues: Uint32Array, encoding: SumEncoding, sites: nu
   return residues.every((residue) => residue <= most || residue >= least);
 }
 
-/** What one step of a weight stands for: 1, or more where the weights need more than 2^q − 1 steps. */
+/** Weight of one step: 1, or more where the weights need more than 2^q − 1 steps. */
 function unitOfWeight({ bits, weight }: SumEncoding): number {
   return Math.max(1, weight!.most / (2 ** bits - 1));
 }

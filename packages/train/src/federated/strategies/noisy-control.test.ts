@@ -20,7 +20,7 @@ const KINDS = {
     strategyOf('scaffold', { distance: LOCAL.steps * LOCAL.learningRate, uncorrected: true }),
 };
 
-/** The loss over all rows after the last round over sites of which nearly each has one class. @param noise over the clip. */
+/** The loss over all rows after the last round over sites that nearly all have one class. @param noise over the clip. */
 async function lossOf(kind: keyof typeof KINDS, noise: number, seed: number): Promise<number> {
   const strategy = KINDS[kind]();
   const graded = withLoss(mlp({ sizes: [2, 16, 2], seed: 2, batch: ROWS_OF_SITE }), {

@@ -33,12 +33,12 @@ const attacked = fc
     ),
   );
 
-describe('two of seven sites that say anything', () => {
+describe('two of seven sites with any update', () => {
   it.each([
     ['the median', median],
     ['the trimmed mean', (all: Updates) => trimmedMean(all, 2)],
     ['Krum', (all: Updates) => krum(all, 2)],
-  ])('do not move %s out of what the others say', (_, aggregate) =>
+  ])('do not move %s out of the range of the others', (_, aggregate) =>
     fc.assert(
       fc.property(attacked, (all) => {
         const [a, b] = aggregate(all);

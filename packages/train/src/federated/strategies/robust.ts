@@ -44,7 +44,7 @@ export function fewestUpdates(rule: RobustRule): number {
   return (RULES[rule.name].fewest as (of: RobustRule) => number)(rule);
 }
 
-/** What the server follows in place of the mean by weight. @throws TrainError `data` for too few updates, or flawed ones. */
+/** Update that the server follows in place of the mean by weight. @throws TrainError `data` for too few updates, or flawed ones. */
 export function robustUpdate(updates: Updates, rule: RobustRule): Float32Array {
   const { aggregate } = RULES[rule.name];
   return (aggregate as (updates: Updates, of: RobustRule) => Float32Array)(updates, rule);

@@ -1,5 +1,5 @@
 /**
- * What sites do in their local steps: plain descent, a pull to the global model (FedProx), or a
+ * Rules for the local steps of sites: plain descent, a pull to the global model (FedProx), or a
  * correction of drift (SCAFFOLD). Pull and correction are nodes of the training step's graph.
  */
 import type { Optimiser } from '../../optimisers/optimiser.ts';
@@ -22,7 +22,7 @@ export function proximalRule(mu: number): SiteRule {
 }
 
 /**
- * A site's own model beside the global one, which pulls it with a strength λ; 0 fine-tunes. The
+ * A site's own model along with the global one, which pulls it with a strength λ; 0 fine-tunes. The
  * broadcast is the site's model and then the global one, and nothing leaves the site.
  *
  * Li et al., "Ditto: Fair and Robust Federated Learning Through Personalization" (ICML 2021).
@@ -57,10 +57,10 @@ function pulled(strength: number): Optimiser {
 }
 
 /**
- * SCAFFOLD: each step is corrected by c − cᵢ, where cᵢ estimates this site's gradient and c that of
+ * SCAFFOLD: each step is corrected by c − cᵢ, where cᵢ estimates this site's gradient and c the gradient of
  * all. By option II of the paper cᵢ changes by −c − Δ ÷ distance, where Δ is the change of the parameters and the distance
  * the sum of the learning rates. A site sends that change too, unless all go the same distance: the server then computes
- * the sum of the changes from that of Δ. `uncorrected`, it sends Δ + distance · (c − cᵢ).
+ * the sum of the changes from the sum of Δ. `uncorrected`, it sends Δ + distance · (c − cᵢ).
  *
  * Karimireddy et al., "SCAFFOLD: Stochastic Controlled Averaging for Federated Learning" (ICML
  * 2020), Algorithm 1.

@@ -54,7 +54,7 @@ describe('server rules', () => {
     expect([...strategy.broadcast(next)]).toEqual([2, 0.5]);
   });
 
-  it('compute the change of control variates from that of parameters, where all sites go the same distance', () => {
+  it('compute the change of control variates from the change of parameters, where all sites go the same distance', () => {
     const [sent, computed] = [strategyOf('scaffold'), strategyOf('scaffold', { distance: 0.5 })];
     let [one, other] = [sent.initial(vector(1)), computed.initial(vector(1))];
     // Sites of the weights 3 and 1, then another one of 2 that joins, then the first two again.
@@ -81,7 +81,7 @@ describe('server rules', () => {
   it('take absent sites to have the control variate of all, where SCAFFOLD sends no correction', () => {
     const strategy = strategyOf('scaffold', { distance: 0.5, uncorrected: true });
     const state = { ...strategy.initial(vector(1)), slots: { control: vector(0.5) } };
-    // Two of ten, one of which is new: their gradients are −2 and −4 in the mean −3.
+    // Two of ten, and one of them is new: their gradients are −2 and −4 in the mean −3.
     const next = strategy.apply(state, vector(3), 2, { part: 2, before: 9, after: 10 });
     expect([...strategy.broadcast(next)]).toEqual([2.5, Math.fround((8 * 0.5 - 6) / 10)]);
   });

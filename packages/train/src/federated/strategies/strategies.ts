@@ -19,7 +19,7 @@ import {
   type StrategyOptions,
 } from './strategy.ts';
 
-/** What a strategy makes of the mean update. Slots hold what it keeps, [length] each. */
+/** A strategy's step from the mean update. Slots hold its state, [length] each. */
 interface ServerRule {
   readonly slots?: Readonly<Record<string, number>>;
   next(state: ServerState, mean: Float64Array, round: RoundSums): Omit<ServerState, 'round'>;
@@ -175,9 +175,9 @@ function adaptive(
 }
 
 /**
- * The control variate c is the mean of those of the sites, weighted as their updates are: with W for the weight of a
+ * The control variate c is the mean of the sites' variates, weighted as their updates are: with W for the weight of a
  * federation, W · c grows by the weighted sum of their changes, which is −Σ weight · (c + Δ ÷ distance) where it was not sent.
- * Where sites send no correction, those of them that are absent are taken to have the control variate c.
+ * Where sites send no correction, absent sites are taken to have the control variate c.
  */
 function controlled({ distance, uncorrected, ...options }: StrategyOptions): ServerRule {
   if (distance !== undefined) requireRange('distance', distance, Number.MIN_VALUE, Infinity);

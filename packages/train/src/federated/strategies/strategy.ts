@@ -7,7 +7,7 @@
  */
 import type { Optimiser } from '../../optimisers/optimiser.ts';
 
-/** What the server keeps between rounds; plain data. */
+/** The server's state between rounds; plain data. */
 export interface ServerState {
   /** Rounds applied. */
   readonly round: number;
@@ -21,7 +21,7 @@ export interface Strategy {
   readonly name: StrategyName;
   readonly site: SiteRule;
   initial(parameters: Float32Array): ServerState;
-  /** What every site of the round receives, [vectors × length]. */
+  /** Vectors that every site of the round receives, [vectors × length]. */
   broadcast(state: ServerState): Float32Array;
   /**
    * The next state.
@@ -40,15 +40,15 @@ export interface Strategy {
 
 /** Σ weight of sites of a federation, in one unit: rows, or sites where they count alike. */
 export interface FederationWeight {
-  /** Of the sites that have added to the sum. */
+  /** Weight of the sites that have added to the sum. */
   readonly part: number;
-  /** Of the sites of earlier sums, or of more sites: those that never took part have a control variate of zero. */
+  /** Weight of the sites of earlier sums, or of more sites: a site that never took part has a control variate of zero. */
   readonly before: number;
-  /** With those of this sum. */
+  /** Weight with the sites of this sum. */
   readonly after: number;
 }
 
-/** What a strategy changes in a site's local steps. */
+/** A strategy's changes to a site's local steps. */
 export interface SiteRule {
   /** Vectors in a broadcast: 2 for SCAFFOLD. */
   readonly vectors: 1 | 2;
@@ -60,14 +60,14 @@ export interface SiteRule {
   begin(broadcast: Float32Array, memory: Float32Array | undefined): Record<string, Float32Array>;
   /** The update, and what the site remembers until its next round. */
   end(done: LocalSteps): { readonly update: Float32Array; readonly memory?: Float32Array };
-  /** What it remembers where the sum has this update of it, which was clipped or rounded; absent: nothing. */
+  /** The memory of a site whose update in the sum was clipped or rounded; absent: none. */
   readonly remembered?: (
     sent: Omit<LocalSteps, 'delta'> & { readonly update: Float32Array },
   ) => Float32Array;
 }
 
 export interface LocalSteps {
-  /** As received, [vectors × length]. */
+  /** Vectors as received, [vectors × length]. */
   readonly broadcast: Float32Array;
   /** Parameters after the steps minus those before, [length]. */
   readonly delta: Float32Array;
@@ -113,8 +113,8 @@ export interface StrategyOptions {
   readonly distance?: number;
   /**
    * SCAFFOLD with a `distance`: sites send what they have learnt without the correction, which is nothing in the mean of all
-   * sites. Under noise the control variate then has that of one round, and not of all rounds before; where sites are absent
-   * the mean varies with the sites that are there, as that of FedAvg does.
+   * sites. Under noise the control variate then has the noise of one round, and not of all rounds before; where sites are absent
+   * the mean varies with the sites that are there, as FedAvg's does.
    */
   readonly uncorrected?: boolean;
 }

@@ -38,11 +38,11 @@ export interface LocalTrainingOptions {
 }
 
 export interface LocalUpdate {
-  /** What the site sends, [sent × length]. */
+  /** The site's message, [sent × length]. */
   readonly update: Float32Array;
   /** Rows of the site. */
   readonly weight: number;
-  /** What the site must give to its next round, if anything. */
+  /** The site's memory for its next round, if any. */
   readonly memory?: Float32Array;
   /** Mean loss of the batches, each before its step. */
   readonly loss: number;
@@ -178,7 +178,7 @@ export function* seededBatches(
   }
 }
 
-/** Of a batch, whose memory the next one takes. */
+/** Tensors of a batch; the next one takes their memory. */
 const copyOf = (each: NumericTensor): NumericTensor => ({ ...each, bytes: each.bytes.slice() });
 
 function zeros({ type, shape }: Kept): NumericTensor {

@@ -1,5 +1,5 @@
 /**
- * A model of its own for a site, beside the global one, which pulls it with a strength λ; 0 trains on the site's rows
+ * A model of its own for a site, along with the global one, which pulls it with a strength λ; 0 trains on the site's rows
  * alone. Nothing of it leaves a site.
  *
  * Li et al., "Ditto: Fair and Robust Federated Learning Through Personalization" (ICML 2021), Algorithm 1.

@@ -45,7 +45,7 @@ it('gives the same sum in physical batches of any size', async () => {
   expect(Math.hypot(...whole.update)).toBeGreaterThan(0.1);
 });
 
-it('draws samples of varying size, each row by itself, and may draw none', async () => {
+it('draws samples of varying size, each row independently, and may draw none', async () => {
   const random = secureRandom();
   const samples = Array.from({ length: 4000 }, () => poissonSample(20, 0.3, random));
   const sizes = samples.map(({ length }) => length);
@@ -185,7 +185,7 @@ it.skipIf(noHeartData !== undefined)(
 );
 
 it.skipIf(noHeartData !== undefined || process.env['SKEIN_FULL'] !== '1')(
-  'keeps it over 30 runs whose sums are those of masked updates',
+  'keeps it over 30 runs with the sums of masked updates',
   async () => {
     const { epsilon, accuracies, areas } = await privateHeartRuns(30, await maskedSums());
     expect(epsilon).toBeLessThan(1);

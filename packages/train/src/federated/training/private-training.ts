@@ -2,7 +2,7 @@
  * The work of a site in a round of DP-FedSGD: it draws a sample of its rows, clips the gradient of
  * each, and gives the sum. The noise is added where the sum is encoded, once per round.
  *
- * A sample is Poisson: each row by itself, from the cryptographic generator, so that its size varies
+ * A sample is Poisson: each row independently, from the cryptographic generator, so that its size varies
  * and is no secret kept by luck. The sample runs in masked batches of one size, and in as many of them whatever its
  * size: who sees when the site answers, which is the coordinator, must not learn how many rows were chosen, on which the
  * accounting of a sample relies. Nothing is divided by the number of rows: the server divides by a public number.
@@ -106,7 +106,7 @@ export function sampleBound(count: number, rate: number): number {
   return most;
 }
 
-/** Of two coins, KL(a ‖ b) in nats. */
+/** KL(a ‖ b) of two coins, in nats. */
 function divergence(a: number, b: number): number {
   const part = (p: number, q: number): number => (p === 0 ? 0 : p * Math.log(p / q));
   return part(a, b) + part(1 - a, 1 - b);

@@ -41,7 +41,7 @@ async function losses(name: StrategyName, options: Partial<SimulationOptions> = 
 }
 
 it.each(['fedavg', 'fedprox', 'scaffold', 'fedbuff'] as const)(
-  '%s learns over 24 sites, of which six train in a round',
+  '%s learns over 24 sites when six train in a round',
   async (name) => {
     const { found, weights, state } = await losses(name);
     expect(found.at(-1)!).toBeLessThan(found[0]! * 0.7);
@@ -72,7 +72,7 @@ it('a seed gives the same bits, and another seed others', async () => {
   expect(one.state.parameters).not.toEqual(other.state.parameters);
 });
 
-it('ends when it is told to', async () => {
+it('ends when its signal aborts', async () => {
   const { state } = await losses('fedavg', { onRound: ({ round }) => round < 4 });
   expect(state.round).toBe(4);
 });

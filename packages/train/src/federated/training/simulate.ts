@@ -19,18 +19,18 @@ import type { ServerState, Strategy } from '../strategies/strategy.ts';
 
 export interface SimulationOptions extends LocalTrainingOptions {
   readonly strategy: Strategy;
-  /** Positions of each site's rows in `rows`, which holds those of all sites. */
+  /** Positions of each site's rows in `rows`, which holds the rows of all sites. */
   readonly sites: readonly Uint32Array[];
   readonly rounds: number;
   /** Sites of a round, drawn anew each time; default all. */
   readonly sampled?: number;
-  /** What is taken of the updates in place of their mean by rows; not with a strategy that trains in turn. */
+  /** Aggregation rule in place of the mean by rows; not with a strategy that trains in turn. */
   readonly robust?: RobustRule;
   /** The first so many sites send ten times the opposite of what they have learnt. Default 0. */
   readonly hostile?: number;
-  /** Updates are of a model of up to so many rounds ago, and count less the older it is. Default 0. */
+  /** Updates start from a model of up to so many rounds ago, and count less the older it is. Default 0. */
   readonly late?: number;
-  /** Trained beside the global model, at each site of a round. */
+  /** Trained along with the global model, at each site of a round. */
   readonly personal?: PersonalModels;
   /** Called after each round; `false` ends the simulation. */
   readonly onRound?: (round: SimulatedRound) => Promise<boolean | void> | boolean | void;
@@ -71,7 +71,7 @@ export async function simulate(
   }
   const training = await openLocalTraining(model, strategy.site, options);
   const memories = new Map<number, Float32Array>();
-  /** What was sent in this round and in those before, the newest first. */
+  /** Broadcasts of this round and of earlier ones, the newest first. */
   const broadcasts: Float32Array[] = [];
   const ages = seededRandom(seed);
   const total = sites.reduce((sum, { length }) => sum + length, 0);
@@ -81,7 +81,7 @@ export async function simulate(
       broadcasts.unshift(strategy.broadcast(state));
       broadcasts.splice(late + 1);
       const sum = new Float64Array(strategy.site.sent * model.initial.length);
-      /** Only where a rule looks at single ones. */
+      /** Only where a rule reads single ones. */
       const updates: Float32Array[] = [];
       let [weight, loss] = [0, 0];
       for (const site of drawn({ round, sites: sites.length, sampled, seed })) {

@@ -43,7 +43,7 @@ export function topK(length: number, share: number): Codec {
 }
 
 /**
- * The `kept`-th largest of numbers whose order is that of their bits, and how many equal to it belong
+ * The `kept`-th largest of numbers in the order of their bits, and how many equal to it belong
  * to the `kept` largest.
  */
 function boundOf(bits: Uint32Array, kept: number): { bound: number; equal: number } {

@@ -163,7 +163,7 @@ describe('training in stages', () => {
     );
   });
 
-  it('says what a graph rejects, and ends its thread', async () => {
+  it('names what a graph rejects, and ends its thread', async () => {
     const [ring, other] = await ringOf(2);
     const plan = planFor(ring!, moonsStep(2), moonsPlan, { ...moonsPlan, bucketBytes: 256 });
     const replica = await openReplica(plan, ring!, { backend: nativeBackend, alone: false });

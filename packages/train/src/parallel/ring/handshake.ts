@@ -101,7 +101,7 @@ export async function answer(
   };
 }
 
-/** A rank that knows the secret, but was started with other data or settings. */
+/** A rank that holds the secret, but was started with other data or settings. */
 export class PlanDiffers extends Error {
   readonly rank: number;
 

@@ -24,7 +24,7 @@ export interface Link {
   /** Address under which the peer sees this rank. */
   readonly localHost: string;
   send(tag: number, data: Uint8Array): void;
-  /** Tells the peer that this rank is alive and waits for another rank. */
+  /** Notifies the peer that this rank is alive and waits for another rank. */
   sendWaiting(): void;
   /**
    * Returns the data of the next frame. The timeout doubles for a peer that reports that it waits,
@@ -148,7 +148,7 @@ function openLink(socket: Socket, { peer, purpose, keys, rest }: Opened): Link {
       for (const frame of read(bytes)) {
         waits = frame.kind === KIND.waiting;
         if (waits) continue;
-        if (frame.kind === KIND.lost) lose(`is gone, says rank ${peer}.`, frame.tag);
+        if (frame.kind === KIND.lost) lose(`is gone, reports rank ${peer}.`, frame.tag);
         frames.push(frame);
         unread += frame.data.byteLength;
       }

@@ -3,7 +3,7 @@
  * it, send the address at which they listen, and receive their place in the ring. Then each rank
  * calls the next.
  *
- * The variables are those of torch.distributed and of Skein's gangs of jobs: MASTER_ADDR, MASTER_PORT,
+ * The variables have the names of torch.distributed and of Skein's gangs of jobs: MASTER_ADDR, MASTER_PORT,
  * RANK, WORLD_SIZE.
  */
 import { createServer, type AddressInfo, type Server } from 'node:net';
@@ -139,7 +139,7 @@ async function ask(ring: RingOptions, until: number): Promise<Assignment> {
     link.send(RENDEZVOUS, new Uint8Array(Uint32Array.of(callers.port).buffer));
     const data = await link.receive(RENDEZVOUS, Math.max(1, until - performance.now() + AFTER_MS));
     const place = readJson(data, JSON_BOUNDS.frame) as Place;
-    // Only this rank knows by which address it reaches the leader.
+    // Only this rank can find by which address it reaches the leader.
     return { callers, place: { ...place, next: place.next.host === '' ? ring : place.next } };
   } catch (error) {
     callers.close();

@@ -42,7 +42,7 @@ export function ringCollective({ rank, size, apart, links, timeoutMs }: RingPlac
     numbersIn(type, new SharedArrayBuffer(length * bytesPerNumber(type)), length);
 
   /**
-   * The next frame of the previous rank. When it takes long, the next rank is told that this one
+   * The next frame of the previous rank. When it takes long, the next rank is notified that this one
    * waits.
    */
   async function receive({ next, previous }: Links, tag: number): Promise<Uint8Array> {
@@ -125,7 +125,7 @@ export function ringCollective({ rank, size, apart, links, timeoutMs }: RingPlac
 
 type Range = readonly [from: number, to: number];
 
-/** Ranges of which every piece fits into a frame; at least one, so that every rank sends a frame. */
+/** Ranges whose pieces each fit into a frame; at least one, so that every rank sends a frame. */
 function bucketsOf(numbers: Numbers, pieces: number): readonly Range[] {
   const most = (MOST_DATA / numbers.BYTES_PER_ELEMENT) * pieces;
   const count = Math.max(1, Math.ceil(numbers.length / most));

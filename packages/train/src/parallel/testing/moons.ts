@@ -1,4 +1,4 @@
-/** A small training for several ranks: two moons, which a perceptron learns to tell apart. */
+/** A small training for several ranks: two moons, which a perceptron learns to separate. */
 import { dataset } from '../../data/dataset.ts';
 import { adam } from '../../optimisers/adam.ts';
 import type { Optimiser } from '../../optimisers/optimiser.ts';

@@ -34,7 +34,7 @@ function train(also: Partial<TrainOptions>) {
   return trainIn(step, open, { ...plan, ...also });
 }
 
-it('ends the run naming the thread, which goes on from the last checkpoint to the same bits', async () => {
+it('ends the run naming the thread, and resumes from the last checkpoint to the same bits', async () => {
   const whole = await train({});
   let saved: Uint8Array | undefined;
   let done = 0;

@@ -26,7 +26,7 @@ export function sharedMemory(size: number): SharedMemory {
 }
 
 export interface SharedCollective extends Collective {
-  /** Tells every rank that a rank is lost. */
+  /** Notifies every rank that a rank is lost. */
   breakFor(rank: number): void;
 }
 

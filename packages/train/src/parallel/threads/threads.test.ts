@@ -152,7 +152,7 @@ it.each(Object.entries(trainings))(
   },
 );
 
-it('normalises each part by itself: the gradients of accumulated batches, averaged', async () => {
+it('normalises each part alone: the gradients of accumulated batches, averaged', async () => {
   const training = { of: normalised, optimiser: adam() };
   const data = rows(2 * BATCH, [1, 6, 6], 2);
   const half = BATCH / 2;
@@ -179,7 +179,7 @@ it('normalises each part by itself: the gradients of accumulated batches, averag
   };
   const wanted = await trained(oneByOne, data);
   const found = await trained(await openParallel(training, 2, data), data);
-  // The oracle's running statistics are those of its second half alone.
+  // The oracle's running statistics belong to its second half alone.
   expectClose(found, wanted, (name) => !/mean$|var(iance)?$/.test(name) || name.startsWith('adam'));
 });
 

@@ -1,6 +1,6 @@
 /**
- * An auditor of private training: it plants canaries, lets the training run, and guesses from what
- * was released which canaries were in it. Guesses that are better than the claimed ε allows, or noise
+ * An auditor of private training: it plants canaries, lets the training run, and guesses from the
+ * release which canaries were in it. Guesses that are better than the claimed ε allows, or noise
  * that comes again, are violations.
  *
  * Two tests look at the same scores. *One run* (Steinke 2023) holds for any training. *LiRA* (Carlini
@@ -16,12 +16,12 @@ import { gaussianEpsilon, oneRunEpsilon, type Guesses } from './bounds.ts';
 
 export interface AuditTarget {
   readonly canaries: number;
-  /** What the training says that it spends. */
+  /** The spending that the training claims. */
   readonly claim: { readonly mechanisms: readonly Mechanism[]; readonly delta: number };
   /**
    * Trains once.
    * @param included whether each canary is in the training.
-   * @returns a score for each canary from what the training released; higher where it seems included.
+   * @returns a score for each canary from the release of the training; higher where it seems included.
    */
   run(included: readonly boolean[]): Promise<ArrayLike<number>>;
 }
@@ -38,7 +38,7 @@ export interface AuditReport {
   readonly verdict: 'holds' | 'violated';
   /** Why, for each violation. */
   readonly findings: readonly string[];
-  /** What the training claims to spend. */
+  /** The spending that the training claims. */
   readonly claimed: number;
   readonly delta: number;
   readonly confidence: number;
@@ -71,22 +71,22 @@ export async function audit(target: AuditTarget, options: AuditOptions = {}): Pr
 /** Which canaries are in a training: each with probability ½. @throws TrainError `data` for fewer than 100. */
 export function drawCanaries(canaries: number, random = secureRandom()): readonly boolean[] {
   if (canaries < FEWEST_CANARIES) {
-    throw dataError(`${canaries} canaries tell nothing; take ${FEWEST_CANARIES} or more.`);
+    throw dataError(`${canaries} canaries are too few; take ${FEWEST_CANARIES} or more.`);
   }
   return Array.from({ length: canaries }, () => (random.uint32() & 1) === 1);
 }
 
-/** What was seen of one training. */
+/** Observations of one training. */
 export interface AuditedRun {
-  /** Of each canary; higher where it seems included. */
+  /** Score of each canary; higher where it seems included. */
   readonly scores: ArrayLike<number>;
   readonly included: readonly boolean[];
-  /** The ε that the training says it has spent, at `delta`. */
+  /** The ε that the training claims to have spent, at `delta`. */
   readonly claimed: number;
   readonly delta: number;
 }
 
-/** Guesses from the scores of one training, and says what they rule out. */
+/** Guesses from the scores of one training, and computes what they rule out. */
 export function judge(
   { scores, included, claimed, delta }: AuditedRun,
   { confidence = 0.999, guesses = 0.1 }: Omit<AuditOptions, 'random'> = {},

@@ -1,6 +1,6 @@
 /**
  * Lower bounds of ε from guesses about who was in the training. A bound above what the accountants
- * claim is a proof, at the stated confidence, that the training is less private than it says.
+ * claim is a proof, at the stated confidence, that the training is less private than it claims.
  */
 import { epsilonOf } from '../accountant.ts';
 import { upperTail } from '../normal.ts';
@@ -11,7 +11,7 @@ export interface Guesses {
   readonly right: number;
 }
 
-/** Largest ε that is looked for. */
+/** Largest ε that the search covers. */
 const MOST = 50;
 const PRECISION = 1e-4;
 

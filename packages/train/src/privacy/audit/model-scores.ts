@@ -1,6 +1,6 @@
 /**
- * Scores of rows for having been in the training of a finished model: by how much its loss of a row is below that of the
- * model before, or how low it is where that is not at hand. A row whose loss is low anyhow, because it is easy, would
+ * Scores of rows for having been in the training of a finished model: by how much its loss of a row is below the loss of the
+ * model before, or how low it is where no such model is at hand. A row whose loss is low anyhow, because it is easy, would
  * seem included (Watson, Guo, Cormode and Sablayrolles, "On the Importance of Difficulty Calibration in Membership
  * Inference Attacks", ICLR 2022).
  */

@@ -12,7 +12,7 @@ const LAST_WORDS = 2000;
 interface Following {
   readonly client: Client;
   readonly signal: AbortSignal;
-  /** What becomes of the ranks, in words. */
+  /** The state of the ranks, in words. */
   readonly onNote?: ((text: string) => void) | undefined;
   /** How far rank 0 is: a share from 0 to 1, and words. */
   readonly onProgress?: ((fraction: number, message: string) => void) | undefined;
@@ -57,6 +57,6 @@ export async function followJobs(
 
 async function wordsOf(client: Client, id: string, rank: number): Promise<string> {
   const [job, log] = await Promise.all([client.getJob({ id }), client.readJobLog({ id })]);
-  const said = log.text.slice(-LAST_WORDS).trim();
-  return `Rank ${rank}, job ${id}, has failed for good: ${job.message ?? job.state}.${said === '' ? '' : `\n${said}`}`;
+  const lastWords = log.text.slice(-LAST_WORDS).trim();
+  return `Rank ${rank}, job ${id}, has failed for good: ${job.message ?? job.state}.${lastWords === '' ? '' : `\n${lastWords}`}`;
 }

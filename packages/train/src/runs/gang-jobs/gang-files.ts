@@ -22,7 +22,7 @@ export async function gangFilesOf(origin: Origin, name: string): Promise<GangFil
   const { values } = storedOrigin(origin);
   if (values.length > 0) {
     throw invalidSetting(
-      `Other machines cannot be given the program's own ${values.join(' and ')}; a configuration file can say it.`,
+      `Other machines cannot be given the program's own ${values.join(' and ')}; a configuration file can define it.`,
     );
   }
   const { training, pathOf } = await resolveOrigin(origin);

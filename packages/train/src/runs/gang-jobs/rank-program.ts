@@ -1,6 +1,6 @@
 /**
- * The program of a rank that is a job: `rank-program.ts PLAN FOLDER` trains what the plan says, as
- * the member of a gang that its environment names. A retried attempt goes on with the run in the
+ * The program of a rank that is a job: `rank-program.ts PLAN FOLDER` trains by the plan, as
+ * the member of a gang that its environment names. A retried attempt resumes the run in the
  * folder.
  */
 import { readFile } from 'node:fs/promises';
@@ -11,12 +11,12 @@ import { jobProgress } from '../job-progress.ts';
 import { keptOrigin, type Origin } from '../origin.ts';
 import { followRun, trainRun } from '../train-run.ts';
 
-/** As a program that Ctrl-C ends. */
+/** Exit code of a program that Ctrl-C ends. */
 const INTERRUPTED = 130;
 
 const [, , plan = '', folder = ''] = process.argv;
 const stop = new AbortController();
-// A follower goes on until its leader has kept a checkpoint, of which it takes a copy.
+// A follower continues until its leader has kept a checkpoint, and takes a copy of it.
 process.on('SIGTERM', () => stop.abort());
 
 async function trainRank(): Promise<void> {
@@ -27,14 +27,14 @@ async function trainRank(): Promise<void> {
     ...(config === undefined ? {} : { config: { ...config, path: resolve(config.path) } }),
   };
   const gang = await gangOf(process.env);
-  const say = (line: string): void => console.error(line);
-  const options = { folder, gang, retried: true, onNote: say };
+  const print = (line: string): void => console.error(line);
+  const options = { folder, gang, retried: true, onNote: print };
   if (gang !== undefined && gang.rank > 0) return followRun(origin, { ...options, gang });
   const { run } = await trainRun(origin, {
     ...options,
     signal: stop.signal,
-    ...jobProgress(say),
-    onEpoch: ({ epoch, loss }) => say(`epoch ${epoch}: loss ${loss}`),
+    ...jobProgress(print),
+    onEpoch: ({ epoch, loss }) => print(`epoch ${epoch}: loss ${loss}`),
   });
   if (run.status === 'interrupted') process.exitCode = INTERRUPTED;
 }

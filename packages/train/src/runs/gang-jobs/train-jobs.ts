@@ -3,7 +3,7 @@
  * and the run of rank 0 is stored in the caller's data folder, like a local run.
  *
  * The ranks start together or not at all. When one is lost, the node retries all of them, and they
- * resume from the last checkpoint of which a rank has kept a copy.
+ * resume from the last checkpoint that a rank has kept a copy of.
  */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
@@ -31,7 +31,7 @@ export interface TrainJobsOptions {
   readonly folder: string;
   /** Cancels the jobs. */
   readonly signal?: AbortSignal | undefined;
-  /** What becomes of the jobs, in words. */
+  /** The state of the jobs, in words. */
   readonly onNote?: ((text: string) => void) | undefined;
   /** How much is uploaded, then how far rank 0 is: a share from 0 to 1, and words. */
   readonly onProgress?: ((fraction: number, message: string) => void) | undefined;
@@ -138,7 +138,7 @@ const RUN_FILE = new RegExp(
   String.raw`^${KEPT}/runs/([a-z0-9-]+)/(run\.json|start\.onnx|checkpoint\.safetensors|model\.onnx)$`,
 );
 
-/** Stores the run of rank 0, with the names of the caller's files, and tells the node of it. */
+/** Stores the run of rank 0, with the names of the caller's files, and reports it to the node. */
 async function storeRun(
   { client, folder: data, ranks, signal }: Following,
   leader: JobView,

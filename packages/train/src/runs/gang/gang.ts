@@ -15,7 +15,7 @@ export type Gang = Omit<RingOptions, 'plan'>;
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * @param arrivalMs time to wait for the other ranks; default: that of `joinRing`.
+ * @param arrivalMs time to wait for the other ranks; default: the time of `joinRing`.
  * @returns `undefined` when the environment names no gang.
  * @throws SkeinError USAGE, FILE_UNREADABLE.
  */

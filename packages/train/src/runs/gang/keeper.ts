@@ -4,7 +4,7 @@
  * member that fails first must have the run, and at the start the rank with the most steps gives
  * its copy to the leader.
  *
- * The copies use a ring of their own beside the one that trains, so that a rank receives a copy at
+ * The copies use another ring than the one that trains, so that a rank receives a copy at
  * any time.
  */
 import { readFile } from 'node:fs/promises';

@@ -76,7 +76,7 @@ describe('arrays', () => {
     });
   });
 
-  it('of a pair of files, the second by the first where its name tells', async () => {
+  it('of a pair of files, finds the second where the name of the first implies it', async () => {
     await write('x.npy', npy([2, 2], [1, 2, 3, 4]));
     await write('y.npy', npy([2], [1, 0]));
     const pair = await read('x.npy', { labels: join(folder, 'y.npy') });
@@ -128,7 +128,7 @@ describe('folders of images', () => {
   });
 });
 
-it('says which endings it knows, and what is not there', async () => {
+it('lists the endings that it reads, and what is not there', async () => {
   await write('data.xlsx', '');
   await expect(read('data.xlsx')).rejects.toMatchObject({ code: 'USAGE' });
   await expect(read('none.csv')).rejects.toMatchObject({ code: 'FILE_UNREADABLE' });

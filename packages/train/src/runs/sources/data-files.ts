@@ -27,7 +27,7 @@ import { readCsv, readJsonLines } from '../../data/table/read-table.ts';
 export interface DataChoice {
   /** Absolute. */
   readonly path: string;
-  /** As it was given, for messages. */
+  /** The path as given, for messages. */
   readonly given: string;
   readonly label?: string | undefined;
   /** Absolute path of a file of labels. */
@@ -53,7 +53,7 @@ const ENDINGS: readonly (readonly [RegExp, Format])[] = [
 ];
 
 /**
- * The file of labels beside a file of rows: the given one, or the one that the names of the MNIST
+ * The file of labels for a file of rows: the given one, or the one that the names of the MNIST
  * family imply.
  * @returns `undefined` where the labels are with the rows.
  */

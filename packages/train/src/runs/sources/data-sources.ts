@@ -22,17 +22,17 @@ export async function dataSources(
   settings: Pick<Settings, 'data' | 'labels' | 'validation' | 'validationLabels'>,
 ): Promise<readonly SourceFile[]> {
   const { data, labels, validation, validationLabels } = settings;
-  const filesOf = (rows: 'data' | 'validation', beside: 'labels' | 'validationLabels') => {
+  const filesOf = (rows: 'data' | 'validation', labelRole: 'labels' | 'validationLabels') => {
     const [given, givenLabels] =
       rows === 'data' ? [data, labels] : [String(validation), validationLabels];
     const path = pathOf(rows);
-    const found = labelsFileOf(path, givenLabels === undefined ? undefined : pathOf(beside));
+    const found = labelsFileOf(path, givenLabels === undefined ? undefined : pathOf(labelRole));
     const role: Source['role'] = rows === 'data' ? 'training' : rows;
     return [
       { role, given, path },
       ...(found === undefined
         ? []
-        : [{ role: beside, given: givenLabels ?? basename(found), path: found }]),
+        : [{ role: labelRole, given: givenLabels ?? basename(found), path: found }]),
     ];
   };
   const files = [

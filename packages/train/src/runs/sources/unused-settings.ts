@@ -1,4 +1,4 @@
-/** Settings of the data that would change nothing, because the data are of another kind. */
+/** Settings of the data that would change nothing, because the data have another kind. */
 import type { Settings } from '../settings.ts';
 import { invalidSetting } from '../failure.ts';
 import { formatOf, type Format } from './data-files.ts';
@@ -23,7 +23,7 @@ interface Reading {
   readonly what: string;
 }
 
-/** What each setting is for, in the rows to train on or in those for validation. */
+/** Purpose of each setting, in the rows to train on or in the rows for validation. */
 const READINGS = {
   label: { formats: [...TABLES, 'npz'], what: 'a column of a table, or an array of an .npz file' },
   features: { formats: TABLES, what: 'columns of a table' },

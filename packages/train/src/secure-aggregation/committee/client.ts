@@ -12,7 +12,7 @@ import { sealSeeds } from './seeds.ts';
 import { suite } from '../crypto/platform-suite.ts';
 
 /**
- * Masks an update, and seals to each helper the seed of the mask that it knows.
+ * Masks an update, and seals to each helper the seed of its mask.
  *
  * @param input entries of `bits` bits; not changed. A function is called once nothing can be refused any more.
  * @param after the last round that this identity answered in this run; -1: none. The caller stores the

@@ -43,7 +43,7 @@ beforeAll(async () => {
   );
   context = { ...parts.context, leader: leader.publicKey, helpers, minimum: 4 };
   inputs = signers.map(() => randomInput(context));
-  // Of a signed noise around zero, modulo 2^bits.
+  // A signed noise around zero, modulo 2^bits.
   noise = randomInput({ ...context, bits: 3 }).map((entry) => (entry - 4) & (2 ** 21 - 1));
   none = new Uint32Array(context.length);
 });
@@ -53,7 +53,7 @@ const helperAt = (at: number, after = -1) =>
 const update = (client: number) =>
   sealUpdate(context, signers[client]!, inputs[client]!, { after: -1 });
 
-/** What the rounds of a test accepted. */
+/** Messages that the rounds of a test accepted. */
 const stored: { readonly update: Stored; readonly masks: Stored } = {
   update: new Map(),
   masks: new Map(),

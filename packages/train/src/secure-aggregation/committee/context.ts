@@ -1,8 +1,8 @@
 /**
- * What a sum of protocol B is bound to: as in protocol A, and the leader, the helpers and the minimum.
+ * Binding of a sum of protocol B: as in protocol A, and the leader, the helpers and the minimum.
  *
  * Protocol B follows e-SeaFL (ACSAC 2024): a client sends one message and may vanish; a committee of
- * helpers knows the masks and sees no update; the leader sees masked updates and no mask.
+ * helpers holds the masks and sees no update; the leader sees masked updates and no mask.
  * docs/decisions/0028 has the security argument.
  */
 import { assertTerms, checkContext, contextDigest, type AggregationContext } from '../context.ts';

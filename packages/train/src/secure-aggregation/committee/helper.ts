@@ -39,7 +39,7 @@ export class Helper {
   }
 
   /**
-   * Looks which seeds open, so that a leader can leave out clients that sent others. It tells nothing
+   * Finds which seeds open, so that a leader can leave out clients that sent others. It reveals nothing
    * about a mask, and does not count as the answer of the round.
    *
    * @param list of the leader.
@@ -58,7 +58,7 @@ export class Helper {
    *
    * @param list of the leader.
    * @param noise this helper's share of it, modulo 2^bits: `length` entries.
-   * @param approve told the listed clients before anything is summed; throws to refuse.
+   * @param approve receives the listed clients before anything is summed; throws to refuse.
    * @throws SkeinError AGGREGATION_PHASE_ANSWERED, AGGREGATION_TOO_FEW, AGGREGATION_ROSTER_FORGED,
    *   AGGREGATION_SIGNATURE_INVALID, AGGREGATION_CONTEXT_OTHER, AGGREGATION_INVALID;
    *   AGGREGATION_SHARE_BAD naming a client whose seed does not open. The round is then spent too.

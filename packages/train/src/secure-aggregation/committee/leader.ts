@@ -139,7 +139,7 @@ export class LeaderRound {
     }
   }
 
-  /** As `acceptUpdate`, of the masks of a helper. */
+  /** Does `acceptUpdate` for the masks of a helper. */
   async acceptSummedMasks(helper: number, read: ReadChunk): Promise<void> {
     this.#require('helpers');
     await this.#masks.accept(helper, read);

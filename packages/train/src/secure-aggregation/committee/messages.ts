@@ -6,10 +6,10 @@ import { Reader, Writer } from '../wire/bytes.ts';
 import type { CommitteeContext } from './context.ts';
 import type { Sealed } from './hpke.ts';
 
-/** Of an AES-128 key sealed by HPKE: the encapsulated key, and the ciphertext with its tag. */
+/** Bytes of an AES-128 key sealed by HPKE: the encapsulated key, and the ciphertext with its tag. */
 const ENCAPSULATED = 32;
 const CIPHERTEXT = 16 + 16;
-/** Of an envelope besides its body. */
+/** Bytes of an envelope without its body. */
 const ENVELOPE = 4 + 32 + 64;
 
 /** The head of a client's only message. */

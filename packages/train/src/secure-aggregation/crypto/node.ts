@@ -19,7 +19,7 @@ function free({ buffer, byteLength }: Uint32Array): void {
 export function nodeSuite(): Suite | undefined {
   const node = globalThis.process?.getBuiltinModule?.('node:crypto');
   if (node === undefined) return undefined;
-  // Node (24.21) tells bytes from key objects by exceptions that it catches, up to four for each key: 45 µs of
+  // Node (24.21) distinguishes bytes from key objects by exceptions that it catches, up to four for each key: 45 µs of
   // the 63 that a public key takes. Text, and bytes made a key object before they are used, are spared them.
   const pem = (label: 'PUBLIC' | 'PRIVATE', der: Bytes): string =>
     `-----BEGIN ${label} KEY-----\n${Buffer.from(der).toString('base64')}\n-----END ${label} KEY-----`;

@@ -35,7 +35,7 @@ export async function confirmed(
     );
   const least = leastSites(context);
   const signers = new Set<number>();
-  // Those of another list first: one valid signature among them proves a split view.
+  // Signatures of another list first: one valid signature among them proves a split view.
   for (const message of messages.toSorted((a, b) => Number(isOther(b)) - Number(isOther(a)))) {
     const { sender } = readEnvelope(message, binding);
     const other = isOther(message);

@@ -224,7 +224,7 @@ it('answers each exchange once, also after a restart', async () => {
     for (const { site } of at.sites) {
       await expect(answerOf(at, exchange, site)).rejects.toMatchObject(code('PHASE_ANSWERED'));
     }
-    // A site that stops between storing and sending goes on from what it stored.
+    // A site that stops between storing and sending resumes from its stored state.
     for (const [number, signer] of signers.entries()) {
       const saved = at.sites[number]!.save();
       expect(saved).not.toBe(stored[number]);

@@ -6,11 +6,11 @@ import { COMMITMENT, SHARE } from './secrets.ts';
 
 const TAG = 16;
 const SEALED = 2 * SHARE + TAG;
-/** Of the shares of one site for one other. */
+/** Bytes of the shares of one site for one other. */
 const ENTRY = 2 + 2 * COMMITMENT + SEALED;
-/** Of a revealed share with the number of its owner. */
+/** Bytes of a revealed share with the number of its owner. */
 const REVEAL = 2 + SHARE;
-/** Of an envelope around a body of 64 or 32 bytes. */
+/** Bytes of an envelope around a body of 64 or 32 bytes. */
 const KEYS_MESSAGE = 4 + 32 + 64 + 64;
 const CONSISTENCY_MESSAGE = 4 + 32 + 32 + 64;
 
@@ -35,7 +35,7 @@ export function readKeys(body: Bytes): Keys {
 export interface SealedShares {
   /** The other: recipient in a site's message, owner in what the server passes on. */
   readonly peer: number;
-  /** To the share of the masking key, and to that of the seed. */
+  /** Commitments to the share of the masking key, and to the share of the seed. */
   readonly commitments: readonly [Bytes, Bytes];
   /** AES-128-GCM over both shares, with the commitments as associated data. */
   readonly sealed: Bytes;
@@ -66,7 +66,7 @@ export function readShares(body: Bytes): Shares & { readonly entries: SealedEntr
 }
 
 /**
- * Shares as they lie in a message, each read when it is asked for: a server keeps those of every pair of
+ * Shares as they lie in a message, each read when it is asked for: a server keeps the shares of every pair of
  * sites, and as objects they take five times their bytes.
  */
 export class SealedEntries implements Iterable<SealedShares> {
@@ -104,7 +104,7 @@ export class SealedEntries implements Iterable<SealedShares> {
   }
 }
 
-/** What the server answers to exchange 1: who shared, and the shares for this site. */
+/** The server's answer to exchange 1: who shared, and the shares for this site. */
 export interface Delivery {
   readonly sharing: ReadonlySet<number>;
   readonly entries: readonly SealedShares[];
@@ -142,7 +142,7 @@ function readSealed(reader: Reader): SealedShares {
   };
 }
 
-/** What the server answers to exchange 3: all signatures of the list of survivors. */
+/** The server's answer to exchange 3: all signatures of the list of survivors. */
 export interface Confirmation {
   readonly survivors: Bytes;
   readonly messages: readonly Bytes[];
@@ -161,7 +161,7 @@ export function readConfirmation(bytes: Uint8Array, sites: number): Confirmation
   return { survivors, messages };
 }
 
-/** What the server answers to exchange 0. */
+/** The server's answer to exchange 0. */
 export function writeRoster(messages: readonly Bytes[]): Bytes {
   return new Writer().u32(messages.length).many(messages).bytes();
 }

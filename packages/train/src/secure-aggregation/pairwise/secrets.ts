@@ -13,7 +13,7 @@ export const COMMITMENT = 16;
 /** `masking`: its X25519 key, rebuilt when the site drops out. `seed`: of its own mask, rebuilt when it survives. */
 export type SecretKind = 'masking' | 'seed';
 
-/** Splits so that `threshold` shares rebuild the secret and fewer say nothing of it. */
+/** Splits so that `threshold` shares rebuild the secret and fewer reveal nothing of it. */
 export async function dealShares(
   secret: Bytes,
   count: number,
@@ -23,7 +23,7 @@ export async function dealShares(
 }
 
 export interface ShareName {
-  /** Of `contextDigest`. */
+  /** Result of `contextDigest`. */
   readonly digest: Bytes;
   readonly owner: number;
   readonly holder: number;
@@ -64,7 +64,7 @@ export async function seedDigest(digest: Bytes, seed: Bytes): Promise<Bytes> {
   return suite.sha256(new Writer().text('seed').raw(digest).raw(seed).bytes());
 }
 
-/** What pairwise masks are bound to: the round, and what the sites train from. */
+/** Binding of pairwise masks: the round, and the parameters that the sites train from. */
 export async function maskBinding(
   digest: Bytes,
   { base }: { readonly base?: Bytes },
@@ -84,7 +84,7 @@ export async function ownMaskKey(digest: Bytes, seed: Bytes): Promise<Bytes> {
   return suite.derive(seed, new Writer().text('own mask').raw(digest).bytes(), 16);
 }
 
-/** AES key for the shares of one site for another, from what both agreed on; the two directions differ. */
+/** AES key for the shares of one site for another, from their agreed secret; the two directions differ. */
 export async function sealingKey(
   { digest, owner, holder }: Omit<ShareName, 'kind'>,
   agreed: Bytes,

@@ -40,7 +40,7 @@ export interface SecureSum {
   readonly survivors: readonly number[];
 }
 
-/** What each site that is still in the round is sent; shares are joined when they are asked for. */
+/** Messages to each site that is still in the round; shares are joined when they are asked for. */
 export interface Deliveries {
   /** Ascending. */
   readonly sites: readonly number[];
@@ -257,7 +257,7 @@ export class ServerRound {
     unmasking: (site, body) => void this.#reveals.set(site, readReveals(body)),
   };
 
-  /** What each site is sent when an exchange is closed. */
+  /** Messages to each site when an exchange is closed. */
   readonly #answers: Record<
     Exclude<Exchange, 'unmasking'>,
     (

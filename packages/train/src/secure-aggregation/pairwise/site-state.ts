@@ -1,4 +1,4 @@
-/** What a site must remember of a round, as one JSON text: it is stored before each message is sent. */
+/** A site's memory of a round, as one JSON text: it is stored before each message is sent. */
 import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js';
 import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
 import { SkeinError } from '@skein/api/errors';
@@ -6,7 +6,7 @@ import type { Bytes } from '../crypto/suite.ts';
 import { EXCHANGES, type Exchange } from '../wire/envelope.ts';
 
 export interface SiteState {
-  /** Of `contextDigest`: a state is restored for its own round only. */
+  /** Result of `contextDigest`: a state is restored for its own round only. */
   readonly digest: Bytes;
   /** The exchange that is due; `ended` after the last one, or a refusal. */
   due: Exchange | 'ended';

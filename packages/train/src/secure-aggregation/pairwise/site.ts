@@ -4,7 +4,7 @@
  *     keys → shares → input → consistency → unmasking → ended
  *
  * Each method answers one exchange, once. The caller stores `save()` and the returned message before it
- * sends the message; after a restart it sends the stored message again and goes on from the stored
+ * sends the message; after a restart it sends the stored message again and resumes from the stored
  * state. A refusal ends the round for this site: nothing of it is answered again.
  */
 import { SkeinError } from '@skein/api/errors';
@@ -107,7 +107,10 @@ export class SiteRound {
     checkContext(context);
     const state = readSiteState(saved);
     if (!sameBytes(state.digest, await contextDigest(context))) {
-      throw new SkeinError('AGGREGATION_CONTEXT_OTHER', 'The stored state is of another round.');
+      throw new SkeinError(
+        'AGGREGATION_CONTEXT_OTHER',
+        'The stored state belongs to another round.',
+      );
     }
     return new SiteRound(context, signer, state);
   }
@@ -158,7 +161,7 @@ export class SiteRound {
       ) {
         throw new SkeinError(
           'AGGREGATION_ROSTER_FORGED',
-          'The keys of the round do not contain those of this site.',
+          'The keys of the round do not contain this site’s keys.',
         );
       }
       state.graphSeed = roster.seed;
@@ -169,7 +172,7 @@ export class SiteRound {
         dealShares(state.masking, neighbours.length + 1, threshold),
         dealShares(state.seed, neighbours.length + 1, threshold),
       ]);
-      // The share of the masking key that a site would keep is of no use: it is not asked when it is gone.
+      // The site's own share of its masking key would be useless: it is not asked when it is gone.
       state.ownShare = ofSeed.at(-1)!;
       const entries = await Promise.all(
         neighbours.map((peer, at) => this.#sealFor(peer, [ofMasking[at]!, ofSeed[at]!])),

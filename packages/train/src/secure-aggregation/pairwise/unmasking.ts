@@ -1,4 +1,4 @@
-/** Which masks a sum of masked updates has, from what the survivors revealed: the last step of protocol A. */
+/** Finds the masks of a sum of masked updates from the shares that the survivors revealed: the last step of protocol A. */
 import { SkeinError } from '@skein/api/errors';
 import type { Bytes } from '../crypto/suite.ts';
 import { sameBytes } from '../wire/bytes.ts';
@@ -23,12 +23,12 @@ export interface Liar {
 
 export interface Revealed {
   readonly digest: Bytes;
-  /** Of `maskBinding`. */
+  /** Result of `maskBinding`. */
   readonly binding: Bytes;
   readonly graph: Graph;
   readonly keys: ReadonlyMap<number, Keys>;
   readonly shares: ReadonlyMap<number, Shares & { readonly entries: SealedEntries }>;
-  /** Sites that dealt shares, and those of them whose updates are in the sum. */
+  /** Sites that dealt shares; `survivors` are the ones whose updates are in the sum. */
   readonly sharing: readonly number[];
   readonly survivors: readonly number[];
   /** By the site that revealed. */
@@ -85,7 +85,7 @@ async function rebuilt(
   }
 }
 
-/** As many shares of a secret as rebuild it, each the committed one. */
+/** Enough shares of a secret to rebuild it, each the committed one. */
 async function sharesOf(
   owner: number,
   kind: SecretKind,

@@ -23,11 +23,11 @@ export function readPlain(text: string): unknown {
   );
 }
 
-/** What the page does; takes and returns `writePlain` texts. */
+/** Functions of the page; they take and return `writePlain` texts. */
 export interface PageParty {
   suite(): string;
   begin(context: string, secret: string): Promise<void>;
-  answer(exchange: Exchange, heard: string, input: readonly number[]): Promise<string>;
+  answer(exchange: Exchange, received: string, input: readonly number[]): Promise<string>;
   seal(context: string, secret: string, input: readonly number[]): Promise<string>;
 }
 
@@ -40,13 +40,13 @@ export const pageParty: PageParty = {
     round = await SiteRound.begin(readPlain(context) as AggregationContext, signer, { after: -1 });
   },
   async answer(exchange, text, input) {
-    const heard = readPlain(text) as Bytes;
+    const received = readPlain(text) as Bytes;
     const by: Record<Exchange, () => Promise<unknown>> = {
       keys: () => round!.advertise(),
-      shares: () => round!.share(heard),
-      input: () => round!.mask(Uint32Array.from(input), heard),
-      consistency: () => round!.sign(heard),
-      unmasking: () => round!.unmask(heard),
+      shares: () => round!.share(received),
+      input: () => round!.mask(Uint32Array.from(input), received),
+      consistency: () => round!.sign(received),
+      unmasking: () => round!.unmask(received),
     };
     return writePlain(await by[exchange]());
   },

@@ -1,4 +1,4 @@
-/** Rounds of protocol A with sites that drop out where a test says. */
+/** Rounds of protocol A with sites that drop out at a given exchange. */
 import type { AggregationContext } from '../context.ts';
 import { signerOf } from '../crypto/identity.ts';
 import { randomBytes, type Bytes, type Signer } from '../crypto/suite.ts';
@@ -79,16 +79,16 @@ export async function stage(parts: Federation): Promise<Stage> {
   };
 }
 
-/** What a site answers to the exchange that is due. */
+/** A site's answer to the exchange that is due. */
 export function answerOf({ sites, inputs, answers }: Stage, exchange: Exchange, site: number) {
   const round = sites[site]!;
-  const heard = answers.get(site)!;
+  const received = answers.get(site)!;
   const by: Record<Exchange, () => Promise<Bytes | Awaited<ReturnType<SiteRound['mask']>>>> = {
     keys: () => round.advertise(),
-    shares: () => round.share(heard),
-    input: () => round.mask(inputs[site]!, heard),
-    consistency: () => round.sign(heard),
-    unmasking: () => round.unmask(heard),
+    shares: () => round.share(received),
+    input: () => round.mask(inputs[site]!, received),
+    consistency: () => round.sign(received),
+    unmasking: () => round.unmask(received),
   };
   return by[exchange]();
 }

@@ -12,7 +12,7 @@ import type { Bytes, Signer } from '../crypto/suite.ts';
 import { Reader, sameBytes, Writer } from './bytes.ts';
 import { suite } from '../crypto/platform-suite.ts';
 
-/** What a message is. Protocol A has the first five, protocol B the last three. */
+/** Kind of a message. Protocol A has the first five, protocol B the last three. */
 export const PHASES = {
   keys: 0,
   shares: 1,
@@ -38,7 +38,7 @@ export interface Envelope {
 }
 
 export interface Binding {
-  /** Of `contextDigest`. */
+  /** Result of `contextDigest`. */
   readonly digest: Bytes;
   readonly phase: Phase;
 }
@@ -96,12 +96,12 @@ export function readEnvelope(message: Uint8Array, { digest, phase }: Binding) {
       `A message has protocol version ${version}; this is version ${PROTOCOL_VERSION}.`,
     );
   }
-  if (reader.u8() !== PHASES[phase]) reader.fail('it is of another phase');
+  if (reader.u8() !== PHASES[phase]) reader.fail('it belongs to another phase');
   const sender = reader.u16();
   if (!sameBytes(reader.raw(32), digest)) {
     throw new SkeinError(
       'AGGREGATION_CONTEXT_OTHER',
-      `A message (${phase}) of participant ${sender} is of another run, round, plan or roster.`,
+      `A message (${phase}) of participant ${sender} belongs to another run, round, plan or roster.`,
     );
   }
   if (reader.left < SIGNATURE) reader.fail('it ends too early');
