@@ -12,7 +12,7 @@ test.each([
   ['connections that never showed a valid key', maxUnauthenticated],
   ['connections that did', maxConnections],
   ['calls of one connection', maxConcurrentStreams],
-  ['those of a connection that never showed', maxUnauthenticatedStreams],
+  ['calls of a connection that never showed', maxUnauthenticatedStreams],
   ['calls that need no key', maxKeylessCalls],
   ['streams that need no key', maxKeylessStreams],
   ['streams of the whole node', maxStreams],
