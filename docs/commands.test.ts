@@ -1,6 +1,6 @@
 /**
- * Every `skein …` on a page is a command that exists, with options that it has. What a page tells
- * people to type in an `sh` block is also run (readme.test.ts); these lines are only read.
+ * Every `skein …` on a page is a command that exists, with options that it has. Lines that readers
+ * type in an `sh` block are also run (readme.test.ts); these lines are only read.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -43,7 +43,7 @@ function wordsOf(line: string): string[] {
   return words;
 }
 
-/** What is wrong with a mention; undefined when it can be typed. */
+/** The error in a mention; undefined when it can be typed. */
 async function objection({ line, whole }: Mention): Promise<string | undefined> {
   const words = wordsOf(line);
   try {

@@ -16,7 +16,7 @@ const LINK = /\]\(([^)#:]+)(?:#[^)]*)?\)/g;
 const files = [CODE, LINK].flatMap((form) => [...page.matchAll(form)].map(([, path = '']) => path));
 
 describe('where a change goes', () => {
-  it('is said for a dozen kinds of change', () => {
+  it('describes a dozen kinds of change', () => {
     expect(changes.length).toBeGreaterThanOrEqual(12);
   });
 
@@ -27,7 +27,7 @@ describe('where a change goes', () => {
 });
 
 it.each([...new Set(files)])('%s exists', (path) => {
-  // What is new has no file yet; the folder that it belongs into has.
+  // A new thing has no file yet; the folder that it belongs into has.
   const folder = path.includes('NAME') ? dirname(path.slice(0, path.indexOf('NAME') + 1)) : path;
   expect(existsSync(join(root, folder)), folder).toBe(true);
 });

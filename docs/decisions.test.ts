@@ -13,7 +13,7 @@ it('lists every decision with the number of its file', () => {
     expect(title).toMatch(new RegExp(`^${Number(name.slice(0, 4))}\\. `));
     return `- [${title}](${name})`;
   });
-  // Markdown numbers the items of an ordered list by itself, also where a number was never used.
+  // Markdown numbers the items of an ordered list consecutively, also where a number was never used.
   const listed = contentOf('README.md').match(/^(?:-|\d+\.) \[.*$/gm);
   expect(listed).toEqual(wanted);
 });

@@ -38,7 +38,7 @@ function brokenLinks(page: string): string[] {
 }
 
 describe('links', () => {
-  it('are looked for in all pages', () => {
+  it('are searched in all pages', () => {
     expect(pages.map((page) => relative('.', page))).toContain('docs/guide/serving.md');
     expect(pages.length).toBeGreaterThan(40);
   });

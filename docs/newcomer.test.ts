@@ -46,7 +46,7 @@ function works(line: string): Typed {
   return typed;
 }
 
-/** What a command prints below `Try:`. */
+/** The lines that a command prints below `Try:`. */
 const tries = ({ out }: Typed): string[] =>
   (out.split('\nTry:\n')[1] ?? '').split('\n').filter((line) => line.startsWith('  '));
 

@@ -106,7 +106,7 @@ describe.skipIf(SUFFICES !== undefined)('planted changes', () => {
   );
 
   it.each(PLANTED_CHANGES)(
-    '$name: its files are those of CONTRIBUTING, and its test passes',
+    '$name: its files are the ones in CONTRIBUTING, and its test passes',
     ({ name, files, test }) => {
       const named = namedFor(name);
       expect(Object.keys(files).filter((path) => !isNamed(path, named))).toEqual([]);

@@ -1,6 +1,6 @@
 /**
- * Runs what the README and the guides tell people to type: every line of their `sh` blocks, in their
- * order, against a real node on a free port, from a folder that looks like the repository's root: what
+ * Runs the commands of the README and the guides: every line of their `sh` blocks, in their order,
+ * against a real node on a free port, from a folder like the repository's root. The files that
  * they write stays there, also when this test is killed.
  *
  * Lines that this machine cannot run as a test are named in SKIPPED with the reason; a line that is
@@ -50,7 +50,7 @@ const SKIPPED: readonly (readonly [RegExp, string])[] = [
   ],
 ];
 
-/** What a request has when it was refused in time, as on a machine that is busy with other tests. */
+/** Option for a second try, when a request was refused in time, as on a machine that is busy with other tests. */
 const PATIENT = "-H 'Skein-Timeout-Ms: 20000'";
 
 interface Command {
@@ -92,7 +92,7 @@ function typeScriptOf(page: string): string {
   return /```ts\n([\s\S]*?)```/.exec(readFileSync(join(root, page), 'utf8'))?.[1] ?? '';
 }
 
-/** The guides' own files, and where they lie: beside the examples, whose imports they use. */
+/** The guides' own files, and where they lie: with the examples, whose imports they use. */
 const COPIES = {
   'mean.composition.ts': {
     page: 'docs/guide/compositions.md',
@@ -108,7 +108,7 @@ type Copy = keyof typeof COPIES;
 
 const TABLE = 'examples/wdbc/wdbc.csv';
 
-/** The examples are copied, because files of the guides are written beside them; the rest is linked. */
+/** The examples are copied, because files of the guides are written next to them; the rest is linked. */
 function copyCheckout(to: string): void {
   mkdirSync(to);
   for (const name of readdirSync(root)) {
@@ -163,7 +163,7 @@ describe('the commands of the documentation', () => {
   const checkout = join(folder, 'checkout');
   let node: Awaited<ReturnType<typeof start>> | undefined;
 
-  /** What the guides call ID and RUN. */
+  /** The values of ID and RUN in the guides. */
   const stood = { job: '', failedJob: '', run: '', failedRun: '' };
 
   function shell(line: string) {

@@ -23,6 +23,7 @@ export const FILES_LEFT_OUT: readonly Exception<string>[] = [
 
 export const PHRASES_LEFT_OUT: readonly Exception<RegExp>[] = [
   { match: /[`'"]nobody[`'"]|\bnobody:nogroup\b/g, reason: 'The Unix user.' },
+  { match: /"Say hello\."/g, reason: 'A prompt of an example.' },
 ];
 
 /** Folders that are not rewritten yet. A path that is given on the command line is checked all the same. */
@@ -33,7 +34,10 @@ export const NOT_YET: readonly string[] = [
   'packages/http',
   'packages/server',
   'bench',
-  'docs',
+  'docs/concepts',
+  'docs/decisions',
+  'docs/reference',
+  'docs/why-skein.md',
   'README.md',
   'SECURITY.md',
 ];
