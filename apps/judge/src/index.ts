@@ -23,10 +23,10 @@ export { judge, type JudgeOptions } from './judging/judge.ts';
 export {
   chooseJudgeSandbox,
   type JudgeSandbox,
-  type JudgeSandboxOptions,
   openJudgeSandbox,
   type Toolchain,
 } from './judging/judge-sandbox.ts';
+export type { JudgeSandboxOptions } from './judging/toolchain-cache.ts';
 export { machineCeilings, refuseDishonourable } from './judging/limits.ts';
 export { checkSubmission, type Submission } from './judging/submission.ts';
 export { type Verdict, VERDICT_NAMES } from './judging/verdict.ts';

@@ -1,7 +1,6 @@
 /** Whether the rate limit of a key holds over eight nodes that are each asked for more than all of it. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { importSmall, infer, SETTINGS, since } from './nodes.ts';
-import type { SharedRows } from './shared.ts';
+import { importSmall, infer, SETTINGS, since, type SharedRows } from './nodes.ts';
 
 const NODES = 8;
 /** Rate limit of the key, in requests per second. */

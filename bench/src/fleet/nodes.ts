@@ -1,4 +1,5 @@
 /** Nodes of a fleet as processes, over a Redis of their own and one folder of artifacts. */
+import type { RowGroup, RowOptions } from '../harness/row-group.ts';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { Client } from '@skein/api/client';
@@ -9,6 +10,10 @@ import {
 } from '../../../packages/jobs/src/store/testing/redis-server.ts';
 import { temporaryFolder } from '../harness/folder.ts';
 import { launchNode, type NodeProcess } from '../harness/node.ts';
+
+export interface SharedRows extends Pick<RowGroup, 'measures'> {
+  measure(fleet: FleetNodes, options: RowOptions): ReturnType<RowGroup['measure']>;
+}
 
 /** Processes that start at a time: more would only wait for each other's cores. */
 const TOGETHER = 4;

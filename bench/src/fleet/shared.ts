@@ -1,13 +1,9 @@
 /** Rows that are measured one after another over the same nodes, which take longer to start than to measure. */
-import type { RowGroup, RowOptions } from '../harness/row-group.ts';
+import type { RowGroup } from '../harness/row-group.ts';
 import { LIMIT } from './limits.ts';
-import { type FleetNodes, startNodes } from './nodes.ts';
+import { startNodes, type SharedRows } from './nodes.ts';
 import { SPREAD } from './spread.ts';
 import { STORE_AWAY } from './store-away.ts';
-
-export interface SharedRows extends Pick<RowGroup, 'measures'> {
-  measure(fleet: FleetNodes, options: RowOptions): ReturnType<RowGroup['measure']>;
-}
 
 /** A limit is asked for at eight of them. */
 const NODES = { quick: 8, full: 16 };

@@ -1,8 +1,7 @@
 /** The time from a change on one node until it holds on all: for a deployment, and for a revocation. */
 import { createClient } from '@skein/api/client';
 import { quantile } from '../harness/statistics.ts';
-import { type FleetNodes, importSmall, infer, SETTINGS, since } from './nodes.ts';
-import type { SharedRows } from './shared.ts';
+import { type FleetNodes, importSmall, infer, SETTINGS, since, type SharedRows } from './nodes.ts';
 
 export const SPREAD: SharedRows = {
   measures: [

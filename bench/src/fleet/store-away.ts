@@ -1,7 +1,6 @@
 /** The effect on requests of a store that is killed, is away, and is back. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { importSmall, infer, SETTINGS, since } from './nodes.ts';
-import type { SharedRows } from './shared.ts';
+import { importSmall, infer, SETTINGS, since, type SharedRows } from './nodes.ts';
 
 const SENDERS = 4;
 /** Between two requests of one sender, in milliseconds. */

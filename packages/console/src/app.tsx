@@ -11,7 +11,6 @@ import {
   useStore,
   type Route,
 } from '@skein/ui';
-import type { ComponentType } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { Federation } from './federations/federation.tsx';
 import { Federations } from './federations/federations.tsx';
@@ -28,26 +27,7 @@ import { Run } from './runs/run.tsx';
 import { Runs } from './runs/runs.tsx';
 import { Playground } from './serving/playground.tsx';
 import { Serving } from './serving/serving.tsx';
-
-/** The address that a view shows, and whether the person came to it from another view. */
-export interface ViewProps {
-  readonly route: Route;
-  readonly focus: boolean;
-}
-
-type Page = ComponentType<ViewProps>;
-
-interface View {
-  readonly title: string;
-  /** Absent: the address names no page. */
-  readonly of: (parts: readonly string[]) => Page | undefined;
-}
-
-/** One page for each number of parts of the address. */
-const pages =
-  (...all: readonly Page[]): View['of'] =>
-  ({ length }) =>
-    all[length];
+import { type ViewProps, type View, pages } from './view.ts';
 
 const VIEWS: Readonly<Record<string, View>> = {
   '': { title: 'Serving', of: pages(Serving) },

@@ -1,6 +1,5 @@
 /** Asks the provider of each route of a model whether it has the model, for nothing, before a request does. */
 import { SkeinError } from '@skein/api/errors';
-import type { Route } from './routing/route.ts';
 import { upstreamError } from './wire/upstream-error.ts';
 
 /** What the provider of a route says of its model. */
@@ -12,10 +11,19 @@ export interface RouteCheck {
   readonly problem?: SkeinError;
 }
 
+/** A route that is checked. */
+interface CheckedRoute {
+  readonly provider: {
+    readonly name: string;
+    check?(model: string, signal: AbortSignal): Promise<void>;
+  };
+  readonly settings: { readonly model: string };
+}
+
 /** The longest wait for a provider, in milliseconds: the operator waits at a terminal. */
 const CHECK_MS = 5000;
 
-export function checkRoutes(routes: readonly Route[]): Promise<RouteCheck[]> {
+export function checkRoutes(routes: readonly CheckedRoute[]): Promise<RouteCheck[]> {
   return Promise.all(
     routes.map(async ({ provider, settings: { model } }) => {
       const signal = AbortSignal.timeout(CHECK_MS);

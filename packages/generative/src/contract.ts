@@ -12,7 +12,7 @@
  */
 import type { RouteCheck } from './check-routes.ts';
 import type { Instant, TraceContext } from '@skein/serving';
-import type { ClosedBy } from './routing/route.ts';
+import type { ClosedBy } from './routing/circuit.ts';
 
 /**
  * Fields of the wire that the contract has no word for, in OpenAI's form. Those of Gemini's wire are

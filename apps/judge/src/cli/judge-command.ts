@@ -12,8 +12,8 @@ import { usageWords, VERDICT_NAMES } from '../judging/verdict.ts';
 import { testsOf, type Problem, type ProgramFile } from '../package/problem.ts';
 import { timeLimitOf } from '../verify/verify.ts';
 import { withPackage } from './open-package.ts';
-import type { Command } from './run.ts';
 import { withSandbox } from './sandboxes.ts';
+import type { Command } from './options.ts';
 
 export const runJudge: Command = async (operands, options, { stdout, signal }) => {
   const [path, ...names] = operands;

@@ -1,8 +1,8 @@
 /** `skein-judge languages`: every language, and what is missing for those that cannot be judged. */
 import { SkeinError } from '@skein/api';
 import { LANGUAGES } from '../languages/languages.ts';
-import type { Command } from './run.ts';
 import { withSandbox } from './sandboxes.ts';
+import type { Command } from './options.ts';
 
 const MORE =
   '`sudo npm run provision -- --all-languages` in a clone installs all of them, on Debian and Ubuntu; the image judge-all has them too.';

@@ -13,6 +13,18 @@ import {
 import { isCalendarDay } from '../calendar-day.ts';
 import { JUDGE_DRIVERS } from '../judging/drivers.ts';
 
+export interface Terminal {
+  readonly stdout: { write(text: string): unknown; readonly isTTY?: boolean };
+  readonly stderr: { write(text: string): unknown; readonly isTTY?: boolean };
+  readonly signal: AbortSignal;
+}
+
+export type Command = (
+  operands: readonly string[],
+  options: CommandOptions,
+  terminal: Terminal,
+) => Promise<number>;
+
 export const JUDGE_OPTIONS = {
   json: flag('One JSON object per event, the report last.'),
   strict: flag('Of verify: every warning is an error, and so is what cannot be checked here.'),

@@ -19,20 +19,8 @@ import {
 import { FIXES } from '../fixes.ts';
 import { runJudge } from './judge-command.ts';
 import { runLanguages } from './languages-command.ts';
-import { JUDGE_OPTIONS, SERVICE_OPTIONS, type CommandOptions } from './options.ts';
+import { JUDGE_OPTIONS, SERVICE_OPTIONS, type Terminal, type Command } from './options.ts';
 import { runVerify } from './verify-command.ts';
-
-export interface Terminal {
-  readonly stdout: { write(text: string): unknown; readonly isTTY?: boolean };
-  readonly stderr: { write(text: string): unknown; readonly isTTY?: boolean };
-  readonly signal: AbortSignal;
-}
-
-export type Command = (
-  operands: readonly string[],
-  options: CommandOptions,
-  terminal: Terminal,
-) => Promise<number>;
 
 const COMMANDS: Readonly<Record<string, Command>> = {
   verify: runVerify,

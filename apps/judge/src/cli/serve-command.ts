@@ -3,9 +3,8 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { SkeinError } from '@skein/api';
 import { type RunningJudge, serveJudge } from '../service/serve.ts';
-import { fleetOf, logOf } from './options.ts';
+import { fleetOf, logOf, type Command } from './options.ts';
 import { untilAborted } from '@skein/api/waits';
-import type { Command } from './run.ts';
 
 const EXAMPLES = fileURLToPath(new URL('../../problems', import.meta.url));
 

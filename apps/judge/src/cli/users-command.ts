@@ -9,8 +9,7 @@ import { SkeinError } from '@skein/api';
 import { type Accounts, openAccounts } from '../service/accounts/accounts.ts';
 import { openJudgeDatabase } from '../service/schema.ts';
 import { userView } from '../service/api/views.ts';
-import type { CommandOptions } from './options.ts';
-import type { Command } from './run.ts';
+import type { Command, CommandOptions } from './options.ts';
 
 export const runUsers: Command = async ([verb, name, ...rest], options, { stdout }) => {
   if (rest.length > 0) throw new SkeinError('USAGE', `users ${verb} takes no ${rest[0]}.`);

@@ -7,8 +7,7 @@ import type { Problem } from '../package/problem.ts';
 import type { CheckReport, ExampleReport, VerifyEvent, VerifyReport } from '../verify/report.ts';
 import { verify } from '../verify/verify.ts';
 import { withPackage } from './open-package.ts';
-import type { CommandOptions } from './options.ts';
-import type { Command, Terminal } from './run.ts';
+import type { Command, CommandOptions, Terminal } from './options.ts';
 import { withSandbox } from './sandboxes.ts';
 
 export const runVerify: Command = async (paths, options, terminal) => {

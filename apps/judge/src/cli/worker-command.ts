@@ -5,9 +5,8 @@ import { SkeinError } from '@skein/api';
 import { openArtifacts } from '@skein/state';
 import { openFollowedStore } from '@skein/jobs';
 import { startJudgeWorker } from '../service/worker/judge-worker.ts';
-import { fleetOf, logOf } from './options.ts';
+import { fleetOf, logOf, type Command } from './options.ts';
 import { untilAborted } from '@skein/api/waits';
-import type { Command } from './run.ts';
 
 const AWAY = 'The store of jobs does not answer; the worker waits for it.';
 

@@ -11,7 +11,7 @@ import { GUEST_NODE, type Language } from '../languages/language.ts';
 import { LANGUAGES } from '../languages/languages.ts';
 import { INPUT_CHECKERS } from '../validation/input-checkers.ts';
 import { imageFix } from './drivers.ts';
-import { isCached, prepareCache } from './toolchain-cache.ts';
+import { isCached, prepareCache, type JudgeSandboxOptions } from './toolchain-cache.ts';
 
 export type Toolchain =
   | { readonly available: true; readonly version: string }
@@ -33,13 +33,6 @@ export interface JudgeSandbox {
 
 /** The facts about a sandbox that the trials found: plain data, for other threads of the process. */
 export type JudgeSandboxFacts = Omit<JudgeSandbox, 'driver' | 'open'>;
-
-export interface JudgeSandboxOptions {
-  /** Root file system of guests; default: the driver's. */
-  readonly image?: string | undefined;
-  /** Folder of the host in which prepared caches of toolchains are kept; default: none are. */
-  readonly cacheFolder?: string | undefined;
-}
 
 /** Verdicts mean nothing unless these are enforced. */
 const NEEDED = ['cpuMs', 'wallMs', 'memoryBytes', 'pids', 'outputBytes'] as const;

@@ -8,7 +8,13 @@ import { dirname, join } from 'node:path';
 import { makeFolders } from '@skein/api/folders';
 import type { SandboxDriver } from '@skein/sandbox';
 import type { Language, ToolchainCache } from '../languages/language.ts';
-import type { JudgeSandboxOptions } from './judge-sandbox.ts';
+
+export interface JudgeSandboxOptions {
+  /** Root file system of guests; default: the driver's. */
+  readonly image?: string | undefined;
+  /** Folder of the host in which prepared caches of toolchains are kept; default: none are. */
+  readonly cacheFolder?: string | undefined;
+}
 
 const MAX_BYTES = 512 * 2 ** 20;
 const MEMORY_BYTES = 2 ** 31;

@@ -12,7 +12,6 @@ import type { NewSubmission, SubmissionSummary, SubmissionView } from './api/sch
 import type { Availability } from './problems/availability.ts';
 import { putArtifact, readArtifact } from './worker/bytes.ts';
 import type { Catalog, PublishedProblem } from './problems/catalog.ts';
-import type { Follower } from './submissions/follower.ts';
 import { languageOfFiles } from './submissions/judging-job.ts';
 import type { Live, LiveListener } from './submissions/live.ts';
 import { decodeSource, encodeSource, MAX_SOURCE_ARTIFACT } from './worker/source-files.ts';
@@ -44,7 +43,7 @@ export interface JudgeParts {
 }
 
 export interface JudgeServiceOptions extends JudgeParts {
-  readonly follower: Pick<Follower, 'notice'>;
+  readonly follower: { notice(submission: number): void };
   readonly availability: () => Promise<Availability>;
   /** Whether workers may join later: then a submission that no current worker can judge waits. */
   readonly waitsForWorkers: boolean;

@@ -1,11 +1,7 @@
 /** The OpenAPI document of a node: its management API and the Open Inference Protocol. */
 import { COMMON_ERRORS, parametersOf } from '../endpoint.ts';
 import { ENDPOINTS, groupOf } from '../endpoints.ts';
-import {
-  OPEN_INFERENCE_PATHS,
-  protocolErrorsOf,
-  type ProtocolPath,
-} from '../open-inference/paths.ts';
+import { OPEN_INFERENCE_PATHS, protocolErrorsOf } from '../open-inference/paths.ts';
 import { OPEN_INFERENCE_SCHEMAS } from '../open-inference/schemas.ts';
 import {
   errorResponses,
@@ -14,6 +10,7 @@ import {
   type OperationObject,
   type ParameterObject,
 } from './openapi.ts';
+import type { ProtocolPath } from '../open-inference/extensions.ts';
 
 const TAGS = [
   { name: 'Deployments', description: 'Deployments, their rollouts, settings and history.' },

@@ -1,6 +1,22 @@
 /** The paths of Triton's extensions for shared memory, for the OpenAPI document. */
+import type { ErrorCode } from '../errors.ts';
 import type { JsonSchema } from '../documents/json-schema.ts';
-import type { ProtocolPath } from './paths.ts';
+
+export interface ProtocolPath {
+  readonly method: 'get' | 'post';
+  readonly path: string;
+  readonly operationId: string;
+  readonly summary: string;
+  readonly description?: string;
+  /** Scopes of keys that may call it; `none`: no key is needed. */
+  readonly scope: 'none' | 'infer or read' | 'infer' | 'read' | 'admin';
+  /** Name of a schema in OPEN_INFERENCE_SCHEMAS. */
+  readonly body?: string;
+  /** Name of a schema; absent: an empty answer. */
+  readonly response?: string;
+  /** Codes beyond the codes of every endpoint and of each body. */
+  readonly errors?: readonly ErrorCode[];
+}
 
 const REGION = '/v2/systemsharedmemory/region/{region}';
 

@@ -7,23 +7,7 @@
 import { BODY_ERRORS } from '../endpoint.ts';
 import { LOAD_ERRORS } from '../endpoints/deployments.ts';
 import type { ErrorCode } from '../errors.ts';
-import { EXTENSION_PATHS } from './extensions.ts';
-
-export interface ProtocolPath {
-  readonly method: 'get' | 'post';
-  readonly path: string;
-  readonly operationId: string;
-  readonly summary: string;
-  readonly description?: string;
-  /** Scopes of keys that may call it; `none`: no key is needed. */
-  readonly scope: 'none' | 'infer or read' | 'infer' | 'read' | 'admin';
-  /** Name of a schema in OPEN_INFERENCE_SCHEMAS. */
-  readonly body?: string;
-  /** Name of a schema; absent: an empty answer. */
-  readonly response?: string;
-  /** Codes beyond the codes of every endpoint and of each body. */
-  readonly errors?: readonly ErrorCode[];
-}
+import { EXTENSION_PATHS, type ProtocolPath } from './extensions.ts';
 
 /** Codes of a path beyond those that any endpoint may answer with. Each POST may have a body in JSON. */
 export function protocolErrorsOf({ method, errors = [] }: ProtocolPath): readonly ErrorCode[] {

@@ -8,9 +8,9 @@ import type { Context } from './command.ts';
 import { loadCommand, selectCommand, type AnyCommand } from '../commands.ts';
 import { describeError, renderError } from '../output/error.ts';
 import { toJson } from '../output/json.ts';
-import { createNotes, type NotesStream } from '../output/notes.ts';
+import { createNotes } from '../output/notes.ts';
 import { styleOf } from '../output/style.ts';
-import { shownOn } from '../output/terminal.ts';
+import { shownOn, type NotesStream } from '../output/terminal.ts';
 import { flag } from './option.ts';
 import { parseArguments } from './parse.ts';
 

@@ -13,9 +13,9 @@ import {
   type Authority,
   type Issued,
 } from '../../../http/src/tls/testing/authority.ts';
-import type { BenchResult } from '../commands/serving/bench.ts';
 import { startNodeProcess, type NodeProcess } from '../../../server/src/testing/node-process.ts';
 import { runCli, type CliOutcome } from '../testing/cli.ts';
+import type { BenchResult } from '../output/bench.ts';
 
 const openssl = requireComponent('openssl');
 const browser = requireComponent('chromium');

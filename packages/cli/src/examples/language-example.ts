@@ -9,20 +9,11 @@ import { makeFolders } from '@skein/api/folders';
 import { SkeinError } from '@skein/api/errors';
 import type { Context } from '../command-line/command.ts';
 import type { Connection } from '../connection/connection.ts';
-import { renderLanguageExample } from '../output/up.ts';
+import { renderLanguageExample, type LanguageExample } from '../output/up.ts';
 
 const NAME = 'example';
 /** In the data folder. */
 const FOLDER = join('examples', 'language-model');
-
-export interface LanguageExample {
-  /** Works in any folder. */
-  readonly curl: string;
-  /** The whole text that it streams. */
-  readonly answer: string;
-  /** From the request to the first text. */
-  readonly firstTokenMs: number;
-}
 
 /** Adds to the screen of a node that is ready what its example language model streams. */
 export async function showLanguageExample(

@@ -1,9 +1,24 @@
 /** The result of a benchmark as text. */
+import type { Capacity, Overload } from '@skein/load';
 import type { LoadReport } from '@skein/load';
 import { formatDuration, formatNumber, formatRate, formatShare } from '@skein/api/units';
-import type { BenchResult } from '../commands/serving/bench.ts';
 import type { Style } from './style.ts';
 import { type Field, renderFields, renderTable } from './table.ts';
+
+export type Protocol = 'binary' | 'json' | 'grpc';
+
+export interface BenchResult {
+  readonly deployment: string;
+  readonly protocol: Protocol;
+  readonly objectiveMs: number;
+  readonly quantile: number;
+  /** At `--rate`. */
+  readonly at?: LoadReport;
+  readonly capacity?: Pick<Capacity<LoadReport>, 'rate' | 'brokenAt' | 'points'>;
+  readonly overload?: Overload;
+  /** The file that the curve was drawn into. */
+  readonly svg?: string;
+}
 
 export function renderBench(result: BenchResult, style: Style): string {
   const { capacity, overload, at } = result;

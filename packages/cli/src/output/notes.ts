@@ -3,7 +3,7 @@
  * terminal one line is rewritten in place; elsewhere only finished steps are written.
  */
 import { cutTo, styleOf, type Style } from './style.ts';
-import { oneLine, shownOn } from './terminal.ts';
+import { oneLine, shownOn, type NotesStream } from './terminal.ts';
 
 export interface Notes {
   readonly style: Style;
@@ -15,12 +15,6 @@ export interface Notes {
   step(text: string): void;
   /** Removes the progress line. */
   clear(): void;
-}
-
-export interface NotesStream {
-  write(text: string): unknown;
-  readonly isTTY?: boolean;
-  readonly columns?: number;
 }
 
 export function createNotes(

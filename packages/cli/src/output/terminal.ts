@@ -3,8 +3,13 @@
  * text from jobs, models and nodes is made harmless. Files and pipes get every byte unchanged.
  */
 import { safeLine, safeText } from '@skein/api/safe-text';
-import type { NotesStream } from './notes.ts';
 import { painted } from './style.ts';
+
+export interface NotesStream {
+  write(text: string): unknown;
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+}
 
 /** `own`: may have colours of Skein. `raw`: as it is. */
 export type TextKind = 'own' | 'raw';

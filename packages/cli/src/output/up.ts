@@ -2,11 +2,34 @@
  * Output of `skein up` when the node is ready. With the examples it takes 20 rows of 80 columns, so
  * that a terminal of 24 holds it below the four that `npm start` writes first.
  */
+import type { ExampleRun } from '../examples/example-run.ts';
 import { formatDuration } from '@skein/api/units';
-import type { UpResult } from '../commands/node/up.ts';
-import type { LanguageExample } from '../examples/language-example.ts';
 import type { Style } from './style.ts';
 import { renderFields } from './table.ts';
+
+export interface LanguageExample {
+  /** Works in any folder. */
+  readonly curl: string;
+  /** The whole text that it streams. */
+  readonly answer: string;
+  /** From the request to the first text. */
+  readonly firstTokenMs: number;
+}
+
+export interface UpResult {
+  readonly url: string;
+  /** `host:port`. */
+  readonly grpcUrl: string;
+  readonly access: 'open' | 'keys';
+  readonly dataFolder: string;
+  readonly pid: number;
+  /** From the start of the process. */
+  readonly readyMs: number;
+  readonly deployments: readonly { readonly name: string; readonly status: string }[];
+  readonly example?: ExampleRun | undefined;
+  /** The command to try next. */
+  readonly next: string;
+}
 
 /** Lines of an example's answer; the rest is counted. */
 const SHOWN_LINES = 2;

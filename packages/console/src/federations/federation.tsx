@@ -16,7 +16,6 @@ import {
   type Of,
 } from '@skein/ui';
 import { useState } from 'preact/hooks';
-import type { ViewProps } from '../app.tsx';
 import { Refusal } from '../key-dialog.tsx';
 import { node } from '../node.ts';
 import { budgetOf, StatusChip } from './federations.tsx';
@@ -24,6 +23,7 @@ import { type AllMembers, Members, type Steering } from './members.tsx';
 import { accusedIn, connectedOf, type Round, roundsOf, spentLines, waitingFor } from './rounds.ts';
 import { useFederation } from './use-federation.ts';
 import '../runs/runs.css';
+import type { ViewProps } from '../view.ts';
 
 /** Newest rounds that are shown; the ledger has all of them. */
 const ROUNDS = 100;

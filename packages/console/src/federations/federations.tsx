@@ -11,10 +11,10 @@ import {
   useFresh,
   type Tone,
 } from '@skein/ui';
-import type { ViewProps } from '../app.tsx';
 import { Refusal } from '../key-dialog.tsx';
 import { node } from '../node.ts';
 import { connectedOf } from './rounds.ts';
+import type { ViewProps } from '../view.ts';
 
 const START = 'npx skein federate start plan.json --name heart --site Cleveland --site Budapest';
 

@@ -3,13 +3,13 @@ import { ActionButton, clock, Heading, linkTo, metric, Moment, Table, words } fr
 import type { FederationLedger } from '@skein/api';
 import { canonical } from '@skein/api/canonical';
 import { useState } from 'preact/hooks';
-import type { ViewProps } from '../app.tsx';
 import { Refusal } from '../key-dialog.tsx';
 import { node } from '../node.ts';
 import { saveAs } from '../save.ts';
 import type { Entry } from './rounds.ts';
 import { useFederation } from './use-federation.ts';
 import './ledger.css';
+import type { ViewProps } from '../view.ts';
 
 /** Newest entries that are shown; the file has all of them. */
 const ENTRIES = 200;

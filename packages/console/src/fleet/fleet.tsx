@@ -16,11 +16,11 @@ import {
   useFresh,
   type Of,
 } from '@skein/ui';
-import type { ViewProps } from '../app.tsx';
 import { Refusal } from '../key-dialog.tsx';
 import { node } from '../node.ts';
 import { Rollouts } from './rollouts.tsx';
 import './fleet.css';
+import type { ViewProps } from '../view.ts';
 
 const JOIN = 'npx skein up --redis redis://10.0.0.5 --blobs s3://team/skein?region=eu-central-1';
 

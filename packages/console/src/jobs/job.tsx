@@ -27,13 +27,13 @@ import {
 } from '@skein/ui';
 import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
-import type { ViewProps } from '../app.tsx';
 import { Refusal } from '../key-dialog.tsx';
 import { node, session } from '../node.ts';
 import { saveAs } from '../save.ts';
 import { Log } from './log.tsx';
 import { Steps } from './steps.tsx';
 import { StateChip, tookMs, toneOf } from './state.tsx';
+import type { ViewProps } from '../view.ts';
 
 /** A result is shown to be read; a larger one is for programs. */
 const RESULT_CHARACTERS = 20_000;

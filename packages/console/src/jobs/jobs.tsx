@@ -19,11 +19,11 @@ import {
   useFresh,
 } from '@skein/ui';
 import { useEffect, useState } from 'preact/hooks';
-import type { ViewProps } from '../app.tsx';
 import { Refusal } from '../key-dialog.tsx';
 import { node, session } from '../node.ts';
 import { Graph } from './graph.tsx';
 import { StateChip, STATES, tookMs } from './state.tsx';
+import type { ViewProps } from '../view.ts';
 
 const PAGE = 50;
 const MOST = 1000;

@@ -19,11 +19,11 @@ import {
   type Of,
 } from '@skein/ui';
 import { useState } from 'preact/hooks';
-import type { ViewProps } from '../app.tsx';
 import { Refusal } from '../key-dialog.tsx';
 import { node, session } from '../node.ts';
 import { SandboxCard } from './sandboxes.tsx';
 import { STATES } from './state.tsx';
+import type { ViewProps } from '../view.ts';
 
 type QueueMode = QueueView['mode'];
 

@@ -11,13 +11,13 @@ import {
   useFresh,
   type Of,
 } from '@skein/ui';
-import type { ViewProps } from '../app.tsx';
 import { Refusal } from '../key-dialog.tsx';
 import { node } from '../node.ts';
 import { Chat } from './chat.tsx';
 import { Redactions } from './redactions.tsx';
 import { RouteRollouts } from './rollouts.tsx';
 import './language.css';
+import type { ViewProps } from '../view.ts';
 
 export function Language({ focus }: ViewProps) {
   const { value, error } = useFresh({ everyMs: 2000 }, (signal) =>

@@ -2,12 +2,12 @@
 import type { Run } from '@skein/api';
 import { compareRuns, valueText } from '@skein/api/run-comparison';
 import { Heading, linkTo, metric, spaced, useFresh } from '@skein/ui';
-import type { ViewProps } from '../app.tsx';
 import { Refusal } from '../key-dialog.tsx';
 import { node } from '../node.ts';
 import { Curves } from './curves.tsx';
 import { headlineOf, StatusChip } from './runs.tsx';
 import './runs.css';
+import type { ViewProps } from '../view.ts';
 
 export function Comparison({ route: { parts }, focus }: ViewProps) {
   const ids = parts.slice(0, 2);

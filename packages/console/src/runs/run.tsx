@@ -17,12 +17,12 @@ import {
   type WithChildren,
 } from '@skein/ui';
 import { useEffect, useRef } from 'preact/hooks';
-import type { ViewProps } from '../app.tsx';
 import { Refusal } from '../key-dialog.tsx';
 import { movedRun, node } from '../node.ts';
 import { Curves } from './curves.tsx';
 import { headlineOf, servedAs, StatusChip } from './runs.tsx';
 import './runs.css';
+import type { ViewProps } from '../view.ts';
 
 /** A larger confusion matrix is for programs. */
 const CLASSES = 20;

@@ -14,10 +14,10 @@ import {
   type Tone,
 } from '@skein/ui';
 import { useEffect, useState } from 'preact/hooks';
-import type { ViewProps } from '../app.tsx';
 import { Refusal } from '../key-dialog.tsx';
 import { movedRun, node } from '../node.ts';
 import './runs.css';
+import type { ViewProps } from '../view.ts';
 
 const LIMIT = 200;
 const TITLES = ['Run', 'Status', 'Result', 'Epochs', 'Served as', 'Started', 'Compare'];

@@ -4,7 +4,6 @@ import { texts, type InferAnswer, type InputTensor, type OutputTensor } from '@s
 import { SkeinError } from '@skein/api/errors';
 import { Empty, Heading, linkTo, milliseconds, useStore } from '@skein/ui';
 import { useRef, useState } from 'preact/hooks';
-import type { ViewProps } from '../app.tsx';
 import { deployments, node, session } from '../node.ts';
 import {
   canSend,
@@ -20,6 +19,7 @@ import {
   type TypedInput,
 } from './tensor-input.ts';
 import './playground.css';
+import type { ViewProps } from '../view.ts';
 
 /** Elements of an output that are shown. */
 const SHOWN = 100;

@@ -10,6 +10,15 @@
 import type { ErrorCode, SkeinError } from '@skein/api/errors';
 import { CIRCUIT_FAILURES, CIRCUIT_MS } from '../tuning.ts';
 
+/** Why a route is not asked. */
+export interface ClosedBy {
+  readonly code: ErrorCode;
+  /** Whether every model at the provider is away for it, or this one. */
+  readonly scope: 'provider' | 'model';
+  /** How many tenants are kept away, each by failures of its own requests; absent: all. */
+  readonly tenants?: number;
+}
+
 export interface Circuit {
   /** Since the last success. */
   readonly failures: number;

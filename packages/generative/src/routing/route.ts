@@ -1,9 +1,9 @@
 /** A route of a model with what this process knows of it: its circuits and quotas, its times, the places of its provider. */
 import type { GenerativeRoute } from '@skein/api';
-import type { ErrorCode, SkeinError } from '@skein/api/errors';
+import type { SkeinError } from '@skein/api/errors';
 import type { Provider } from '../contract.ts';
 import { faultOf } from '../wire/upstream-error.ts';
-import { closedIn } from './circuit.ts';
+import { closedIn, type ClosedBy } from './circuit.ts';
 import type { FirstTokenModel } from './first-token.ts';
 import type { Places } from './places.ts';
 import { type Quota, quotaOf, quotasOf } from './quotas.ts';
@@ -15,15 +15,6 @@ import {
   closedInFor,
   type SharedCircuit,
 } from './shared-circuit.ts';
-
-/** Why a route is not asked. */
-export interface ClosedBy {
-  readonly code: ErrorCode;
-  /** Whether every model at the provider is away for it, or this one. */
-  readonly scope: 'provider' | 'model';
-  /** How many tenants are kept away, each by failures of its own requests; absent: all. */
-  readonly tenants?: number;
-}
 
 export interface Closed {
   readonly by: ClosedBy;

@@ -8,7 +8,6 @@ import { stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { SkeinError } from '@skein/api';
 import type { Download } from '@skein/http';
-import type { PublishedProblem } from '../problems/catalog.ts';
 
 /** Shown in place; all other types are downloaded. */
 const SHOWN: Readonly<Record<string, string>> = {
@@ -19,9 +18,15 @@ const SHOWN: Readonly<Record<string, string>> = {
   '.pdf': 'application/pdf',
 };
 
+interface ProblemFiles {
+  readonly problem: { readonly folder: string; readonly shortName: string };
+  /** Paths of the files that any client may download. */
+  readonly publicFiles: ReadonlySet<string>;
+}
+
 /** @throws SkeinError PROBLEM_UNKNOWN when the file is not public, or was removed since. */
 export async function packageFile(
-  { problem, publicFiles }: PublishedProblem,
+  { problem, publicFiles }: ProblemFiles,
   path: string,
 ): Promise<Download> {
   const file = join(problem.folder, path);

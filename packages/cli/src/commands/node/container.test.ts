@@ -5,8 +5,8 @@ import { afterAll, describe, expect, it, vi } from 'vitest';
 import { testFolder } from '../../../../../scripts/testing/folder.ts';
 import { createClient } from '@skein/api/client';
 import { ownGroup, readMounts } from '@skein/api/control-groups';
-import type { UpResult } from './up.ts';
 import { type CliProcess, runCli, startCli } from '../../testing/cli.ts';
+import type { UpResult } from '../../output/up.ts';
 
 const MIB = 2 ** 20;
 const MAIN = join(import.meta.dirname, '../../main.ts');

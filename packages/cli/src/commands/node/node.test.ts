@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AuditView, DeploymentView, FleetView, MemberView } from '@skein/api';
 import { GraphBuilder, tensor, writeModel, type Dimension } from '@skein/onnx';
-import type { BenchResult } from '../serving/bench.ts';
 import type { VersionsListed } from '../serving/versions.ts';
 import type { Deployed } from '../../deploying/deploying.ts';
 import { startNodeProcess, type NodeProcess } from '../../../../server/src/testing/node-process.ts';
 import { hungry } from '../../../../runtime/src/testing/models.ts';
 import { runCli, startCli } from '../../testing/cli.ts';
+import type { BenchResult } from '../../output/bench.ts';
 
 /** y = factor · x, for rows of two. */
 function scaling(factor: number, rows: Dimension = 'batch'): Uint8Array {

@@ -5,27 +5,12 @@ import { keepHeapSmall } from '../../process/node-flags.ts';
 import { fleetPlace } from '../../command-line/environment.ts';
 import { defineCommand, type Context } from '../../command-line/command.ts';
 import { connect, dataFolder, type Connection } from '../../connection/connection.ts';
-import { type ExampleRun, nextCommand, runExample } from '../../examples/example-run.ts';
+import { nextCommand, runExample } from '../../examples/example-run.ts';
 import { showLanguageExample } from '../../examples/language-example.ts';
 import { mustEndWithin } from '../../process/exit.ts';
 import { untilAborted } from '@skein/api/waits';
-import { renderUp } from '../../output/up.ts';
+import { renderUp, type UpResult } from '../../output/up.ts';
 import { graceOf, nodeOptions, type UpOptions, upOptions } from './node-options.ts';
-
-export interface UpResult {
-  readonly url: string;
-  /** `host:port`. */
-  readonly grpcUrl: string;
-  readonly access: 'open' | 'keys';
-  readonly dataFolder: string;
-  readonly pid: number;
-  /** From the start of the process. */
-  readonly readyMs: number;
-  readonly deployments: readonly { readonly name: string; readonly status: string }[];
-  readonly example?: ExampleRun | undefined;
-  /** The command to try next. */
-  readonly next: string;
-}
 
 export const up = defineCommand({
   name: 'up',

@@ -13,7 +13,6 @@ import {
   measureCapacity,
   measureOverload,
   measureRate,
-  type Overload,
   sampleInputs,
   type SessionOptions,
   type Tensors,
@@ -32,7 +31,7 @@ import {
   value,
   withDefault,
 } from '../../command-line/option.ts';
-import { renderBench } from '../../output/bench.ts';
+import { renderBench, type Protocol, type BenchResult } from '../../output/bench.ts';
 import { fetchSignature } from '../../deploying/signature.ts';
 import { readInputs } from '../../tensor/given-input.ts';
 import { usageError } from '../../command-line/usage.ts';
@@ -40,21 +39,6 @@ import { writeGivenFile } from '../../file.ts';
 
 /** Bodies with different values, so that a response cache answers none of them. */
 const BODIES = 16;
-
-export type Protocol = 'binary' | 'json' | 'grpc';
-
-export interface BenchResult {
-  readonly deployment: string;
-  readonly protocol: Protocol;
-  readonly objectiveMs: number;
-  readonly quantile: number;
-  /** At `--rate`. */
-  readonly at?: LoadReport;
-  readonly capacity?: Pick<Capacity<LoadReport>, 'rate' | 'brokenAt' | 'points'>;
-  readonly overload?: Overload;
-  /** The file that the curve was drawn into. */
-  readonly svg?: string;
-}
 
 export const bench = defineCommand({
   name: 'bench',

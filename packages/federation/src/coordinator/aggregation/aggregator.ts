@@ -9,9 +9,6 @@ import type { Plan } from '../../plan/plan.ts';
 import type { AnswerRecord } from '../../store/federation-store.ts';
 import type { Payload } from '../../transport/chunks.ts';
 import type { MessageOf } from '../../transport/messages.ts';
-import { openCommittee } from './committee.ts';
-import { openPairwise } from './pairwise.ts';
-import { openPlain } from './plain.ts';
 
 export interface AttemptContext {
   readonly run: string;
@@ -80,22 +77,4 @@ export interface Aggregation {
   /** Phases in which sites train, which take longer. */
   readonly training: readonly string[];
   open(context: AttemptContext): Promise<Aggregator>;
-}
-
-const AGGREGATIONS: Readonly<Record<Plan['aggregation']['kind'], Aggregation>> = {
-  none: { phases: ['train'], training: ['train'], open: openPlain },
-  pairwise: {
-    phases: ['keys', 'shares', 'input', 'consistency', 'unmasking'],
-    training: ['input'],
-    open: openPairwise,
-  },
-  committee: {
-    phases: ['input', 'seeds', 'masks'],
-    training: ['input'],
-    open: openCommittee,
-  },
-};
-
-export function aggregationOf({ aggregation }: Plan): Aggregation {
-  return AGGREGATIONS[aggregation.kind];
 }

@@ -7,10 +7,11 @@ import type { LedgerEvent } from '../../ledger/entry.ts';
 import { helpersOf } from '../../plan/helpers.ts';
 import { aggregationIn } from '../../plan/kinds/choices.ts';
 import type { FederationStore, RunRecord } from '../../store/federation-store.ts';
-import { type Aggregator, aggregationOf } from '../aggregation/aggregator.ts';
+import type { Aggregator } from '../aggregation/aggregator.ts';
 import type { Payload } from '../../transport/chunks.ts';
 import type { Place } from '../../transport/messages.ts';
 import { storedPayload } from '../storage/uploads.ts';
+import { aggregationOf } from '../aggregation/aggregations.ts';
 
 export interface ConductorOptions {
   readonly store: FederationStore;

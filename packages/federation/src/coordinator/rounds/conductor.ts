@@ -19,7 +19,7 @@ import { strategyOfPlan } from '../../plan/strategy.ts';
 import type { RunRecord, RunState } from '../../store/federation-store.ts';
 import type { Payload } from '../../transport/chunks.ts';
 import type { Place } from '../../transport/messages.ts';
-import { type Aggregator, aggregationOf } from '../aggregation/aggregator.ts';
+import type { Aggregator } from '../aggregation/aggregator.ts';
 import {
   accusations,
   closed,
@@ -51,6 +51,7 @@ import { chargeOf, isBudgetSpent } from '../../plan/spent.ts';
 import { withSummed } from './summed-sites.ts';
 import { storedState, storeRound } from './stored-rounds.ts';
 import { keepPayload } from '../storage/uploads.ts';
+import { aggregationOf } from '../aggregation/aggregations.ts';
 
 const SPENT = 'PRIVACY_BUDGET_SPENT: a further round would exceed the privacy budget.';
 

@@ -12,25 +12,29 @@
 import { SkeinError } from '@skein/api/errors';
 import { isOver } from '@skein/api/federations';
 import { pseudonymOf } from '../../identity/keys.ts';
+import type { LedgerEvent } from '../../ledger/entry.ts';
 import { MOST_ATTEMPTS } from '../../plan/encoding.ts';
 import { aggregationIn, isPrivate } from '../../plan/kinds/choices.ts';
 import type { Plan } from '../../plan/plan.ts';
-import type { MemberRecord } from '../../store/federation-store.ts';
+import type { MemberRecord, RunRecord, RunState } from '../../store/federation-store.ts';
 import type { ConductorOptions } from './attempt.ts';
-import type { Conductor } from './conductor.ts';
+
+/** The run whose places are kept. */
+interface PlacesRun {
+  readonly record: RunRecord;
+  /** Appends the event to the ledger, and changes the run's state with it. */
+  note(event: LedgerEvent, state?: Partial<RunState>): Promise<void>;
+}
 
 export class Places {
-  readonly #conductor: Pick<Conductor, 'record' | 'note'>;
+  readonly #conductor: PlacesRun;
   readonly #options: Pick<ConductorOptions, 'store' | 'onChange'>;
   /** Sites that were refused. */
   readonly #waiting = new Set<string>();
   /** Two sites that accept at once must not both take the last place. */
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(
-    conductor: Pick<Conductor, 'record' | 'note'>,
-    options: Pick<ConductorOptions, 'store' | 'onChange'>,
-  ) {
+  constructor(conductor: PlacesRun, options: Pick<ConductorOptions, 'store' | 'onChange'>) {
     this.#conductor = conductor;
     this.#options = options;
   }

@@ -6,7 +6,8 @@ import type { FederationWeight, Strategy } from '@skein/train/federated';
 import { isPrivate, privacyIn, samplingIn } from '../../plan/kinds/choices.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { RunRecord, SummedSites } from '../../store/federation-store.ts';
-import { aggregationOf, type RoundSum, type Task } from '../aggregation/aggregator.ts';
+import type { RoundSum, Task } from '../aggregation/aggregator.ts';
+import { aggregationOf } from '../aggregation/aggregations.ts';
 
 type Record = Pick<RunRecord, 'plan' | 'state'>;
 type Sum = Pick<RoundSum, 'weight' | 'survivors'>;
