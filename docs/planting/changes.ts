@@ -111,6 +111,40 @@ overEveryStore('a planted method', (at) => {
     },
   },
   {
+    name: 'A strategy of federations',
+    files: {
+      'packages/federation/src/plan/kinds/strategies/planted.ts': `import { strategyOf } from '@skein/train/federated';
+import { rate } from '../../terms.ts';
+import { strategyKind } from './strategy-kind.ts';
+
+/** A planted strategy. */
+export const planted = strategyKind(
+  'planted',
+  { learningRate: rate.default(1) },
+  {
+    of: ({ learningRate }) => ({
+      open: ({ denominator }) => strategyOf('fedavg', { denominator, serverRate: learningRate }),
+    }),
+  },
+);
+`,
+      'packages/federation/src/plan/kinds/strategies/strategies.ts': [
+        { before: 'import { scaffold }', add: "import { planted } from './planted.ts';" },
+        { before: '  scaffold,', add: '  planted,' },
+      ],
+    },
+    test: {
+      path: 'packages/federation/src/plan/kinds/planted.test.ts',
+      text: `import { expect, it } from 'vitest';
+import { Strategy } from '../plan.ts';
+
+it('is a strategy of a plan, with its default', () => {
+  expect(Strategy.parse({ name: 'planted' })).toEqual({ name: 'planted', learningRate: 1 });
+});
+`,
+    },
+  },
+  {
     name: 'An error',
     files: {
       'packages/api/src/errors/serving.ts': [
