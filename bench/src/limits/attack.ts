@@ -1,4 +1,4 @@
-/** What an attack is: traffic that a node must survive inside its bounds. */
+/** An attack: traffic that a node must survive inside its bounds. */
 export interface Target {
   readonly host: string;
   readonly httpPort: number;
@@ -11,7 +11,7 @@ export interface Target {
 
 export interface AttackedFleet {
   readonly redis: string;
-  /** What its members prove to each other. */
+  /** The key that its members prove to each other. */
   readonly key: string;
   /** A deployment that other members hold. */
   readonly deployment: string;
@@ -20,13 +20,13 @@ export interface AttackedFleet {
 export type KeyScope = 'infer' | 'jobs' | 'admin';
 
 export interface Attack {
-  /** As the table shows it. */
+  /** The name in the table. */
   readonly name: string;
   /** Whether the node is a member of a fleet of three. */
   readonly inFleet?: true;
   /** Whether it is by a member with the key of the fleet, or by a caller with a key: it may take the budget of bodies. */
   readonly hasKey?: true;
-  /** Of the caller's key; absent: it has none. */
+  /** Scope of the caller's key; absent: it has none. */
   readonly scope?: KeyScope;
   /**
    * Attacks until the signal; resolves when all connections are closed. No response of the node is

@@ -33,7 +33,7 @@ export const ATTACKS: readonly Attack[] = [
 ];
 
 const SAMPLE_MS = 100;
-/** After it has started, until its memory is that of an idle node. */
+/** Time after its start until a node has the memory of an idle one. */
 const SETTLE_MS = 3000;
 /** Until an attack has closed what it holds. */
 const END_MS = 5000;

@@ -13,7 +13,7 @@ export interface CostlyRequest {
 const MIB = 2 ** 20;
 const GATEWAY_BYTES = 64 * MIB - 4096;
 const MANAGEMENT_BYTES = MIB - 64;
-/** Of a request to a language model, less what stands around its texts. */
+/** Bytes of the texts in a request to a language model: the limit, less the rest of the request. */
 const LANGUAGE_BYTES = 16 * MIB - 128 * 1024;
 
 /** Deployments of the element types that the requests are for; each gives back its input. */

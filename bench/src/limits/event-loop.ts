@@ -18,7 +18,7 @@ import { GraphBuilder, writeModel, type ElementType } from '@skein/onnx';
 import { startNode } from '@skein/server';
 import { ASSISTANT, COSTLY_REQUESTS, ECHOES } from './costly-bodies.ts';
 
-/** What no request may exceed, in milliseconds. */
+/** Bound of every request, in milliseconds. */
 const BOUND_MS = 100;
 const AS_CLIENT = '--client';
 

@@ -35,7 +35,7 @@ export async function startFleetUnderAttack(folder: string): Promise<NodeUnderAt
       headers: {
         authorization: `Bearer ${key}`,
         'skein-timeout-ms': String(DEADLINE_MS),
-        // An idle connection may be closed to make room while the next request is on its way.
+        // An idle connection may be closed to free a place while the next request is on its way.
         connection: 'close',
       },
       body: BODY,

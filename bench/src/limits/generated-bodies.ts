@@ -41,7 +41,7 @@ export function seeded(seed: number): () => number {
 const MIB = 2 ** 20;
 const LANGUAGE_BYTES = 16 * MIB - 4096;
 const MANAGEMENT_BYTES = MIB - 4096;
-/** What a request may have at most of values, less what stands around the amplified place. */
+/** Values of the amplified place: the most of a request, less the rest of the request. */
 const VALUES = 45_000;
 
 type Random = () => number;

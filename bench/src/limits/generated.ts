@@ -17,11 +17,11 @@ import { ASSISTANT } from './costly-bodies.ts';
 import { type Face, FACES, generate, type GeneratedRequest, seeded } from './generated-bodies.ts';
 import { startNodeUnderAttack, type NodeUnderAttack } from './node-under-attack.ts';
 
-/** What no request may exceed, in milliseconds. */
+/** Bound of every request, in milliseconds. */
 const TURN_BOUND_MS = 80;
 /** Above this a turn is measured again. */
 const REPEATED_MS = 40;
-/** Of one tenant at once. */
+/** Requests of one tenant at once. */
 const REQUESTS = 60;
 /** The part of the memory for bodies that is counted (`packages/http/src/bodies/body-budget.ts`). */
 const COUNTED_PART = 3 / 4;
@@ -63,7 +63,7 @@ export async function measureGenerated(
   }
 }
 
-/** As an upstream: a fault of it would close the model's route to the requests that follow. */
+/** Answers as an upstream: a fault of it would close the model's route to the requests that follow. */
 async function answer(asked: IncomingMessage, response: ServerResponse): Promise<void> {
   const body = await text(asked);
   response.setHeader('content-type', 'application/json');

@@ -115,7 +115,7 @@ function flood(name: string, first: Buffer, bytes: Buffer): Attack {
   });
 }
 
-/** As many connections as there may be, held open. */
+/** Opens the most connections that are allowed, and holds them. */
 function connections(name: string, greet: (socket: Socket) => void): Attack {
   return {
     name,

@@ -12,10 +12,10 @@ import {
 } from './grpc-wire.ts';
 import type { NodeUnderAttack } from './node-under-attack.ts';
 
-/** As many bytes as a message may have, less what stands around the tensor. */
+/** Bytes of the tensor: the most of a message, less the rest of the message. */
 const SIZE = 64 * 1024 * 1024 - 4096;
 const MILLION = 1 << 20;
-/** As many strings as a tensor may have. */
+/** The most strings of a tensor. */
 const MAX_STRINGS = 1 << 17;
 const MODELS = { echo: 'float32', ints: 'int64', texts: 'string', bools: 'bool' } as const;
 const DATATYPES = { echo: 'FP32', ints: 'INT64', texts: 'BYTES', bools: 'BOOL' } as const;
@@ -104,7 +104,7 @@ export const HOSTILE_MESSAGES: readonly HostileRequest[] = [
   },
 ];
 
-/** Sends each once, with nothing beside it, and reads how long the main thread was blocked. */
+/** Sends each once, on an idle node, and reads how long the main thread was blocked. */
 export async function measureGrpcRequests(
   node: NodeUnderAttack,
   progress: (line: string) => void,

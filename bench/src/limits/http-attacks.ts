@@ -146,7 +146,7 @@ export const httpAttacks: readonly Attack[] = [
   }),
 
   keep('requests that lack their last byte', SOCKETS, (socket) => {
-    // Just below what is read beside Node's server, which gets it when the rest does not come.
+    // Just below the largest request of the reader for whole requests; Node's server gets it when the rest does not come.
     socket.resume();
     const body = Buffer.alloc(63 * 1024, 0x20);
     socket.write(
@@ -171,7 +171,7 @@ export const httpAttacks: readonly Attack[] = [
     trickle(socket, () => request, 100);
   }),
 
-  keep('connections that say nothing', SOCKETS, (socket) => void socket.resume()),
+  keep('connections that send nothing', SOCKETS, (socket) => void socket.resume()),
 
   keep('connections half closed', SOCKETS, (socket) => {
     socket.pause();
@@ -184,7 +184,7 @@ export const httpAttacks: readonly Attack[] = [
   }),
 
   keep('connections kept idle after many headers', SOCKETS, (socket) => {
-    // One whole request each, of which nothing may be kept.
+    // Each sends one whole request; the node may keep nothing of it.
     socket.resume();
     const headers = Array.from({ length: 2000 }, (_, index) => `${index}:\r\n`).join('');
     socket.write(`GET /v2 HTTP/1.1\r\n${HOST}${headers}\r\n`);

@@ -67,7 +67,7 @@ const post = (path: string, body: Buffer, method: 'POST' | 'PUT' = 'POST'): Ask 
   body,
 });
 
-/** As many jobs as one request may have, close to the most bytes that it may have. */
+/** The most jobs of one request, close to the most bytes of one. */
 function jobs(): Ask[] {
   const job = JSON.stringify({
     name: 'a',
@@ -128,7 +128,7 @@ const unfinished: Attack = {
   },
 };
 
-/** As `unfinished`, of sizes that change: freed memory of one size may not serve the next. */
+/** The attack `unfinished` with sizes that change: freed memory of one size may not serve the next. */
 const changing: Attack = {
   name: 'infer: messages of changing sizes over gRPC that never end',
   hasKey: true,

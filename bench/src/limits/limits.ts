@@ -1,5 +1,5 @@
 /**
- * What callers can cost a node: memory over idle during attacks without a key, the latency of a
+ * The cost of callers to a node: memory over idle during attacks without a key, the latency of a
  * canary meanwhile, and how long any single request of a caller with a key blocks the node's main
  * thread.
  */
@@ -104,7 +104,7 @@ export async function benchLimits({ quick, seconds, progress }: Options): Promis
   }
   return {
     name: 'limits',
-    peer: 'none; a node beside what attacks it',
+    peer: 'none; a node and its attackers',
     measures: [...measures, ...SUMMARY],
     results,
     details: {},

@@ -34,7 +34,7 @@ export interface NodeUnderAttack {
 }
 
 export interface NodeOptions {
-  /** Of the administrator; default: a new one. */
+  /** Key of the administrator; default: a new one. */
   readonly key?: string;
   /** Further arguments of `skein up`. */
   readonly args?: readonly string[];
@@ -69,7 +69,7 @@ export async function startNodeUnderAttack(
       join(folder, 'data'),
       '--log',
       'off',
-      // What sandboxes cost while they are tried out is no caller's.
+      // The trial runs of sandboxes are not a caller's cost.
       '--queues',
       'none',
       ...args,
