@@ -23,7 +23,7 @@ import {
   encodeFrame,
   type Message,
 } from '../../../packages/federation/src/transport/messages.ts';
-import type { Room } from '../../../packages/federation/src/transport/pace.ts';
+import type { Reservation } from '../../../packages/federation/src/transport/pace.ts';
 import { digestOf, sha256 } from '@skein/api/canonical';
 import { bytesInput } from '../engine/bytes.ts';
 import { jsonInput } from '../engine/json.ts';
@@ -107,7 +107,7 @@ export async function openFederationMessages(): Promise<Target> {
       const list: unknown = JSON.parse(Buffer.from(input).toString());
       let listener: ConnectionListener | undefined;
       let isClosed = false;
-      const taken = new Set<Room>();
+      const taken = new Set<Reservation>();
       const channel = openChannel(
         {
           send: () => {},

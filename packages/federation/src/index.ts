@@ -1,4 +1,4 @@
-/** What a site, a page and a coordinator share; runs in Node and in the browser. The coordinator: `@skein/federation/coordinator`. */
+/** The part that a site, a page and a coordinator share; runs in Node and in the browser. The coordinator: `@skein/federation/coordinator`. */
 export { expectKind, join, type Joined, type JoinOptions } from './identity/handshake.ts';
 export {
   createIdentity,

@@ -38,7 +38,7 @@ it('finds nothing in sites that are killed and asked again: they answer with the
 it('flags sites that draw fresh noise for the same sum when they are resumed', async () => {
   const report = await audited((memory) => ({
     ...memory,
-    // What was answered is forgotten by a kill.
+    // A kill erases the stored answers.
     answerOf: async () => undefined,
     answerOnce: async (_, answer) => answer,
   }));

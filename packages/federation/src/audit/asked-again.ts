@@ -18,7 +18,7 @@ import {
   type SumEncoding,
 } from '@skein/train/federated';
 
-/** The auditor looks at sums, not at times. */
+/** The auditor reads sums, not times. */
 const AT_ONCE: SiteClock = { now: () => 0, wait: async () => undefined };
 
 export interface AskedAgainOptions {
@@ -79,7 +79,7 @@ export const askedAgain =
     };
   };
 
-/** A plan whose budget stops nothing: the auditor counts by itself. */
+/** A plan whose budget stops nothing: the auditor counts alone. */
 function auditPlan({ length }: SumEncoding, rounds: number, sites: number): Plan {
   return completePlan({
     name: RUN,

@@ -57,7 +57,7 @@ async function takePart(at: TestFederation, run: string, { rows, onBroadcast }: 
   return { end, model, releases: await memory.attemptsOf(run, 'input') };
 }
 
-/** @param noise that the sums have; the auditor is told 10. */
+/** @param noise that the sums have; the auditor is given 10. */
 async function audited(noise: number) {
   const at = await startFederation({ ...PRIVATE, privacy: { ...CLAIM, noise, epsilon: 1e6 } });
   const { id } = await at.coordinator.start(at.draft);
@@ -82,7 +82,7 @@ it('finds nothing in a federation whose sums have the noise of the plan', async 
   expect(report.claimed).toBeGreaterThan(0.5);
 });
 
-it('flags a federation whose sums have far less noise than the plan says', async () => {
+it('flags a federation whose sums have far less noise than the plan claims', async () => {
   const { verdict, findings, oneRun, claimed } = await audited(0.1);
   expect(verdict).toBe('violated');
   expect(oneRun.epsilon).toBeGreaterThan(claimed);

@@ -1,10 +1,10 @@
 /**
- * An audit of a federation that runs: a site takes part with canaries, rows that it has made up, each of which
- * is in with probability ½, and guesses afterwards from the parameters that every site is sent which were in.
+ * An audit of a federation that runs: a site takes part with canaries, rows that it has made up. Each
+ * is in with probability ½. Then the site guesses from the parameters that every site is sent which were in.
  * Guesses that the claimed ε does not allow are a violation, with the confidence that is asked for.
  *
- * Steinke, Nasr and Jagielski, "Privacy Auditing with One (1) Training Run" (NeurIPS 2023). What it can show is
- * limited by the model: a few numbers tell few canaries apart.
+ * Steinke, Nasr and Jagielski, "Privacy Auditing with One (1) Training Run" (NeurIPS 2023). Its power is
+ * limited by the model: a few numbers separate few canaries.
  */
 import { SkeinError } from '@skein/api/errors';
 import { readModel } from '@skein/onnx';
@@ -75,7 +75,7 @@ export async function openLiveAudit(options: LiveAuditOptions): Promise<LiveAudi
         return [{ parameters, sum: after.map((each, i) => (each - parameters[i]!) / step.rate) }];
       });
       if (rounds.length === 0) {
-        throw unfit('fewer than two rounds were seen, of which the first shows a sum');
+        throw unfit('fewer than two rounds were seen, and a sum shows only between two');
       }
       const read = readModel(model);
       const graph = clippedStep((batch) => problemOf(read, { batch }).graded, { batch: 1 });
@@ -143,7 +143,7 @@ export function canaryRows(
   });
 }
 
-/** As lines of JSON. */
+/** The report as lines of JSON. */
 export function linesOf(rows: readonly CanaryRow[]): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
 }

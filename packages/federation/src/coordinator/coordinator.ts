@@ -1,4 +1,4 @@
-/** What a coordinator does, as its operator sees it. `openCoordinator` makes one. */
+/** The coordinator's interface for operators. `openCoordinator` makes one. */
 import type { UpgradeHandler } from '@skein/http';
 import type { ArtifactStore } from '@skein/state';
 import type { Identity } from '../identity/keys.ts';
@@ -15,18 +15,18 @@ import type { SpentEpsilon } from '../plan/spent.ts';
 
 export interface CoordinatorOptions {
   readonly store: FederationStore;
-  /** Models, parameters and the payloads of answers. It is of this coordinator alone: what no run names is removed. */
+  /** Models, parameters and the payloads of answers. This coordinator alone uses it: artifacts that no run names are removed. */
   readonly artifacts: ArtifactStore;
   readonly identity: Identity;
   /** For payloads that have arrived in part. */
   readonly folder: string;
   /** ms since the epoch: for the ledger and for invitations, never for deadlines. */
   readonly clock?: (() => number) | undefined;
-  /** How often each site is told the status, so that it notices a network that is gone; default 20 s. */
+  /** How often each site is sent the status, so that it notices a network that is gone; default 20 s. */
   readonly statusMs?: number | undefined;
   /** How long a federation and its ledger are kept after its end, in milliseconds; default 183 days. */
   readonly keptMs?: number | undefined;
-  /** Told of faults that end no call of an operator. */
+  /** Called with faults that end no call of an operator. */
   readonly onFault?: ((error: unknown) => void) | undefined;
 }
 
@@ -76,7 +76,7 @@ export interface Coordinator {
   view(run: string): Promise<FederationView>;
   /** The view now, and after each change. Ends when aborted, or after the run has ended. */
   watch(run: string, signal: AbortSignal): AsyncIterable<FederationView>;
-  /** The present attempt goes on from its phase when resumed. @throws SkeinError FEDERATION_UNKNOWN, FEDERATION_ENDED. */
+  /** The present attempt resumes in its phase. @throws SkeinError FEDERATION_UNKNOWN, FEDERATION_ENDED. */
   pause(run: string, reason: string): Promise<void>;
   resume(run: string, reason: string): Promise<void>;
   stop(run: string, reason: string): Promise<void>;
@@ -84,7 +84,7 @@ export interface Coordinator {
   ledger(run: string): Promise<LedgerExport>;
   /**
    * Removes runs that have been over for longer than they are kept, with their ledgers and all that was stored for
-   * them. The coordinator does so by itself, at its start and then each hour. Only time counts that it has watched,
+   * them. The coordinator does so automatically, at its start and then each hour. Only time counts that it has watched,
    * so that no clock, however wrong, removes a ledger early. @returns how many.
    */
   removeEnded(): Promise<number>;

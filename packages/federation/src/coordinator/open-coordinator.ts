@@ -1,4 +1,4 @@
-/** Opens a coordinator over a store: its runs go on where they were. */
+/** Opens a coordinator over a store: its runs resume where they were. */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -37,7 +37,7 @@ const INVITATION_MS = 7 * DAY_MS;
 const RETENTION_MS = 183 * DAY_MS;
 /** Least time between two views, in milliseconds: one names every site, and each of them changes it. */
 const VIEW_MS = 100;
-/** How often the coordinator looks for runs to remove, and how many it removes each time. */
+/** How often the coordinator searches for runs to remove, and how many it removes each time. */
 export const LOOK_EVERY_MS = 3_600_000;
 const MOST_REMOVED = 100;
 
@@ -166,10 +166,10 @@ export async function openCoordinator(options: CoordinatorOptions): Promise<Coor
   }
 
   await removeEnded();
-  // What a killed process has left: payloads whose answers were not stored, and what a removed run named.
+  // Files of a killed process: payloads whose answers were not stored, and artifacts of a removed run.
   await sweeper.sweep(await artifacts.list());
-  const looks = setInterval(() => void removeEnded().catch(onFault), LOOK_EVERY_MS);
-  looks.unref();
+  const removals = setInterval(() => void removeEnded().catch(onFault), LOOK_EVERY_MS);
+  removals.unref();
   for (const { id, state } of await store.runs()) {
     if (!isOver(state)) await conductorOf(id);
   }
@@ -292,7 +292,7 @@ export async function openCoordinator(options: CoordinatorOptions): Promise<Coor
     ledger: async (run) => exportLedger(store, identity, (await conductorOf(run)).record),
     removeEnded,
     async close() {
-      clearInterval(looks);
+      clearInterval(removals);
       webSockets.close();
       await removing;
       await Promise.all([...conductors.values()].map(async (each) => (await each).close()));

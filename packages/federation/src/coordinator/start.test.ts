@@ -1,4 +1,4 @@
-/** What a coordinator refuses to start. */
+/** Federations that a coordinator refuses to start. */
 import { expect, it } from 'vitest';
 import type { PlanDraft } from '../plan/plan.ts';
 import { startFederation } from './testing/federation.ts';
@@ -26,7 +26,7 @@ it.each<[string, string, Partial<PlanDraft>]>([
     { privacy: { mode: 'patient', noise: 1e7, denominator: 500 } },
   ],
   [
-    'more noise than the residues of a sum have room for',
+    'more noise than the residues of a sum can hold',
     'this noise take more than 32 bits',
     {
       privacy: { mode: 'patient', noise: 3e6, denominator: 500 },
@@ -42,7 +42,7 @@ it.each<[string, string, Partial<PlanDraft>]>([
   expect(await at.coordinator.list()).toEqual([]);
 });
 
-it('refuses a model of another size than the plan says, and one that is not there', async () => {
+it('refuses a model of another size than in the plan, and a missing one', async () => {
   const at = await startFederation(secure({}));
   const model = { ...at.draft.model, parameters: 5 };
   await expect(at.coordinator.start({ ...at.draft, model })).rejects.toMatchObject({

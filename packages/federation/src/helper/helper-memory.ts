@@ -1,5 +1,5 @@
 /**
- * The memory of a helper: that of a site, with the key to which sites seal their seeds. One file for all
+ * The memory of a helper: a site's memory, with the key to which sites seal their seeds. One file for all
  * federations of the helper, because plans name its keys.
  */
 import { SkeinError } from '@skein/api/errors';

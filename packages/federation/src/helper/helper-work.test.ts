@@ -95,7 +95,7 @@ async function helperOn(
     }
     return at.close();
   }
-  /** A list of sites, the last of which was sent other parameters than the rest. */
+  /** A list of sites. The last one was sent other parameters than the rest. */
   async function listOfDeceived(numbers: readonly number[]): Promise<Bytes> {
     const list = await listOf(numbers);
     const other = contextAt(0, 0, 'c'.repeat(64));

@@ -76,7 +76,7 @@ export async function helperWork({ run, joined, memory }: HelperWorkOptions): Pr
     if ((await memory.cohortOf(run, round, digest)) === digest) return;
     throw new SkeinError(
       'AGGREGATION_COHORT_CHANGED',
-      `Round ${round} is tried again with other sites than those of its first sum.`,
+      `Round ${round} is tried again with other sites than its first sum.`,
     );
   }
 
@@ -114,11 +114,13 @@ export async function helperWork({ run, joined, memory }: HelperWorkOptions): Pr
 }
 
 /**
- * What the listed sites have trained from, as the coordinator says. A site that was sent other parameters has signed
+ * The model that the listed sites have trained, by the coordinator's digest. A site that was sent other parameters has signed
  * another base, and a list with it is refused.
  * @throws SkeinError FEDERATION_PROTOCOL.
  */
 function baseOf(value: unknown): Uint8Array<ArrayBuffer> {
   if (typeof value === 'string' && /^[0-9a-f]{64}$/.test(value)) return fromHex(value);
-  throw protocolError('The task does not say by its sha-256 what the sites have trained from.');
+  throw protocolError(
+    'The task does not give the sha-256 of the model that the sites have trained.',
+  );
 }

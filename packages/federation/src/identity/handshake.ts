@@ -19,7 +19,7 @@ export interface Joined {
   readonly planDigest: string;
   /** The coordinator's public key. */
   readonly coordinator: string;
-  /** As the coordinator's operator named this site. */
+  /** The name that the coordinator's operator gave this site. */
   readonly name: string;
   readonly role: 'site' | 'helper';
 }
@@ -32,10 +32,10 @@ export interface JoinOptions {
   accept(joined: Joined): Promise<Remembered | void> | Remembered | void;
 }
 
-/** What a site remembers of a run, so that a coordinator that was restored from an older copy is found. */
+/** A site's memory of a run, so that a coordinator that was restored from an older copy is found. */
 export type Remembered = Pick<MessageOf<'accept'>, 'seen' | 'releases'>;
 
-/** What both sides sign. */
+/** The value that both sides sign. */
 export interface Greeting {
   readonly run: string;
   readonly site: string;

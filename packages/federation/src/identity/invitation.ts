@@ -40,7 +40,7 @@ export function invitationOf(text: string): Invitation {
   }
 }
 
-/** What the site sends: the id and the secret. */
+/** The proof that the site sends: the id and the secret. */
 export const proofOf = ({ id, secret }: Pick<Invitation, 'id' | 'secret'>): string =>
   `${id}.${secret}`;
 

@@ -12,7 +12,7 @@ export interface Identity {
   readonly key: string;
   /** @returns 64 bytes in hex. */
   sign(label: SignatureLabel, value: unknown): Promise<string>;
-  /** @returns 64 bytes, over bytes that name their protocol themselves: those of secure aggregation. */
+  /** @returns 64 bytes, over bytes that name their protocol themselves: the messages of secure aggregation. */
   readonly signBytes: (bytes: Uint8Array<ArrayBuffer>) => Promise<Uint8Array<ArrayBuffer>>;
   /** The key pair in PKCS #8, to be stored where only its owner reads. */
   exported(): Promise<Uint8Array<ArrayBuffer>>;
@@ -95,7 +95,7 @@ export async function isSignedBy(
 const pseudonyms = new Map<string, string>();
 const MOST_PSEUDONYMS = 20_000;
 
-/** The name of a participant in a ledger: it says nothing about who it is. */
+/** The name of a participant in a ledger: it does not reveal the participant. */
 export async function pseudonymOf(key: string): Promise<string> {
   const known = pseudonyms.get(key);
   if (known !== undefined) return known;

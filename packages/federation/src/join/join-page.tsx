@@ -1,4 +1,4 @@
-/** Invitation → plan → file → training: one panel after the other, and nothing starts by itself. */
+/** Invitation → plan → file → training: one panel after the other, and nothing starts unasked. */
 import { bytes, Facts, Progress, useStore } from '@skein/ui';
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import { seenText } from '../ledger/seen.ts';
@@ -164,8 +164,8 @@ function Training({ state, session }: Step) {
       </p>
       {plan!.mayLeave && stored && end === undefined ? (
         <p id="stored">
-          The message of this round has arrived. You may close this page: the round goes on without
-          it, and the same link takes part again.
+          The message of this round has arrived. You may close this page: the round continues
+          without it, and the same link takes part again.
         </p>
       ) : null}
       {end?.seen === undefined ? null : (
@@ -238,7 +238,7 @@ function Accept({ state: { plan, rows }, session }: Step) {
 function Caution() {
   return (
     <p class="caution">
-      A model of your own holds what your rows say, without noise: no budget of the federation
+      A model of your own holds facts of your rows without noise: no budget of the federation
       protects it. Do not share it.
     </p>
   );
@@ -250,16 +250,16 @@ function Own({ own: { trained, problem, isDone } }: { readonly own: OwnState }) 
     [trained],
   );
   useEffect(() => () => (url === undefined ? undefined : URL.revokeObjectURL(url)), [url]);
-  const told =
+  const progress =
     trained === undefined
       ? isDone
         ? 'No model of your own was trained.'
         : 'Your own model is being trained …'
-      : `Your own model was trained beside the global model of round ${trained.round}${isDone ? '' : ', and goes on'}.`;
+      : `Your own model was trained next to the global model of round ${trained.round}${isDone ? '' : ', and training continues'}.`;
   return (
     <div class="own" id="own-model" data-round={trained?.round} data-done={isDone}>
       <p>
-        {`${told} `}
+        {`${progress} `}
         {url === undefined ? null : (
           <a id="download" href={url} download="own.onnx">
             Download own.onnx

@@ -33,7 +33,7 @@ describe.skipIf(browserAvailable.skip)('the page /join', () => {
   let url: string;
   const updates: Float32Array[] = [];
   let accepted: { readonly plan: Plan; readonly model: Uint8Array };
-  /** Of all rounds of all sites. */
+  /** Broadcasts of all rounds to all sites. */
   const broadcasts: Float32Array[] = [];
 
   beforeAll(async () => {
@@ -88,7 +88,7 @@ describe.skipIf(browserAvailable.skip)('the page /join', () => {
     server?.closeAllConnections();
   });
 
-  it('shows the plan, refuses other columns, trains in WebAssembly, and says how it ended', async () => {
+  it('shows the plan, refuses other columns, trains in WebAssembly, and shows the result', async () => {
     const page = await browser.newPage({ viewport: { width: 1100, height: 1250 } });
     const problems = problemsOf(page);
     await page.goto(`${url}#${invitationText(coordinator.invitation)}`);
@@ -128,7 +128,7 @@ describe.skipIf(browserAvailable.skip)('the page /join', () => {
     await page.close();
   }, 90_000);
 
-  it('trains a model of its own beside it, which is downloaded, and sends nothing of it', async () => {
+  it('trains a model of its own next to it, which is downloaded, and sends nothing of it', async () => {
     const [without, before] = [updates.slice(), broadcasts.length];
     const page = await (await browser.newContext({ acceptDownloads: true })).newPage();
     await page.setViewportSize({ width: 1100, height: 1500 });

@@ -35,6 +35,6 @@ export const serveJoin = pagesOf(POLICY, HEADERS, {
   '/join/join.js': script,
   '/join/join.css': style,
   '/join/worker.js': bundled('worker', './site-worker.ts').script,
-  // ONNX Runtime asks for it beside the script that it is in.
+  // ONNX Runtime asks for it next to its own script.
   '/join/ort-wasm-simd-threaded.wasm': () => readFile(wasmFile()),
 });

@@ -1,12 +1,12 @@
-/** The state of the page: what the worker has told, folded into one value. */
+/** The state of the page: the worker's messages, folded into one value. */
 import { Store } from '@skein/ui';
 import type { FromWorker, ToWorker } from './worker-messages.ts';
 
-type Told<T extends FromWorker['type']> = Extract<FromWorker, { type: T }>;
+type Received<T extends FromWorker['type']> = Extract<FromWorker, { type: T }>;
 
 export interface SessionState {
-  readonly plan?: Told<'plan'>;
-  readonly rows?: Told<'rows'>;
+  readonly plan?: Received<'plan'>;
+  readonly rows?: Received<'rows'>;
   readonly training: boolean;
   readonly connected: boolean;
   /** Rounds that are done. */
@@ -18,14 +18,14 @@ export interface SessionState {
   /** Bytes that have left this browser. */
   readonly sentBytes: number;
   readonly status: string;
-  readonly end?: Told<'end'>['end'];
-  /** Of the model of the site's own; absent: it trains none. */
+  readonly end?: Received<'end'>['end'];
+  /** State of the site's own model; absent: it trains none. */
   readonly own?: OwnState;
-  readonly error?: Told<'error'>;
+  readonly error?: Received<'error'>;
 }
 
 export interface OwnState {
-  readonly trained?: Told<'own'>;
+  readonly trained?: Received<'own'>;
   readonly problem: string;
   readonly isDone: boolean;
 }
@@ -70,7 +70,7 @@ function withOwn(state: SessionState, more: Partial<OwnState>): SessionState {
   return own === undefined ? state : { ...state, own: { ...own, ...more } };
 }
 
-function afterEvent(state: SessionState, event: Told<'event'>['event']): SessionState {
+function afterEvent(state: SessionState, event: Received<'event'>['event']): SessionState {
   switch (event.type) {
     case 'connected':
       return { ...state, connected: true };

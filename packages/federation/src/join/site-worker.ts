@@ -26,7 +26,7 @@ let joined: Joined | undefined;
 let rows: SiteRows | undefined;
 const leaving = new AbortController();
 
-const tell = (message: FromWorker): void => postMessage(message);
+const post = (message: FromWorker): void => postMessage(message);
 /** One memory per federation: a browser may be a site of several. */
 const memoryOf = ({ run, coordinator }: Invitation): Promise<SiteMemory> =>
   (memory ??= openIndexedMemory(`skein site ${coordinator} ${run}`));
@@ -50,7 +50,7 @@ async function look(text: string): Promise<void> {
   const { plan, planDigest } = joined;
   const accepted = (await kept.acceptedOf(invitation.run)) === planDigest;
   const mayLeave = helpersOf(plan).length > 0;
-  tell({ type: 'plan', words: describePlan(plan), rounds: plan.rounds, mayLeave, accepted });
+  post({ type: 'plan', words: describePlan(plan), rounds: plan.rounds, mayLeave, accepted });
 }
 
 async function readFile(file: File): Promise<void> {
@@ -59,7 +59,7 @@ async function readFile(file: File): Promise<void> {
   const { count, classes, unused } = rows;
   const outside = [...rows.outside.map(outsideText), ...rows.rounded];
   const mostPull = 1 / personalSteps(joined!.plan, count, {}).learningRate;
-  tell({ type: 'rows', count, classes, outside, unused, mostPull });
+  post({ type: 'rows', count, classes, outside, unused, mostPull });
 }
 
 async function train(pull: number | undefined): Promise<void> {
@@ -67,7 +67,7 @@ async function train(pull: number | undefined): Promise<void> {
   const kept = await memoryOf(invitation!);
   let personal: PersonalModel | undefined;
   try {
-    const onEvent = (event: SiteEvent): void => tell({ type: 'event', event });
+    const onEvent = (event: SiteEvent): void => post({ type: 'event', event });
     const end = await runSite({
       invitation: invitation!,
       open,
@@ -87,11 +87,11 @@ async function train(pull: number | undefined): Promise<void> {
           plan: accepted.plan,
           terms: { pull, from: 'own' },
           onTrained({ round, own }) {
-            tell({ type: 'own', round, file: new Blob([personal!.fileOf(own)]) });
+            post({ type: 'own', round, file: new Blob([personal!.fileOf(own)]) });
           },
           onProblem(problem, round) {
             const reason = problem instanceof Error ? problem.message : String(problem);
-            tell({ type: 'own-problem', message: `Round ${round + 1}: ${reason}` });
+            post({ type: 'own-problem', message: `Round ${round + 1}: ${reason}` });
           },
         });
         const { onBroadcast } = personal;
@@ -100,11 +100,11 @@ async function train(pull: number | undefined): Promise<void> {
       onEvent,
       signal: leaving.signal,
     });
-    tell({ type: 'end', end });
+    post({ type: 'end', end });
     if (!leaving.signal.aborted) await personal?.finish(true);
   } finally {
     await personal?.close();
-    tell({ type: 'own-done' });
+    post({ type: 'own-done' });
   }
 }
 
@@ -128,6 +128,6 @@ addEventListener('message', ({ data }: MessageEvent<ToWorker>) => {
           : new SkeinError('INTERNAL', 'The page has a fault.', { cause: error });
       if (known !== error) console.error(error);
       const { code, message } = known;
-      tell({ type: 'error', code, message, fix: ERRORS[code].fix });
+      post({ type: 'error', code, message, fix: ERRORS[code].fix });
     });
 });

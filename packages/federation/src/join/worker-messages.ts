@@ -1,4 +1,4 @@
-/** What the page and its worker say to each other. The rows never leave the worker. */
+/** Messages between the page and its worker. The rows never leave the worker. */
 import type { SiteEnd, SiteEvent } from '../site/run-site.ts';
 import type { PlanWords } from '../site/describe-plan.ts';
 

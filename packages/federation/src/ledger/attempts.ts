@@ -1,5 +1,5 @@
 /**
- * Whether the rounds of a ledger follow from one another: an attempt is of sites that have accepted the plan, its sum of
+ * Whether the rounds of a ledger follow from one another: an attempt has sites that have accepted the plan, its sum has
  * as many of them as share the noise, and each round begins with the parameters with which the last one ended. Runs in
  * Node and in the browser.
  */
@@ -10,7 +10,7 @@ import type { LedgerEvent } from './entry.ts';
 
 type Of<K extends LedgerEvent['kind']> = Extract<LedgerEvent, { kind: K }>;
 
-/** @returns looks at one event after the other, and says what cannot be of it. */
+/** @returns a function that reads one event after the other, and returns the fault of the event, if any. */
 export function followAttempts(plan: Plan): (event: LedgerEvent) => string | undefined {
   const { model, rounds, sites } = plan;
   const { encoding } = aggregationIn(plan);
@@ -33,24 +33,24 @@ export function followAttempts(plan: Plan): (event: LedgerEvent) => string | und
     const roster = new Set(open.roster);
     const own = new Set(survivors);
     if (own.size < survivors.length || survivors.some((site) => !roster.has(site))) {
-      return 'its sum is of other sites than its roster';
+      return 'its sum has other sites than its roster';
     }
     // Without secure sums no site adds noise, nor hides behind another.
     if (encoding !== undefined && own.size < sites.threshold) {
-      return `its sum is of ${own.size} sites, and the plan asks for ${sites.threshold}`;
+      return `its sum has ${own.size} sites, and the plan asks for ${sites.threshold}`;
     }
     if (own.size > mostUpdates(plan)) {
-      return `its sum is of ${own.size} sites, and the plan allows ${mostUpdates(plan)}`;
+      return `its sum has ${own.size} sites, and the plan allows ${mostUpdates(plan)}`;
     }
     if (behind !== undefined && !areAges(behind, { round, sites: own.size })) {
-      return 'its updates are of other rounds than the plan allows';
+      return 'its updates have other rounds than the plan allows';
     }
     return before === parameters
       ? undefined
       : 'it begins with other parameters than the last sum gave';
   }
 
-  /** Whether they are of as many sites, and of rounds that updates may be of. */
+  /** Whether there are as many ages as sites, and each is a round that an update may have. */
   function areAges(
     behind: readonly number[],
     of: { readonly round: number; readonly sites: number },

@@ -1,4 +1,4 @@
-/** Ledgers that a coordinator has signed from end to end, and that still say what cannot be. */
+/** Ledgers that a coordinator has signed from end to end, and whose entries contradict each other. */
 import { expect, it } from 'vitest';
 import { digestOf } from '@skein/api/canonical';
 import { createIdentity, pseudonymOf } from '../identity/keys.ts';
@@ -156,7 +156,7 @@ it.each<[string, string, LedgerEvent[]]>([
   ['a round that is over', 'not one of those to come', [charge(1), done(), opened({ attempt: 1 })]],
   [
     'a sum of fewer sites than share its noise',
-    'its sum is of 2 sites',
+    'its sum has 2 sites',
     [charge(1), done(0, { survivors: names.slice(0, 2) })],
   ],
   [
@@ -205,10 +205,10 @@ const HELPERS = ['1', '2'].map((digit) => ({
 }));
 it.each<[string, string | undefined, object]>([
   ['a buffer that is full', undefined, { behind: [3] }],
-  ['updates of rounds that were not', 'of other rounds', { behind: [2, 1] }],
-  ['more updates than there are sites', 'of other rounds', { behind: [4] }],
-  ['more sites than the buffer holds', 'of 4 sites', { survivors: names, behind: [4] }],
-])('looks at %s', async (_, reason, more) => {
+  ['updates of rounds that were not', 'other rounds', { behind: [2, 1] }],
+  ['more updates than there are sites', 'other rounds', { behind: [4] }],
+  ['more sites than the buffer holds', 'has 4 sites', { survivors: names, behind: [4] }],
+])('checks %s', async (_, reason, more) => {
   const buffered = completePlan(
     draft({
       strategy: { name: 'fedbuff', buffer: 3, staleness: 1 },

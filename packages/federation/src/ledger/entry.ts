@@ -31,7 +31,7 @@ const charge = { clip: z.number(), noise: z.number(), delta: z.number() };
 const event = <K extends string, S extends z.core.$ZodShape>(kind: K, fields: S) =>
   z.strictObject({ kind: z.literal(kind), ...fields });
 
-/** What happened. Participants are pseudonyms. */
+/** The events of a ledger. Participants are pseudonyms. */
 export const LedgerEvent = z.discriminatedUnion('kind', [
   event('started', { plan: Digest, model: Digest, terms: z.record(z.string(), z.json()) }),
   event('accepted', {
@@ -47,16 +47,16 @@ export const LedgerEvent = z.discriminatedUnion('kind', [
   event('charged', { ...at, releases: z.int().min(1), ...charge, spent: Spent }),
   /** A site has given more than the coordinator, restored from an older copy, had counted: the larger number counts. */
   event('recounted', { site: z.string(), releases: z.int().min(1) }),
-  /** Sites that gave false shares of their secrets: as the site `by` says, or as the coordinator found. */
+  /** Sites that gave false shares of their secrets: `by` is the site that found them; absent: the coordinator. */
   event('accused', { ...at, phase: z.string(), by: z.string().optional(), sites: Roster }),
-  /** A helper says that the seeds of these sites do not open: the sum is made without them. */
+  /** A helper could not open the seeds of these sites: the sum is made without them. */
   event('left-out', { ...at, helper: z.string(), sites: Roster }),
-  /** The masks of which sites a helper has summed, as it signed: their number, and sha-256 of the list of heads. */
+  /** The sites whose masks a helper has summed, as it signed: their number, and sha-256 of the list of heads. */
   event('summed', { ...at, helper: z.string(), sites: z.int().min(0), list: Digest }),
   event('finished-round', {
     ...at,
     survivors: Roster,
-    /** FedBuff: how many of the updates are 0, 1, … rounds behind, as their sites say. */
+    /** FedBuff: how many of the updates are 0, 1, … rounds behind, by the sites' own count. */
     behind: z.array(z.int().min(0)).max(1001).optional(),
     before: Digest,
     after: Digest,
@@ -80,7 +80,7 @@ export const LedgerEntry = z.strictObject({
   previous: Digest,
   /** sha-256 of the canonical form of all above. */
   hash: Digest,
-  /** Of the hash, by the coordinator. */
+  /** The coordinator's signature of the hash. */
   signature: SignatureHex,
 });
 export type LedgerEntry = z.output<typeof LedgerEntry>;

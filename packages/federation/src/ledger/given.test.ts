@@ -41,7 +41,7 @@ it('has given at least what is in a sum, and at most what was asked for', async 
   expect(await given(events)).toEqual({ atLeast: 1, atMost: 3 });
 });
 
-it('is not told of a site that has not accepted', async () => {
+it('lists no site that has not accepted', async () => {
   expect(await given([{ ...accepted, key: 'f'.repeat(64) }, opened(0), done(0)])).toBeUndefined();
   expect(await given([accepted])).toEqual({ atLeast: 0, atMost: 0 });
 });

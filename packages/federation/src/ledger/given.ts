@@ -1,7 +1,7 @@
 /**
- * What a ledger says that a site has given, for an account that has forgotten it. Runs in Node and in the browser.
+ * The releases that a site has given, by a ledger, for an account that lacks them. Runs in Node and in the browser.
  *
- * An update that is in a sum was given. One of an attempt that was aborted may have been: a ledger does not say how far
+ * An update that is in a sum was given. An update of an aborted attempt may have been: a ledger does not record how far
  * each site came.
  */
 import { pseudonymOf } from '../identity/keys.ts';

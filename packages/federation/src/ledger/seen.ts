@@ -4,7 +4,7 @@ export interface SeenEntry {
   readonly hash: string;
 }
 
-/** As it is written on a command line: the number, a colon, the hash in hex. */
+/** The text of a command line: the number, a colon, the hash in hex. */
 export const seenText = ({ sequence, hash }: SeenEntry): string => `${sequence}:${hash}`;
 
 /** @throws RangeError for another text. */

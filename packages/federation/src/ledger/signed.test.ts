@@ -1,4 +1,4 @@
-/** Ledgers whose coordinator has signed every entry and the head, but which are of another chain, or name sites falsely. */
+/** Ledgers whose coordinator has signed every entry and the head, but which belong to another chain, or name sites falsely. */
 import { expect, it } from 'vitest';
 import { canonical, digestOf } from '@skein/api/canonical';
 import { createIdentity, pseudonymOf } from '../identity/keys.ts';
@@ -110,7 +110,7 @@ it.each<[string, string, Step[]]>([
     'was not accepted',
     [await accepted(0, { site: names[1]! })],
   ],
-  ['an entry of another federation', 'of another federation', [{ ...paused, run: 'f-2' }]],
+  ['an entry of another federation', 'belongs to another federation', [{ ...paused, run: 'f-2' }]],
   ['an entry with another number', 'has the number 2', [{ ...paused, after: { sequence: 1 } }]],
   ['an entry that follows another one', 'does not follow', [{ ...paused, after: { hash: other } }]],
   ['a sum of another attempt', 'not open', [first, second, opened(), done({ attempt: 1 })]],
@@ -131,7 +131,7 @@ it('takes a sum of few sites where no site hides behind another', async () => {
   expect(await verifyLedger(text)).toMatchObject({ rounds: 1 });
 });
 
-it('says where the clock was set back by more than a correction', async () => {
+it('reports where the clock was set back by more than a correction', async () => {
   const at = (time: string): Step => ({ ...paused, at: `2026-01-01T${time}.000Z` });
   const steps = [started, at('00:10:00'), at('00:09:30'), at('00:07:00'), at('00:08:00')];
   expect((await verifyLedger(await textOf(steps))).clockSetBack).toEqual([3]);

@@ -1,9 +1,9 @@
 /**
  * Verifies an exported ledger without a connection. Runs in Node and in the browser.
  *
- * Any edit of a byte is found: the text is the canonical form of what it says, each entry is a part
- * of a chain of hashes, and hashes are signed. What a coordinator could rewrite with its own key, it
- * cannot where a site has signed.
+ * Any edit of a byte is found: the text is the canonical form of its content, each entry is a part
+ * of a chain of hashes, and hashes are signed. A coordinator could rewrite entries with its own key, but
+ * not where a site has signed.
  */
 import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
 import { SkeinError } from '@skein/api/errors';
@@ -38,7 +38,7 @@ export interface VerifiedLedger {
   readonly clockSetBack: readonly number[];
   /** Pseudonyms of the sites and helpers whose signatures are in it, with the last entry that each has signed. */
   readonly witnesses: ReadonlyMap<string, number>;
-  /** Those of them that are helpers of the plan. */
+  /** The witnesses that are helpers of the plan. */
   readonly helpers: readonly string[];
 }
 
@@ -54,7 +54,7 @@ export async function verifyLedger(
 ): Promise<VerifiedLedger> {
   const { coordinator, plan, entries, head } = parsed(text);
   if (options.coordinator !== undefined && options.coordinator !== coordinator) {
-    refuse('The ledger is of another coordinator.');
+    refuse('The ledger belongs to another coordinator.');
   }
   const [first] = entries;
   if (first?.event.kind !== 'started' || first.event.plan !== (await digestOf(plan))) {
@@ -105,7 +105,7 @@ export async function verifyLedger(
     }
     if (event.kind === 'summed') summed.push(event);
     if (event.kind === 'finished-round' && !areSetsAlike(summed, event)) {
-      refuse(`Entry ${sequence}: the helpers summed other sites than those of the sum.`);
+      refuse(`Entry ${sequence}: the helpers summed other sites than the sum has.`);
     }
     if (event.kind === 'finished-round' && plan.privacy.mode !== 'none') {
       if (charged !== `${event.round}/${event.attempt}`) {
@@ -193,7 +193,7 @@ async function flawOf(
   expected: Pick<LedgerEntry, 'run' | 'sequence' | 'previous'> & { readonly coordinator: string },
 ): Promise<string | undefined> {
   const { run, sequence, previous, coordinator } = expected;
-  if (content.run !== run) return 'it is of another federation';
+  if (content.run !== run) return 'it belongs to another federation';
   if (content.sequence !== sequence) return `it has the number ${content.sequence}`;
   if (content.previous !== previous) return 'it does not follow the entry before';
   if ((await digestOf(content)) !== hash) return 'its content does not have its hash';

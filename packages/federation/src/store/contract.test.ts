@@ -84,7 +84,7 @@ describe.each(Object.entries(PLACES))('a store of federations in %s', (_, backen
     await expect(create('f-1')).rejects.toEqual(code('FEDERATION_MOVED'));
   });
 
-  it('changes a run and its ledger together, and only from the state that the writer knows', async () => {
+  it('changes a run and its ledger together, and only from the state that the writer has read', async () => {
     const { revision } = await create('f-1');
     const first = await store.ledgerTail('f-1');
     const second = await entry('f-1', first);
@@ -111,7 +111,7 @@ describe.each(Object.entries(PLACES))('a store of federations in %s', (_, backen
     expect(steps.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
   });
 
-  it('lets as many keys use an invitation as it says, and takes answers of a helper outside the roster', async () => {
+  it('lets as many keys use an invitation as it allows, and takes answers of a helper outside the roster', async () => {
     const { revision } = await create('f-1');
     const proof = await invite('f-1', { name: 'page', uses: 2 });
     const names = [north, south, north].map(async (key) => {
@@ -181,7 +181,7 @@ describe.each(Object.entries(PLACES))('a store of federations in %s', (_, backen
       code('PHASE_CLOSED'),
     );
     await store.advance('f-1', 2, { ...training, status: 'paused' }, []);
-    // What is in flight is taken while a run is paused.
+    // An answer in flight is taken while a run is paused.
     expect(await store.addAnswer('f-1', answer(south))).toBe(true);
     const late = answer(south, { place: { round: 0, attempt: 0, phase: 'unmasking' } });
     await store.advance('f-1', 3, { ...training, phase: 'unmasking', status: 'stopped' }, []);
@@ -251,7 +251,7 @@ describe.each(Object.entries(PLACES))('a store of federations in %s', (_, backen
     expect(await store.run('f-1')).toBeUndefined();
     expect(await store.ledger('f-1', 0, 10)).toEqual([]);
     expect((await store.runs()).map(({ id }) => id)).toEqual(['f-2']);
-    // What was on its way leaves no row: the id may be used again.
+    // Writes in flight leave no row: the id may be used again.
     await expect(invite('f-1')).rejects.toEqual(code('FEDERATION_UNKNOWN'));
     expect(await store.accept('f-1', north, { plan: 'p', signature: 's' })).toBe(false);
     expect(await store.dropAnswers('f-1', 9, 9)).toEqual([]);

@@ -1,5 +1,5 @@
 /**
- * What a coordinator stores. There are two backends, SQLite and Redis; one contract test and one
+ * The coordinator's store. There are two backends, SQLite and Redis; one contract test and one
  * model-based test run over both.
  *
  * Each write is one atomic transition, and durable before it resolves: a power cut after it loses
@@ -11,7 +11,7 @@ import type { Plan } from '../plan/plan.ts';
 import type { Place } from '../transport/messages.ts';
 import type { LedgerEntry } from '../ledger/entry.ts';
 
-/** What changes of a run. */
+/** The part of a run that changes. */
 export interface RunState {
   readonly status: FederationStatus;
   /** Why it is paused or has ended. */
@@ -28,13 +28,13 @@ export interface RunState {
   readonly suspects?: readonly string[] | undefined;
   /** Digest of the artifact with the present parameters, float32; absent before the first round. */
   readonly parameters?: string | undefined;
-  /** FedBuff: digests of what the rounds before began with, as far back as updates may be; the newest last. */
+  /** FedBuff: digests of earlier broadcasts, as far back as updates may start from; the newest last. */
   readonly earlier?: readonly string[] | undefined;
   /** Digest of the artifact with the state of the server's optimiser. */
   readonly optimiser?: string | undefined;
-  /** Of a strategy whose sites go on from their last update; absent before its first sum. */
+  /** Sums of each site, for a strategy whose sites continue from their last update; absent before its first sum. */
   readonly summed?: SummedSites | undefined;
-  /** Sums that may have been released, aborted attempts included: what privacy was spent for. */
+  /** Sums that may have been released, aborted attempts included: each has spent privacy. */
   readonly releases: number;
 }
 
@@ -102,7 +102,7 @@ export interface FederationStore {
   runs(): Promise<RunRecord[]>;
   run(id: string): Promise<RunRecord | undefined>;
   /**
-   * The next state of a run, with the entries that say why.
+   * The next state of a run, with the entries that give the reason.
    * @throws SkeinError FEDERATION_MOVED if the revision is stale, or the ledger does not end before
    *   the first entry.
    */
@@ -146,7 +146,7 @@ export interface FederationStore {
    *   ANSWER_CONFLICT (the site has sent another answer).
    */
   addAnswer(run: string, answer: AnswerRecord): Promise<boolean>;
-  /** Of one attempt, by phase and site. */
+  /** The answers of one attempt, by phase and site. */
   answers(run: string, round: number, attempt: number): Promise<AnswerRecord[]>;
   /** Removes the answers of all attempts before this one. @returns the digests of their payloads. */
   dropAnswers(run: string, round: number, attempt: number): Promise<string[]>;

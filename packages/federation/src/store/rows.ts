@@ -1,5 +1,5 @@
 /**
- * What a backend of `FederationStore` gives: rows by key in partitions, and one conditional write.
+ * The backend of a `FederationStore`: rows by key in partitions, and one conditional write.
  * The transitions are the same over every backend: `store-over-rows.ts`.
  */
 export interface Rows {

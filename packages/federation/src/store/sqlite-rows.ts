@@ -33,7 +33,7 @@ export async function openSqliteRows(path: string): Promise<Rows> {
   const put = database.prepare('INSERT OR REPLACE INTO rows VALUES (:partition, :key, :value)');
   const remove = database.prepare('DELETE FROM rows WHERE partition = :partition AND key = :key');
   const clear = database.prepare('DELETE FROM rows WHERE partition = :partition');
-  const forget = database.prepare('DELETE FROM partitions WHERE name = :partition');
+  const removePartition = database.prepare('DELETE FROM partitions WHERE name = :partition');
   const all = database.prepare('SELECT name FROM partitions ORDER BY name');
   const current = database.prepare('SELECT version FROM partitions WHERE name = :partition');
   const count = database.prepare('INSERT OR REPLACE INTO partitions VALUES (:partition, :version)');
@@ -69,7 +69,7 @@ export async function openSqliteRows(path: string): Promise<Rows> {
     async drop(partition) {
       return database.write('power-cut', () => {
         clear.run({ partition });
-        return forget.run({ partition }).changes === 1;
+        return removePartition.run({ partition }).changes === 1;
       });
     },
     async close() {

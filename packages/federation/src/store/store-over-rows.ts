@@ -157,7 +157,7 @@ export function storeOverRows(rows: Rows, clock: () => number = Date.now): Feder
         const now = clock();
         if (invitation.expiresAt <= now) {
           throw invalid(
-            `has expired: it was valid until ${dateOf(invitation.expiresAt)}, and the clock of the coordinator says ${dateOf(now)}`,
+            `has expired: it was valid until ${dateOf(invitation.expiresAt)}, and the clock of the coordinator reads ${dateOf(now)}`,
           );
         }
         const made: MemberRecord = {
@@ -255,7 +255,7 @@ export function storeOverRows(rows: Rows, clock: () => number = Date.now): Feder
   };
 }
 
-/** The caller says what it wrote under the key. */
+/** The caller gives the type that it wrote under the key. */
 // eslint-disable-next-line typescript/no-unnecessary-type-parameters
 function parsed<T>(value: string | undefined): T | undefined {
   return value === undefined ? undefined : (readJson(value, JSON_BOUNDS.stored) as T);

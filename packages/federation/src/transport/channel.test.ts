@@ -27,7 +27,7 @@ describe('a frame', () => {
     expect(decodeFrame(frame)).toEqual({ message: task, body });
   });
 
-  it('of another version says both versions', () => {
+  it('of another version names both versions', () => {
     const frame = encodeFrame(task);
     frame[2] = 9;
     expect(() => decodeFrame(frame)).toThrow(/version 9 .* version 1/);
@@ -212,7 +212,7 @@ describe('a channel', () => {
     expect(reads).toBeLessThanOrEqual(2 ** 20 / (64 * 1024));
   });
 
-  it('refuses a payload above its bound, and tells the sender', async () => {
+  it('refuses a payload above its bound, and notifies the sender', async () => {
     const [a, b] = channels(1_000_000);
     const sent = a.send(task, random(1_000_001));
     const refused = code('ANSWER_INVALID');
@@ -277,7 +277,7 @@ it.each([
 ])('%s', async (_, shared) => {
   const [a, b] = connectionPair();
   const frames: Uint8Array[] = [];
-  /** As `ws` gives it: behind the header of a client, in what was read of the socket. */
+  /** The frame that `ws` gives: behind the header of a client, in the buffer that was read from the socket. */
   const asRead: Connection = {
     ...b,
     listen(listener) {

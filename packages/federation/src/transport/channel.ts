@@ -20,7 +20,7 @@ import {
   PART_BYTES,
   protocolError,
 } from './messages.ts';
-import { type Pace, type Room, type Turns, unpaced, unshared } from './pace.ts';
+import { type Pace, type Reservation, type Turns, unpaced, unshared } from './pace.ts';
 
 /** Bytes that a receiver asks for at once, at most. */
 const WINDOW_BYTES = 4 * CHUNK_BYTES;
@@ -53,13 +53,13 @@ export interface Channel {
   takes(kinds: ReadonlySet<Kind>): void;
   /** The next message. @returns undefined when the channel has closed. @throws SkeinError of a `refuse` outside a place. */
   receive(): Promise<Arrival | undefined>;
-  /** @param reason is told to the other side. */
+  /** @param reason is sent to the other side. */
   close(reason?: SkeinError): void;
   readonly closed: Promise<void>;
 }
 
 export interface ChannelOptions {
-  /** Of all channels of this process, where they are many. */
+  /** Pace of all channels of this process, where they are many. */
   readonly pace?: Pace;
   /** Frames of all channels are decoded in these. */
   readonly turns?: Turns;
@@ -80,10 +80,15 @@ export function openChannel(
     string,
     { readonly payload: Payload; readonly done: PromiseWithResolvers<void> }
   >();
-  /** Messages whose payload is on its way, by digest, with the room of the window that was asked for. */
+  /** Messages whose payload is on its way, by digest, with the reservation of the window that was asked for. */
   const incoming = new Map<
     string,
-    { readonly message: Arrival['message']; readonly bytes: number; next: number; room?: Room }
+    {
+      readonly message: Arrival['message'];
+      readonly bytes: number;
+      next: number;
+      reservation?: Reservation;
+    }
   >();
   let reader: PromiseWithResolvers<void> | undefined;
   let failure: SkeinError | undefined;
@@ -105,7 +110,7 @@ export function openChannel(
     const lost = failure ?? protocolError('The connection was closed.');
     for (const { done } of outgoing.values()) done.reject(lost);
     outgoing.clear();
-    for (const { room } of incoming.values()) room?.free();
+    for (const { reservation } of incoming.values()) reservation?.free();
     incoming.clear();
     settleClosed();
     wake();
@@ -132,23 +137,23 @@ export function openChannel(
   };
   const want = (digest: string, from: number, to: number): void =>
     connection.send(encodeFrame({ kind: 'want', digest, from, to }));
-  /** Asks for the next window when there is room for it. */
+  /** Asks for the next window when there is memory for it. */
   function ask(digest: string, from: number): void {
     const known = incoming.get(digest);
     if (known === undefined) return;
     // Nothing is asked for meanwhile.
     known.next = Infinity;
-    known.room?.free();
-    pace.take(Math.min(WINDOW_BYTES, known.bytes - from), (room) => {
-      if (incoming.get(digest) !== known) return room.free();
-      known.room = room;
-      known.next = from + room.bytes;
+    known.reservation?.free();
+    pace.take(Math.min(WINDOW_BYTES, known.bytes - from), (reservation) => {
+      if (incoming.get(digest) !== known) return reservation.free();
+      known.reservation = reservation;
+      known.next = from + reservation.bytes;
       want(digest, from, known.next);
     });
   }
   async function complete(digest: string): Promise<void> {
-    const { message, bytes, room } = incoming.get(digest)!;
-    room?.free();
+    const { message, bytes, reservation } = incoming.get(digest)!;
+    reservation?.free();
     const payload = await chunks.finish(digest, bytes);
     incoming.delete(digest);
     want(digest, bytes, bytes);
@@ -185,7 +190,7 @@ export function openChannel(
         if (bytes <= CHUNK_BYTES && body.length === bytes) {
           return deliver({ message, payload: await payloadOf(body.slice(), digest) }, frame.length);
         }
-        incoming.get(digest)?.room?.free();
+        incoming.get(digest)?.reservation?.free();
         incoming.delete(digest);
         const held = await chunks.held(digest, bytes).catch((error: unknown) => {
           const place = 'place' in message ? message.place : undefined;
@@ -214,18 +219,18 @@ export function openChannel(
     }
     const end = Math.min(to, payload.bytes, from + WINDOW_BYTES);
     for (let offset = from; offset < end && !isClosed;) {
-      const room = await new Promise<Room>((start) => {
+      const reservation = await new Promise<Reservation>((start) => {
         pace.take(Math.min(PART_BYTES, end - offset), start);
       });
       try {
-        const { bytes, body } = emptyFrame({ kind: 'chunk', digest, offset }, room.bytes);
+        const { bytes, body } = emptyFrame({ kind: 'chunk', digest, offset }, reservation.bytes);
         await payload.readInto(body, offset);
         connection.send(bytes);
         await connection.flushed?.();
-        offset += room.bytes;
+        offset += reservation.bytes;
         discard(bytes);
       } finally {
-        room.free();
+        reservation.free();
       }
     }
   }
@@ -260,7 +265,7 @@ export function openChannel(
         bytes instanceof Uint8Array ? payloadIn(bytes, await digestOfPayload(bytes)) : bytes;
       const { digest } = payload;
       const whole = { ...message, payload: { digest, bytes: payload.bytes } } as Message;
-      // What has to be read follows, so that no later message overtakes this one.
+      // A payload that must be read first follows, so that no later message overtakes this one.
       if (payload.bytes === 0 || (bytes instanceof Uint8Array && payload.bytes <= CHUNK_BYTES)) {
         return connection.send(encodeFrame(whole, await payload.read()));
       }
@@ -333,7 +338,7 @@ export function refusalOf(error: SkeinError): MessageOf<'refuse'> {
   return { kind: 'refuse', code, message: message.slice(0, 2000), ...wait };
 }
 
-/** The error that the other side told; an unknown code is of another version. */
+/** The error that the other side sent; an unknown code comes from another version. */
 export function errorOf({ code, message, retryAfterMs }: MessageOf<'refuse'>): SkeinError {
   const known = Object.hasOwn(ERRORS, code) ? (code as ErrorCode) : 'FEDERATION_PROTOCOL';
   return new SkeinError(known, message, retryAfterMs === undefined ? {} : { retryAfterMs });

@@ -19,7 +19,7 @@ export interface Chunks {
    */
   held(digest: string, bytes: number): Promise<number>;
   append(digest: string, offset: number, part: Uint8Array<ArrayBuffer>): Promise<void>;
-  /** @throws SkeinError ANSWER_INVALID if the content does not have the digest; it is forgotten. */
+  /** @throws SkeinError ANSWER_INVALID if the content does not have the digest; it is dropped. */
   finish(digest: string, bytes: number): Promise<Payload>;
 }
 
@@ -32,7 +32,7 @@ export function memoryChunks(most: number): Chunks {
       const known = partial.get(digest);
       if (known?.bytes.length === bytes) return known.held;
       const others = [...partial.values()].reduce((sum, each) => sum + each.bytes.length, 0);
-      // Incomplete payloads of earlier tasks make room.
+      // Incomplete payloads of earlier tasks are dropped to free memory.
       if (others + bytes > most) partial.clear();
       partial.set(digest, { bytes: new Uint8Array(bytes), held: 0 });
       return 0;

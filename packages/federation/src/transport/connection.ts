@@ -20,7 +20,7 @@ export interface ConnectionListener {
   onClose(): void;
 }
 
-/** What is used of a WebSocket of `ws` or of a browser. */
+/** The part of a WebSocket that is used, of `ws` or of a browser. */
 export interface SocketLike {
   binaryType: string;
   readonly readyState: number;

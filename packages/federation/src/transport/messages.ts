@@ -42,7 +42,7 @@ export const SignatureHex = hex(64);
 const Nonce = hex(32);
 const RunId = z.string().regex(/^[a-z0-9-]{1,64}$/);
 
-/** What a `task` and its `answer` belong to. A round is tried again as the next attempt. */
+/** The attempt of a `task` and its `answer`. A round is tried again as the next attempt. */
 export const Place = z.strictObject({
   round: z.int().min(0),
   attempt: z.int().min(0),
@@ -50,7 +50,7 @@ export const Place = z.strictObject({
 });
 export type Place = z.output<typeof Place>;
 
-/** What a site signs with an answer. */
+/** The value that a site signs with an answer. */
 export interface SignedAnswer {
   readonly run: string;
   /** Digest of the plan. */
@@ -62,7 +62,7 @@ export interface SignedAnswer {
 }
 
 const Payload = z.strictObject({ digest: Digest, bytes: z.int().min(0) });
-/** Fields of a phase, which its aggregation checks. What was parsed is JSON, and need not be looked through again. */
+/** Fields of a phase, which its aggregation checks. Parsed fields are JSON, and need no second check. */
 const Fields = z.record(z.string(), z.unknown() as unknown as z.ZodJSONSchema);
 
 /** Each kind with its number on the wire, the bounds of its header, and what it holds. */
@@ -84,7 +84,7 @@ const KINDS = {
       signature: SignatureHex,
       /** The newest entry of the ledger that it has seen. */
       seen: z.strictObject({ sequence: z.int().min(0), hash: Digest }).optional(),
-      /** What it has given: answers to the phase that releases a sum. */
+      /** Releases that it has given: answers to the phase that releases a sum. */
       releases: z.int().min(0).optional(),
     },
   ],
@@ -137,9 +137,9 @@ const KINDS = {
 type Kinds = typeof KINDS;
 export type Kind = keyof Kinds;
 
-/** What a stranger may send: its key is not proved yet. */
+/** Messages of a stranger: its key is not proved yet. */
 export const FROM_STRANGER: ReadonlySet<Kind> = new Set(['hello', 'prove']);
-/** What a site or a helper sends once its key is proved. */
+/** Messages of a site or a helper once its key is proved. */
 export const FROM_SITE: ReadonlySet<Kind> = new Set([
   'accept',
   'answer',
@@ -233,6 +233,6 @@ function jsonOf(kind: Kind, bytes: Uint8Array): unknown {
   }
 }
 
-/** The other side has broken the protocol; the message says how. */
+/** The other side has broken the protocol; the message gives the fault. */
 export const protocolError = (message: string, options?: ErrorOptions): SkeinError =>
   new SkeinError('FEDERATION_PROTOCOL', message, options);

@@ -3,28 +3,28 @@ import { openChannel } from './channel.ts';
 import { memoryChunks } from './chunks.ts';
 import { connectionPair, type Connection } from './connection.ts';
 import { decodeFrame } from './messages.ts';
-import { createPace, type Pace, type Room } from './pace.ts';
+import { createPace, type Pace, type Reservation } from './pace.ts';
 
 const TERMS = { totalBytes: 1000, leastBytes: 100, leaseMs: 60_000 };
 const take = (pace: Pace, bytes: number) =>
-  new Promise<Room>((start) => {
+  new Promise<Reservation>((start) => {
     pace.take(bytes, start);
   });
 
 it('gives one a large window, and many small ones, of a bounded total', async () => {
   const pace = createPace(TERMS);
-  const rooms: Room[] = [];
-  for (let i = 0; i < 20; i++) pace.take(5000, (room) => rooms.push(room));
-  expect(rooms[0]!.bytes).toBe(250);
-  expect(rooms.every(({ bytes }) => bytes >= 100)).toBe(true);
-  const held = rooms.reduce((sum, { bytes }) => sum + bytes, 0);
+  const reservations: Reservation[] = [];
+  for (let i = 0; i < 20; i++) pace.take(5000, (reservation) => reservations.push(reservation));
+  expect(reservations[0]!.bytes).toBe(250);
+  expect(reservations.every(({ bytes }) => bytes >= 100)).toBe(true);
+  const held = reservations.reduce((sum, { bytes }) => sum + bytes, 0);
   expect(held).toBeLessThanOrEqual(1000);
-  expect(rooms.length).toBeLessThan(20);
-  const before = rooms.length;
-  const [first] = rooms;
+  expect(reservations.length).toBeLessThan(20);
+  const before = reservations.length;
+  const [first] = reservations;
   first!.free();
   first!.free();
-  expect(rooms.length).toBe(before + 2);
+  expect(reservations.length).toBe(before + 2);
 });
 
 it('does not wait for a peer that stalls longer than its lease', async () => {
@@ -48,7 +48,7 @@ it('bounds what a receiver asks for over all of its channels', async () => {
   const payload = Uint8Array.from({ length: 700_000 }, (_, i) => i & 255);
   const sends = Array.from({ length: 8 }, async (_, i) => {
     const [near, far] = connectionPair();
-    /** What was asked for and has not come. */
+    /** Bytes that were asked for and have not arrived. */
     const counting: Connection = {
       ...far,
       send(frame) {

@@ -1,23 +1,23 @@
 /**
- * What a process holds at most of payloads that are on their way, over all of its channels: it asks for
- * no bytes, and hands none to a socket, before there is room for them. Runs in Node and in the browser.
+ * Bounds the payloads on their way through a process, over all of its channels: it asks for no bytes,
+ * and hands none to a socket, before there is memory for them. Runs in Node and in the browser.
  *
- * A peer that stalls keeps its room for `leaseMs` while others wait. After that its bytes are beyond the bound,
+ * A peer that stalls keeps its reservation for `leaseMs` while others wait. After that its bytes are beyond the bound,
  * by one window at most, so that no number of stalled peers holds up the others.
  */
 export interface Pace {
   /**
-   * Waits for room, in the order of calls. A callback, because thousands wait, and what waits outlives
+   * Waits for memory, in the order of calls. A callback, because thousands wait, and what waits outlives
    * collections of garbage.
    * @param bytes that are left to send or to ask for, above 0.
    */
-  take(bytes: number, start: (room: Room) => void): void;
+  take(bytes: number, start: (reservation: Reservation) => void): void;
 }
 
-export interface Room {
-  /** As many of the bytes as there is room for. */
+export interface Reservation {
+  /** The wanted bytes, or the part that fits into memory. */
   readonly bytes: number;
-  /** Gives the room back; again it does nothing. */
+  /** Gives the bytes back; a second call does nothing. */
   free(): void;
 }
 
@@ -34,24 +34,25 @@ export const unpaced: Pace = {
 };
 
 export interface PaceOptions {
-  /** Of all channels together. */
+  /** Bytes of all channels together. */
   readonly totalBytes: number;
-  /** Smallest room that is waited for. */
+  /** Smallest reservation that is waited for. */
   readonly leastBytes: number;
-  /** After which a room counts as given back where others wait, in milliseconds. */
+  /** Time after which a reservation counts as given back where others wait, in milliseconds. */
   readonly leaseMs: number;
 }
 
 export function createPace({ totalBytes, leastBytes, leaseMs }: PaceOptions): Pace {
   let left = totalBytes;
   let timer: ReturnType<typeof setTimeout> | undefined;
-  const waiting: { readonly bytes: number; readonly start: (room: Room) => void }[] = [];
+  const waiting: { readonly bytes: number; readonly start: (reservation: Reservation) => void }[] =
+    [];
   /** When each was taken, oldest first. */
-  const held = new Map<Room, number>();
+  const held = new Map<Reservation, number>();
 
-  function release(room: Room): void {
-    if (!held.delete(room)) return;
-    left += room.bytes;
+  function release(reservation: Reservation): void {
+    if (!held.delete(reservation)) return;
+    left += reservation.bytes;
     grant();
   }
   function grant(): void {
@@ -61,9 +62,9 @@ export function createPace({ totalBytes, leastBytes, leaseMs }: PaceOptions): Pa
       // A quarter of what is left: one peer has large windows, many have small ones.
       const bytes = Math.min(next.bytes, Math.max(leastBytes, Math.floor(left / 4)));
       left -= bytes;
-      const room = { bytes, free: () => release(room) };
-      held.set(room, performance.now());
-      next.start(room);
+      const reservation = { bytes, free: () => release(reservation) };
+      held.set(reservation, performance.now());
+      next.start(reservation);
     }
   }
   function expireLater(): void {

@@ -9,7 +9,7 @@ export interface Part {
   readonly bytes: number;
 }
 
-/** @throws SkeinError ANSWER_INVALID if the lengths are not those of the parts. */
+/** @throws SkeinError ANSWER_INVALID if the lengths do not fit the parts. */
 export function partsAt(bytes: number, lengths: unknown): Part[] {
   const valid =
     Array.isArray(lengths) &&

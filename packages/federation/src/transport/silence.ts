@@ -1,13 +1,13 @@
 /**
- * Ends a connection over which nothing comes any more. A network that is gone ends no connection by itself:
- * a site that only waits for its next task would wait for ever. The coordinator therefore says each
- * `STATUS_MS` how the federation stands. Runs in Node and in the browser, which shows no ping to a page.
+ * Ends a connection that has become silent. A lost network does not end a connection:
+ * a site that only waits for its next task would wait for ever. The coordinator therefore sends each
+ * `STATUS_MS` the status of the federation. Runs in Node and in the browser, which shows no ping to a page.
  */
 import type { Connection } from './connection.ts';
 
-/** How often a coordinator tells each site its status, in milliseconds. */
+/** How often a coordinator sends each site its status, in milliseconds. */
 export const STATUS_MS = 20_000;
-/** A coordinator of which nothing comes for this long is not there any more, in milliseconds. */
+/** A coordinator that sends nothing for this long is gone, in milliseconds. */
 export const SILENT_MS = 70_000;
 
 /** @param ms without a frame; a tenth more for frames that wait while the process was busy or asleep. */
@@ -24,21 +24,21 @@ export function endingWhenSilent(connection: Connection, ms = SILENT_MS): Connec
         listener.onClose();
       }
       function silent(): void {
-        // The other side cannot say that it has closed.
+        // The other side cannot report that it has closed.
         connection.close();
         end();
       }
-      function heard(): void {
+      function restart(): void {
         clearTimeout(timer);
         if (ended) return;
         timer = setTimeout(() => {
           timer = setTimeout(silent, ms / 10);
         }, ms);
       }
-      heard();
+      restart();
       connection.listen({
         onFrame(frame) {
-          heard();
+          restart();
           if (!ended) listener.onFrame(frame);
         },
         onClose: end,

@@ -1,4 +1,4 @@
-/** Sites that give false shares of their secrets, and who the ledger says it was. */
+/** Sites that give false shares of their secrets, and the dealer that the ledger names. */
 import { expect, it, vi } from 'vitest';
 import { identityOf, pseudonymOf, signerOf } from '../../identity/keys.ts';
 import { followAttempts } from '../../ledger/attempts.ts';
@@ -43,7 +43,7 @@ function flipShares(body: Bytes): void {
     flipLast(body.subarray(52 + at * size, 52 + (at + 1) * size));
 }
 
-/** Four sites, of which one lies; three are enough. */
+/** Four sites; one lies. Three are enough. */
 async function started(
   site: Awaited<ReturnType<typeof liar>>,
   other?: () => ReturnType<typeof liar>,
@@ -94,7 +94,7 @@ it('are named by each site that they dealt false shares, so that the operator ca
   expect(of(ledger, 'finished-round')[0]!.survivors.toSorted()).toEqual(others);
 });
 
-it('are named where the shares that they dealt are of another secret, and left out of the next attempt', async () => {
+it('are named where the shares that they dealt belong to another secret, and left out of the next attempt', async () => {
   const { at, id, name, others } = await started(
     await liar('shares', (body) => flipLast(body.subarray(0, 32))),
   );
@@ -127,7 +127,7 @@ it('are not named by a site outside the attempt, and no others are named by one 
   ]);
 });
 
-it('are of the attempt that is open, or the ledger is refused', () => {
+it('belong to the attempt that is open, or the ledger is refused', () => {
   const follow = followAttempts(openPlan({ sites: { minimum: 2, maximum: 2 } }));
   const place = { round: 0, attempt: 0 };
   for (const site of ['a', 'b']) {

@@ -18,9 +18,9 @@ export interface AttemptContext {
   readonly attempt: number;
   /** Keys of the sites, sorted. */
   readonly roster: readonly string[];
-  /** What sites train from, float32; [vectors × parameters]. */
+  /** Broadcast that sites train from, float32; [vectors × parameters]. */
   readonly broadcast: Payload;
-  /** Digests of what the rounds before began with, of which updates may be too; the newest last. */
+  /** Digests of earlier broadcasts from which updates may come too; the newest last. */
   readonly earlier: readonly string[];
   /** Signs for the coordinator. */
   readonly leader: Signer;
@@ -38,7 +38,7 @@ export interface RoundSum {
   readonly weight: number;
   /** Keys of the sites whose updates are in it. */
   readonly survivors: readonly string[];
-  /** FedBuff: how many updates are 0, 1, … rounds behind, as the sites say. */
+  /** FedBuff: how many updates are 0, 1, … rounds behind, by the sites' own count. */
   readonly behind?: readonly number[];
   /** Numbers `from` to `to` of Σ weight · update over the survivors, [parameters]; until the next call. */
   read(from: number, to: number): Float64Array | Promise<Float64Array>;
@@ -51,7 +51,7 @@ export interface Aggregator {
   needed(): number;
   /** Answers with which the present phase ends, without those that are missing. */
   enough(): number;
-  /** What a site is asked in the present phase. */
+  /** The task of a site in the present phase. */
   task(site: string): Task;
   /** @throws SkeinError ANSWER_INVALID and others; nothing of the answer is in the sum then. */
   accept(
@@ -60,7 +60,7 @@ export interface Aggregator {
   ): Promise<void>;
   /**
    * Ends the present phase; sites that have not answered have dropped out.
-   * @returns what the ledger is to say of it.
+   * @returns the events of the phase for the ledger.
    * @throws SkeinError if too few are left.
    */
   close(): Promise<readonly LedgerEvent[]>;

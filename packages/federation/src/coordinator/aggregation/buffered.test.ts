@@ -1,4 +1,4 @@
-/** FedBuff conducted: real sites and helpers inside one process, whose trainings end when a test says so. */
+/** FedBuff conducted: real sites and helpers inside one process; a test ends their trainings. */
 import { strategyOf } from '@skein/train/federated';
 import { describe, expect, it, vi } from 'vitest';
 import { identityOf } from '../../identity/keys.ts';
@@ -146,7 +146,7 @@ it('masks what was learnt for the next attempt when a helper is lost, and charge
 });
 
 it.each(['input', 'seeds', 'masks'])(
-  'goes on after its coordinator was killed in phase %s, and counts each update once',
+  'resumes after its coordinator was killed in phase %s, and counts each update once',
   async (phase) => {
     const committee = await startCommittee({ ...PRIVATE, ...buffered(2), rounds: 2 });
     const { at, id } = committee;
@@ -221,19 +221,19 @@ describe('an update is refused', () => {
       'ANSWER_INVALID',
     ],
     [
-      'of a site that was told of other rounds than the rest',
+      'of a site that was sent other rounds than the rest',
       (task) => {
-        const told = ['0'.repeat(64), versions(task.fields).at(-1)!];
-        return { ...task, fields: { ...task.fields, versions: told } };
+        const sent = ['0'.repeat(64), versions(task.fields).at(-1)!];
+        return { ...task, fields: { ...task.fields, versions: sent } };
       },
       (outcome) => outcome,
       'AGGREGATION_CONTEXT_OTHER',
     ],
     [
-      'of a site that was not told of all rounds',
+      'of a site that was not sent all rounds',
       (task) => {
-        const told = versions(task.fields).slice(1);
-        return { ...task, fields: { ...task.fields, versions: told } };
+        const sent = versions(task.fields).slice(1);
+        return { ...task, fields: { ...task.fields, versions: sent } };
       },
       (outcome) => outcome,
       'FEDERATION_PROTOCOL',
@@ -250,7 +250,7 @@ describe('an update is refused', () => {
       },
       onEvent: (event) => event.type === 'refused' && refusals.push(event.code),
     });
-    // The first round is of the others, the second ends with it.
+    // The first round counts the others, the second ends with it.
     const last = await gated(committee, 0.2, [0]);
     await gated(committee, 0.1, []);
     await gated(committee, 0.3, []);

@@ -271,7 +271,7 @@ it('waits for a site that still trains longer than for one that has left', async
     }, patient);
   await connected(7);
   leap(phaseMs);
-  // The conductor looks at its clock when a site comes.
+  // The conductor reads its clock when a site comes.
   await committee.site(6);
   await connected(8);
   left.resolve();

@@ -1,4 +1,4 @@
-/** A committee whose keys are not those of its helpers, whose coordinator has no disk, or that loses a helper for good. */
+/** A committee with keys of other helpers, with a coordinator that has no disk, or with a helper lost for good. */
 import { SkeinError } from '@skein/api/errors';
 import { joined } from '@skein/train/secure-aggregation';
 import { expect, it, vi } from 'vitest';
@@ -80,7 +80,7 @@ it('ends when a helper is revoked, because every sum needs it', async () => {
   expect(of(await at.coordinator.ledger(id), 'ended')).toHaveLength(1);
 });
 
-it('records whom a helper left out, and of which sites each has summed the masks', async () => {
+it('records the sites that a helper left out, and the sites whose masks each has summed', async () => {
   const committee = await startCommittee({ ...SLOW, rounds: 1 });
   for (const number of [0, 1]) committee.helper(number);
   const accuse = inPhase(

@@ -73,7 +73,7 @@ it('has the noise of every helper in the sum', async () => {
   expect(variance / expected).toBeLessThan(1.25);
 });
 
-it('sends a part of the numbers where the plan says so, the same at every site', async () => {
+it('sends a part of the numbers where the plan has a part, the same at every site', async () => {
   const committee = await startCommittee({ ...SLOW, rounds: 1 }, 3, { share: 0.5 });
   all(committee);
   await sites(committee, [0.1, 0.2, 0.3, 0.4], 1000);
@@ -85,7 +85,7 @@ it('sends a part of the numbers where the plan says so, the same at every site',
 });
 
 it.each(['input', 'seeds', 'masks'])(
-  'goes on after it was killed in phase %s, and charges no release twice',
+  'resumes after it was killed in phase %s, and charges no release twice',
   async (phase) => {
     const committee = await startCommittee({ ...SLOW, ...PRIVATE });
     const { at, id } = committee;

@@ -11,8 +11,8 @@
  * The updates of sites with a bad seed are in the first list, so that the round is made again without them,
  * from the stored answers of the others.
  *
- * With FedBuff `input` ends when the buffer is full. Its task has the digests that `base` is of (`versions`), and an
- * answer says by how many rounds its update is `behind`.
+ * With FedBuff `input` ends when the buffer is full. Its task has the digests of the broadcasts in `base` (`versions`), and an
+ * answer gives the rounds by which its update is `behind`.
  */
 import { fromHex, toHex } from '@skein/api/canonical';
 import { SkeinError } from '@skein/api/errors';
@@ -46,13 +46,13 @@ interface Stored {
   readonly chunks: readonly Part[];
 }
 
-/** What a phase takes, and what ends it. */
+/** The messages that a phase takes, and its end. */
 interface Phase {
   readonly expected: readonly string[];
   readonly needed: number;
   readonly enough?: number;
   accept(from: string, fields: Readonly<Record<string, unknown>>, sent: Sent): Promise<void>;
-  /** @returns the next phase, with what follows the roster in its tasks, and what the ledger says of this one. */
+  /** @returns the next phase, with the fields after the roster in its tasks, and the events of this one for the ledger. */
   close(): Promise<{
     readonly next?: readonly [Phase, Bytes];
     readonly events?: readonly LedgerEvent[];
@@ -77,14 +77,14 @@ export async function openCommittee(attempt: AttemptContext): Promise<Aggregator
   const open = (): Promise<LeaderRound> => LeaderRound.begin(context, leader);
 
   let round = await open();
-  /** Of each site that has answered, and of each helper. */
+  /** Updates of the sites and helpers that have answered. */
   const updates = new Map<number, Stored>();
   const summed = new Map<number, Stored>();
   /** By site that has answered: rounds. */
   const behind = new Map<number, number>();
   const bad = new Set<number>();
   const nameOf = (helper: string): string => helpers[committee.indexOf(helper)]!.name;
-  /** Sites whose seed does not open, by the name of the helper that says so. */
+  /** Sites whose seed does not open, by the name of the helper that reported them. */
   const accused = new Map<string, readonly number[]>();
   const place = { round: attempt.round, attempt: attempt.attempt };
 
@@ -113,7 +113,7 @@ export async function openCommittee(attempt: AttemptContext): Promise<Aggregator
     return fewer;
   }
 
-  /** A phase of the helpers, all of which have to answer. */
+  /** A phase of the helpers; all of them have to answer. */
   function ofHelpers(name: string, phase: Pick<Phase, 'accept' | 'close'>): Phase {
     const answered = new Set<string>();
     let split: SkeinError | undefined;
@@ -263,7 +263,7 @@ function behindOf(value: unknown = 0, versions: number): number {
     return value as number;
   }
   throw answerInvalid(
-    `The update is ${JSON.stringify(value)} rounds behind, and those of this round may be ${versions - 1}.`,
+    `The update is ${JSON.stringify(value)} rounds behind, and an update of this round may be ${versions - 1}.`,
   );
 }
 

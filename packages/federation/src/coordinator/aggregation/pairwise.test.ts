@@ -76,7 +76,7 @@ async function finished(at: TestFederation, run: string) {
   return at.coordinator.ledger(run);
 }
 
-/** What sites were sent to train from, by round: its first number less that of round 0. */
+/** The broadcasts that sites were sent, by round: the first number less the first number of round 0. */
 function gains({ arrivals }: ScriptedSite): Promise<number[]> {
   const inputs = arrivals.filter(
     ({ message }) => message.kind === 'task' && message.place.phase === 'input',
@@ -89,7 +89,7 @@ function gains({ arrivals }: ScriptedSite): Promise<number[]> {
   ).then((all) => all.map((each) => each - all[0]!));
 }
 
-it('sums masked updates of four sites, of which one dies in each round', async () => {
+it('sums masked updates of four sites, while one dies in each round', async () => {
   const at = await startFederation({ ...SECURE, rounds: 3 });
   const { id } = await at.coordinator.start(at.draft);
   const all = await hospitals(at, id, 4);
@@ -130,7 +130,7 @@ it('removes the masks of a site that is gone once its shares are out', async () 
   for (const gain of await gainedBy(at, id)) expect(gain).toBeCloseTo(1.4 / 6, 2);
 });
 
-it('sums above 64 sites, each of which shares masks with its neighbours on a ring alone', async () => {
+it('sums above 64 sites, where each shares masks with its neighbours on a ring alone', async () => {
   const count = 68;
   const at = await startFederation({
     aggregation: { kind: 'pairwise', range: 10 },
@@ -146,8 +146,8 @@ it('sums above 64 sites, each of which shares masks with its neighbours on a rin
     const script: Script = (task) => {
       const { place } = task;
       if (!gone.includes(i) || place.phase !== 'input') return hospital.script(task);
-      // As a site says whose training fails: it is waited for no longer.
-      const why = { code: 'SITE_FAILED', message: 'It has no room.' };
+      // A site whose training fails sends this: the coordinator no longer waits for it.
+      const why = { code: 'SITE_FAILED', message: 'It has no free space.' };
       void sites[i]!.channel.send({ kind: 'refuse', place, ...why });
       return undefined;
     };
@@ -179,7 +179,7 @@ it('is the weighted mean to the step of the encoding, and spends nothing without
   expect(ledger.entries.some(({ event }) => event.kind === 'charged')).toBe(false);
 });
 
-it('sends a part of the numbers where the plan says so, the same at every site', async () => {
+it('sends a part of the numbers where the plan has a part, the same at every site', async () => {
   const aggregation = { kind: 'pairwise', share: 0.5 } as const;
   const at = await startFederation({ ...SECURE, rounds: 1, aggregation });
   const { id } = await at.coordinator.start(at.draft);
@@ -211,7 +211,7 @@ it('sends a part of the numbers where the plan says so, the same at every site',
 });
 
 it.each(['keys', 'shares', 'input', 'consistency', 'unmasking'])(
-  'goes on after it was killed in phase %s, and charges no release twice',
+  'resumes after it was killed in phase %s, and charges no release twice',
   async (phase) => {
     const at = await startFederation({
       ...SECURE,
@@ -258,7 +258,7 @@ it.each(['keys', 'shares', 'input', 'consistency', 'unmasking'])(
   },
 );
 
-it('takes what is in flight while it is paused, and aborts nothing when it goes on', async () => {
+it('takes answers in flight while it is paused, and aborts nothing when it resumes', async () => {
   const at = await startFederation({
     ...SECURE,
     deadlines: { phaseMs: 2000, trainMs: 2000 },

@@ -28,7 +28,7 @@ import type { Aggregator, AttemptContext } from './aggregator.ts';
 import { requireAnswers } from './threshold.ts';
 import { answerInvalid } from '../../transport/chunks.ts';
 
-/** What checking a share, and using it, keeps until it is collected. */
+/** Bytes that the check and the use of a share keep until they are collected. */
 const SHARE_BYTES = 512;
 
 export async function openPairwise(context: AttemptContext): Promise<Aggregator> {
@@ -47,7 +47,7 @@ export async function openPairwise(context: AttemptContext): Promise<Aggregator>
     bits,
   });
   let exchange: Exchange = 'keys';
-  /** What the last exchange gave to each site that is still in the round. */
+  /** Messages that the last exchange gave to each site that is still in the round. */
   let delivered: Deliveries = { sites: [...roster.keys()], get: () => new Uint8Array(0) };
   const place = (site: string): number => roster.indexOf(site);
   const needed = plan.sites.threshold;
@@ -71,7 +71,7 @@ export async function openPairwise(context: AttemptContext): Promise<Aggregator>
       const message = deliveries.get(to)!;
       if (exchange !== 'input') return { fields: {}, payload: message };
       const digest = broadcastHash.copy().update(message).digest('hex');
-      // Those of all sites are as long as all messages of shares, which are in memory already.
+      // The messages for all sites are as long as all messages of shares, which are in memory already.
       const delivery = contentMadeBy(message.length, () => deliveries.get(to)!);
       const payload = payloadWith(joinedContent([broadcast, delivery]), digest);
       return { fields: { delivery: delivery.bytes }, payload };

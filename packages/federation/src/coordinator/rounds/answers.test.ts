@@ -34,7 +34,7 @@ async function opened(more: Parameters<typeof startFederation>[0]) {
 }
 const asked = (site: ScriptedSite): Promise<void> =>
   vi.waitFor(() => expect(site.arrivals.map(({ message }) => message.kind)).toContain('task'));
-const said = ({ arrivals }: ScriptedSite) =>
+const replies = ({ arrivals }: ScriptedSite) =>
   arrivals.flatMap(({ message }) => {
     if (message.kind === 'acknowledge') return ['acknowledged'];
     return message.kind === 'refuse' ? [message.code] : [];
@@ -87,12 +87,12 @@ it('takes the first answer of a site, and reads nothing again for another one', 
   });
   await asked(a);
   await give(a, 1);
-  await vi.waitFor(() => expect(said(a)).toEqual(['acknowledged']));
+  await vi.waitFor(() => expect(replies(a)).toEqual(['acknowledged']));
   const reads = vi.spyOn(at.artifacts, 'pathOf');
   await give(a, 1);
   await give(a, 100);
   await vi.waitFor(() =>
-    expect(said(a)).toEqual(['acknowledged', 'acknowledged', 'ANSWER_CONFLICT']),
+    expect(replies(a)).toEqual(['acknowledged', 'acknowledged', 'ANSWER_CONFLICT']),
   );
   expect(await answered(at, id)).toBe(1);
   going.resolve();
@@ -112,7 +112,7 @@ it('makes no attempt of an answer that comes before one', async () => {
   const { planDigest } = await at.coordinator.view(id);
   const early = { ...place, phase: 'gather' };
   await sendAnswer(helper, id, planDigest, early, { fields: { bad: [] } });
-  await vi.waitFor(() => expect(said(helper)).toEqual(['PHASE_CLOSED']));
+  await vi.waitFor(() => expect(replies(helper)).toEqual(['PHASE_CLOSED']));
   all(committee);
   await sites(committee, [1, 2, 3, 4]);
   expect(await survivorsOf(at, id)).toEqual([4]);
@@ -124,14 +124,14 @@ it('stores nothing of an answer that comes after the end', async () => {
   const [a, b] = [await join('a', () => undefined), await join('b', () => undefined)];
   await asked(b);
   await give(b, 1);
-  await vi.waitFor(() => expect(said(b)).toEqual(['acknowledged']));
+  await vi.waitFor(() => expect(replies(b)).toEqual(['acknowledged']));
   await at.coordinator.stop(id, 'enough');
   const puts = vi.spyOn(at.artifacts, 'put');
-  // What was stored before is forgotten, so that the same answer is one that comes late, too.
+  // The first answer is no longer stored, so that the same answer is a late one, too.
   await give(a, 2);
   await give(b, 1);
-  await vi.waitFor(() => expect(said(a)).toEqual(['PHASE_CLOSED']));
-  await vi.waitFor(() => expect(said(b)).toEqual(['acknowledged', 'PHASE_CLOSED']));
+  await vi.waitFor(() => expect(replies(a)).toEqual(['PHASE_CLOSED']));
+  await vi.waitFor(() => expect(replies(b)).toEqual(['acknowledged', 'PHASE_CLOSED']));
   expect(puts).not.toHaveBeenCalled();
   expect(at.faults).toEqual([]);
 });

@@ -1,4 +1,4 @@
-/** Makes an attempt again from what is stored of it, and tells whose fault its end is. */
+/** Makes an attempt again from its stored answers, and finds whose fault its end is. */
 import { SkeinError } from '@skein/api/errors';
 import { isOver } from '@skein/api/federations';
 import type { ArtifactStore, Sweeper } from '@skein/state';
@@ -74,7 +74,7 @@ export function requireLiving({ id, state }: RunRecord): void {
 }
 
 /**
- * What the ledger is to say of sites that gave false shares; nothing of sites outside the roster.
+ * The events for the ledger of sites that gave false shares; nothing of sites outside the roster.
  * @param by the site that accuses them; undefined: the coordinator has found it.
  */
 export async function accusations(
@@ -85,12 +85,12 @@ export async function accusations(
   const others = roster.filter((site) => site !== by && accused.includes(site));
   if (others.length === 0 || (by !== undefined && !roster.includes(by))) return [];
   const sites = await Promise.all(others.map(pseudonymOf));
-  const said = by === undefined ? {} : { by: await pseudonymOf(by) };
-  return [{ kind: 'accused', round, attempt, phase, ...said, sites }];
+  const accuser = by === undefined ? {} : { by: await pseudonymOf(by) };
+  return [{ kind: 'accused', round, attempt, phase, ...accuser, sites }];
 }
 
 /** Removes the answers to earlier attempts, after the end to all, with their payloads and what else is not needed. */
-export async function forgetAnswers(
+export async function dropAnswers(
   { id, plan, state }: RunRecord,
   { store, sweeper, forgetUploads }: Pick<ConductorOptions, 'store' | 'sweeper' | 'forgetUploads'>,
   more: readonly (string | undefined)[] = [],
@@ -111,7 +111,7 @@ export const takesPart = ({ plan, state }: Record, key: string): boolean =>
   (state.roster.includes(key) || helpersOf(plan).some(({ identity }) => identity === key));
 
 /**
- * Of a key whose payload is to be stored: any holder of an open invitation could fill the disk.
+ * Checks a key whose payload is to be stored: any holder of an open invitation could fill the disk.
  * @throws SkeinError PHASE_CLOSED for a key outside the roster of the present attempt.
  */
 export function requirePart(record: Record, key: string): void {

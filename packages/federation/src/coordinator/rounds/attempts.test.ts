@@ -107,7 +107,7 @@ it('waits for a hospital that is away as long as for one that trains', async () 
   away.channel.close();
   await connected(at, id, ['a']);
   leap(3_600_000);
-  // The conductor looks at its clock when a site comes.
+  // The conductor reads its clock when a site comes.
   const third = await at.coordinator.invite(id, { name: 'c' });
   await joinScripted(at, third, adds(1));
   await connected(at, id, ['a', 'c']);
@@ -162,13 +162,13 @@ it('takes an update again whose chunks a fault of the disk kept from being check
   expect(at.faults).toEqual([full]);
 });
 
-it('spends no attempt on a disk that is full when the round ends, and ends it when there is room', async () => {
+it('spends no attempt on a disk that is full when the round ends, and ends it when there is free space', async () => {
   const at = await startFederation({ rounds: 1, deadlines: NEVER });
   const { id } = await at.coordinator.start(at.draft);
   const full = new SkeinError('STORAGE_FULL', 'The test has no disk.');
   const put = at.artifacts.put.bind(at.artifacts);
   let puts = 0;
-  // The updates of the two sites have room.
+  // The updates of the two sites fit.
   vi.spyOn(at.artifacts, 'put').mockImplementation(async (...parameters) => {
     puts += 1;
     if (puts === 3) throw full;

@@ -53,7 +53,7 @@ it('believes no clock that is behind when the process begins', () => {
   expect(overFor(seen, 'f-1')).toBe(10 * 60_000);
 });
 
-it('refuses an invitation that has expired by its clock, and says so; who is enrolled goes on', async () => {
+it('refuses an invitation that has expired by its clock, with the reason; enrolled sites continue', async () => {
   const at = await startFederation({ rounds: 2 });
   const { id } = await at.coordinator.start(at.draft);
   const held = Promise.withResolvers<void>();
@@ -69,7 +69,7 @@ it('refuses an invitation that has expired by its clock, and says so; who is enr
   await vi.waitFor(async () => expect((await at.coordinator.view(id)).round).toBe(1), patient);
   at.now += TEN_YEARS_MS;
   const late = joinScripted(at, invitations[2]!, adds(1));
-  await expect(late).rejects.toEqual(code('INVITATION_INVALID', 'the coordinator says 2036'));
+  await expect(late).rejects.toEqual(code('INVITATION_INVALID', 'the coordinator reads 2036'));
   await at.coordinator.pause(id, 'the clock is wrong');
   at.now -= TEN_YEARS_MS;
   await at.coordinator.resume(id, 'it is set');

@@ -1,4 +1,4 @@
-/** What a run does beside its answers: connections, deadlines, files, and steps that another process has taken. */
+/** Connections, deadlines and files of a run, and steps that another process has taken. */
 import { existsSync } from 'node:fs';
 import { join as pathOf } from 'node:path';
 import { expect, it, vi } from 'vitest';
@@ -18,7 +18,7 @@ async function finished(at: TestFederation, id: string) {
 const answered = async ({ coordinator }: TestFederation, id: string) =>
   (await coordinator.view(id)).members.filter((each) => each.answered).length;
 
-it('talks to a site over its newest connection, tells the older one why it ends, and ends all when it closes', async () => {
+it('uses the newest connection of a site, sends the older one the reason of its end, and ends all when it closes', async () => {
   const at = await startFederation({ rounds: 1 });
   const { id } = await at.coordinator.start(at.draft);
   const identity = await createIdentity();
@@ -66,7 +66,7 @@ it('begins the time of a phase again after a restart, and keeps no file of a rou
   );
 });
 
-it('goes on from what another process has stored, with the answers that are there', async () => {
+it('continues from the state that another process has stored, with its answers', async () => {
   const at = await startFederation({
     rounds: 1,
     aggregation: { kind: 'pairwise' },

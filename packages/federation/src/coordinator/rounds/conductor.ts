@@ -1,6 +1,6 @@
 /**
- * Takes one run from step to step. What it must not forget is in the store before anything follows
- * from it: a coordinator that was killed goes on from the stored state, with the stored answers.
+ * Takes one run from step to step. State that it must not lose is in the store before anything follows
+ * from it: a coordinator that was killed resumes from the stored state, with the stored answers.
  *
  *   gather ─▶ phase ─▶ phase ─▶ … ─▶ gather of the next round
  *     ▲         │ fewer answers than the threshold, or a faulty sum
@@ -24,7 +24,7 @@ import {
   accusations,
   closed,
   type ConductorOptions,
-  forgetAnswers,
+  dropAnswers,
   isOfSites,
   requireLiving,
   restoreAttempt,
@@ -44,7 +44,7 @@ import {
   requireSigned,
   type Session,
   statusOf,
-  tell,
+  notify,
   withdraw,
 } from '../sessions/session.ts';
 import { chargeOf, isBudgetSpent } from '../../plan/spent.ts';
@@ -63,13 +63,13 @@ export class Conductor {
   readonly #aggregation: ReturnType<typeof aggregationOf>;
   readonly #sessions = new Connected();
   #server: StoredState | undefined;
-  /** Of the present attempt; made again from stored answers when it is missing. */
+  /** Aggregator of the present attempt; made again from stored answers when it is missing. */
   #aggregator: Aggregator | undefined;
-  /** Sites whose answer to the present phase is stored, or which have said that none will come. */
+  /** Sites whose answer to the present phase is stored, or which have declined to give one. */
   readonly #answered = new Set<string>();
   readonly #declined = new Set<string>();
-  /** What the ledger does not say yet of the last phase. */
-  #unsaid: readonly LedgerEvent[] = [];
+  /** Events of the last phase that the ledger does not hold yet. */
+  #unrecorded: readonly LedgerEvent[] = [];
   readonly #clock = new PhaseClock();
   #turns: Promise<unknown> = Promise.resolve();
   #wake: PromiseWithResolvers<void> = Promise.withResolvers();
@@ -99,8 +99,8 @@ export class Conductor {
   join(session: Session): void {
     this.#sessions.add(session);
     // The entry first: a site whose federation has ended leaves at the status.
-    tell(session, { kind: 'entry', entry: this.#notebook.tail });
-    tell(session, statusOf(this.record));
+    notify(session, { kind: 'entry', entry: this.#notebook.tail });
+    notify(session, statusOf(this.record));
     this.#changed();
   }
   leave(session: Session): void {
@@ -108,12 +108,12 @@ export class Conductor {
   }
   /** Ends the connection of a key. */
   expel(key: string, reason: SkeinError): void {
-    this.places.forget(key);
+    this.places.remove(key);
     this.#sessions.byKey.get(key)?.channel.close(reason);
   }
 
   /**
-   * An operator's or a member's event: the state that it leads to, and the entry that says why.
+   * An operator's or a member's event: the state that it leads to, and the entry that gives the reason.
    * @throws SkeinError FEDERATION_ENDED for a state of a run that is over.
    */
   note(event: LedgerEvent, state: Partial<RunState> = {}): Promise<void> {
@@ -123,7 +123,7 @@ export class Conductor {
       await this.#advance(state, [event]);
       // The time of a pause is none of a phase's.
       if (state.status === 'running') this.#startDeadline();
-      if (state.status !== undefined) this.#tellAll();
+      if (state.status !== undefined) this.#notifyAll();
     });
   }
 
@@ -132,8 +132,8 @@ export class Conductor {
     return this.#turn(async () => {
       if (isOver(this.record.state)) return;
       await this.#end(status, reason);
-      // What it was answered serves nothing.
-      await forgetAnswers(this.record, this.#options);
+      // The answers of the run serve nothing any more.
+      await dropAnswers(this.record, this.#options);
     });
   }
 
@@ -141,14 +141,14 @@ export class Conductor {
     return this.#notebook.witness(witness);
   }
 
-  /** A site that has not answered says that it cannot. */
+  /** A site that has not answered declines to. */
   decline(key: string, place: Place): void {
     if (placeText(place) !== placeText(this.#place) || this.#answered.has(key)) return;
     this.#declined.add(key);
     this.#changed();
   }
 
-  /** A site that cannot answer says which others dealt it false shares: once in a phase, since it declines by it. */
+  /** A site that cannot answer names the sites that dealt it false shares: once in a phase, since it declines by it. */
   accuse(key: string, place: Place, accused: readonly string[]): Promise<void> {
     return this.#turn(async () => {
       if (placeText(place) !== placeText(this.#place)) return;
@@ -171,7 +171,7 @@ export class Conductor {
       const isPresent = placeText(place) === placeText(this.#place);
       if (!isPresent || this.#answered.has(site))
         return void (await store.addAnswer(this.record.id, stored));
-      // What is in flight is taken while the run is paused, too.
+      // An answer in flight is taken while the run is paused, too.
       const aggregator = takesPart(this.record, site) ? await this.#attempt() : undefined;
       if (!aggregator?.expected().includes(site)) throw closed(place);
       await aggregator.accept(answer, payload);
@@ -232,7 +232,7 @@ export class Conductor {
     clearTimeout(timer);
   }
 
-  /** @returns how long to wait for the next event, in milliseconds; 0: go on. */
+  /** @returns how long to wait for the next event, in milliseconds; 0: continue. */
   async #step(): Promise<number> {
     const { plan, state } = this.record;
     if (state.status !== 'running') return Infinity;
@@ -302,8 +302,8 @@ export class Conductor {
     const next = phases[phases.indexOf(phase) + 1];
     const events = await aggregator.close();
     if (next !== undefined) return this.#enter(next, {}, events);
-    // Also of an attempt whose sum turns out to be faulty.
-    this.#unsaid = events;
+    // Events of an attempt whose sum turns out to be faulty are kept too.
+    this.#unrecorded = events;
     await this.#finishRound(aggregator);
   }
 
@@ -317,14 +317,14 @@ export class Conductor {
       const round = { record: this.record, strategy: this.#strategy, before, sum, path };
       const { next, finished } = await storeRound(round, artifacts);
       const accused = await accusations(this.record, aggregator.liars());
-      const events = [...this.#unsaid, ...accused, finished];
+      const events = [...this.#unrecorded, ...accused, finished];
       await this.#advance({ ...next, suspects: undefined }, events);
     });
     this.#aggregator = undefined;
-    this.#unsaid = [];
+    this.#unrecorded = [];
     await rm(path, { force: true });
-    await forgetAnswers(this.record, this.#options, [state.parameters, state.optimiser]);
-    this.#tellAll();
+    await dropAnswers(this.record, this.#options, [state.parameters, state.optimiser]);
+    this.#notifyAll();
   }
 
   /** The attempt ends without a sum; what it may have spent stays spent. */
@@ -338,13 +338,13 @@ export class Conductor {
     this.#aggregator = undefined;
     const aborted: LedgerEvent = { kind: 'aborted', round, attempt, phase, code, reason };
     const change = { attempt: attempt + 1, phase: 'gather', roster: [], suspects };
-    await this.#advance(change, [...this.#unsaid, ...accused, aborted]);
-    this.#unsaid = [];
+    await this.#advance(change, [...this.#unrecorded, ...accused, aborted]);
+    this.#unrecorded = [];
     this.#clock.pause(retryAfterMs(attempt));
-    await forgetAnswers(this.record, this.#options);
+    await dropAnswers(this.record, this.#options);
     if (attempt + 1 >= MOST_ATTEMPTS)
       await this.#end('failed', `Round ${round} was aborted ${MOST_ATTEMPTS} times.`);
-    this.#tellAll();
+    this.#notifyAll();
     return undefined;
   }
 
@@ -353,7 +353,7 @@ export class Conductor {
     await this.#advance({ status, reason }, [
       { kind: 'ended', status, reason, ...(model === undefined ? {} : { model }) },
     ]);
-    this.#tellAll();
+    this.#notifyAll();
     return 0;
   }
 
@@ -371,7 +371,7 @@ export class Conductor {
     for (const session of this.#sessions.all) {
       if (isLeft) withdraw(session);
       if (isOneMessage && session.role === 'site') continue;
-      for (const entry of entries) tell(session, { kind: 'entry', entry });
+      for (const entry of entries) notify(session, { kind: 'entry', entry });
     }
     this.#changed();
   }
@@ -394,7 +394,7 @@ export class Conductor {
     return aggregator;
   }
 
-  #tellAll(): void {
-    for (const session of this.#sessions.all) tell(session, statusOf(this.record));
+  #notifyAll(): void {
+    for (const session of this.#sessions.all) notify(session, statusOf(this.record));
   }
 }

@@ -46,7 +46,7 @@ export async function openNotebook(
         const before = entries.at(-1) ?? tail;
         entries.push(await nextEntry(identity, before, { run: id, at, event, witnesses: signed }));
       }
-      // What was spent stays spent, whoever decided before it was.
+      // A spent release stays spent, even if the change was decided before it.
       const releases = Math.max(state.releases, change.releases ?? 0);
       record = await store.advance(id, revision, { ...state, ...change, releases }, entries);
       tail = entries.at(-1) ?? tail;
@@ -84,7 +84,7 @@ async function read(
       throw new SkeinError('FEDERATION_UNKNOWN', `There is no federation ${run}.`);
     }
     const tail = await store.ledgerTail(run);
-    // Both are of one moment if nothing was written between them.
+    // Both belong to one moment if nothing was written between them.
     if ((await store.run(run))?.revision === record.revision) return { record, tail };
   }
 }

@@ -11,7 +11,7 @@ import { startFederation } from '../testing/federation.ts';
 async function opened(maximum: number) {
   const at = await startFederation({ sites: { minimum: 2, maximum } });
   const { id } = await at.coordinator.start(at.draft);
-  /** Reads the plan of a link, and accepts it unless the test says otherwise. */
+  /** Reads the plan of a link, and accepts it by default. */
   async function enter(link: string, identity: Identity, accept = async () => {}) {
     const [near, far] = connectionPair();
     at.coordinator.connect(far);
@@ -47,7 +47,7 @@ it('is given to sites that accept, also when as many others have opened their li
   for (const site of sites) expect(await member(site)).toMatchObject({ accepted: true });
 });
 
-it('is refused above the maximum, says so, and is taken when another site is revoked', async () => {
+it('is refused above the maximum, with the reason, and is taken when another site is revoked', async () => {
   const { at, id, enter, member, invite } = await opened(2);
   const [first, second, third] = await Promise.all([1, 2, 3].map(createIdentity));
   await enter(await invite(), first!);

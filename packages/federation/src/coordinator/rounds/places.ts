@@ -7,7 +7,7 @@
  *      ▼  │ comes again
  *   waiting
  *
- * Sites that pass have no places: of those, a round takes as many as the plan says.
+ * Sites that pass have no places: a round takes as many of them as the plan gives.
  */
 import { SkeinError } from '@skein/api/errors';
 import { isOver } from '@skein/api/federations';
@@ -42,7 +42,7 @@ export class Places {
   isWaiting(key: string): boolean {
     return this.#waiting.has(key);
   }
-  forget(key: string): void {
+  remove(key: string): void {
     this.#waiting.delete(key);
   }
 

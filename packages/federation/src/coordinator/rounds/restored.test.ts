@@ -111,7 +111,7 @@ it('never charges less than before, nor more than the attempts of the plan', asy
   expect(await counts()).toEqual([3, 5, PRIVATE.rounds * MOST_ATTEMPTS]);
 });
 
-it('is refused by a new process of a site, whatever the coordinator says of the ledger', async () => {
+it('is refused by a new process of a site, whatever ledger the coordinator shows', async () => {
   const coordinator = await createIdentity();
   const memory: SiteMemory = openSqliteMemory(':memory:');
   const given = { run: 'r', at: '2026-01-01T00:00:00.000Z', witnesses: [] };

@@ -99,7 +99,7 @@ it('is stopped while a round ends with the model of that round', async () => {
   await verifyLedger(ledger, { coordinator: at.coordinator.key });
 });
 
-it('takes the median of the updates where the plan says so, whatever their weights', async () => {
+it('takes the median of the updates where the plan names it, whatever their weights', async () => {
   const robust = { name: 'median' } as const;
   const at = await startFederation({
     rounds: 1,
@@ -162,7 +162,7 @@ it('sends no more of what to train from when its round has ended, and asks the s
   }
   const [near, far] = connectionPair();
   at.coordinator.connect(far);
-  /** What site c asks for in the first round arrives in the second. */
+  /** The question of site c in the first round arrives in the second. */
   const held: Parameters<Connection['send']>[0][] = [];
   let first: string | undefined;
   const connection: Connection = {
@@ -198,7 +198,7 @@ it('sends no more of what to train from when its round has ended, and asks the s
   expect(at.faults).toEqual([]);
 });
 
-it('goes on without a site that vanished, above the threshold, and takes it back', async () => {
+it('continues without a site that vanished, above the threshold, and takes it back', async () => {
   const more = { rounds: 2, sites: { minimum: 3, threshold: 2 }, deadlines: { trainMs: 400 } };
   const at = await startFederation(more);
   const { id } = await at.coordinator.start(at.draft);

@@ -1,4 +1,4 @@
-/** SCAFFOLD over real sites: the control variate of the server is the mean of those of the sites, whatever is lost. */
+/** SCAFFOLD over real sites: the server's control variate is the mean of the sites' control variates, whatever is lost. */
 import { join as pathOf } from 'node:path';
 import { readModel } from '@skein/onnx';
 import { MASK } from '@skein/train';
@@ -33,7 +33,7 @@ const DRAFT: Partial<PlanDraft> = {
   sites: { minimum: 4, maximum: 4 },
   deadlines: { phaseMs: DAY_MS, trainMs: DAY_MS },
 };
-/** Rows of the sites, each of which learns something else. */
+/** Rows of the sites; each site learns something else. */
 const ROWS = [6, 9, 12, 20].map((count, site) =>
   Array.from(
     { length: count },
@@ -244,7 +244,7 @@ it.each(['pairwise', 'committee'] as const)(
       }
     }
     expect(seen).toHaveLength(4);
-    // The sites know no noise: that of one sum lies between their mean and what the server has, not of all four.
+    // The sites have no noise: the noise of one sum lies between their mean and the server's, not the noise of all four.
     const deviation = (noise * clip) / 4 / distance;
     const gaps = Array.from(
       control,

@@ -1,6 +1,6 @@
 /**
  * The server's side of a plan's strategy: the state that it keeps between rounds, as an artifact, which
- * is read and written in blocks. A strategy takes each number by itself, so that no more of it is needed.
+ * is read and written in blocks. A strategy takes each number alone, so that no more of it is needed.
  *
  *   length of the header, u32 │ header, JSON │ parameters, float32 │ slots, float32 …
  *
@@ -76,7 +76,7 @@ export async function openState(payload: Payload): Promise<StoredState> {
   return { ...header, numbersAt: 4 + text.length, payload };
 }
 
-/** What sites train from: float32, [vectors × length]. */
+/** The broadcast that sites train from: float32, [vectors × length]. */
 export function broadcastOf(
   { numbersAt, length, payload }: StoredState,
   { vectors }: Strategy['site'],

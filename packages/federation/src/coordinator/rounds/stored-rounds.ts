@@ -19,7 +19,7 @@ import {
 import { contentOfFile } from '../storage/content.ts';
 import { putArtifact, putContent, readArtifact, storedPayload } from '../storage/uploads.ts';
 
-/** What the present round begins with. */
+/** State with which the present round begins. */
 export async function storedState(
   { plan, state }: RunRecord,
   strategy: Strategy,
@@ -27,7 +27,7 @@ export async function storedState(
 ): Promise<StoredState> {
   let { optimiser } = state;
   if (optimiser === undefined) {
-    // Of a run that was started by an earlier version.
+    // A run that was started by an earlier version has no state.
     const model = await readArtifact(artifacts, plan.model.digest);
     optimiser = await putArtifact(artifacts, writeState(firstState(strategy, model)));
   }
@@ -38,7 +38,7 @@ export interface EndedRound extends Omit<StateStep, 'of'> {
   readonly record: RunRecord;
 }
 
-/** @returns the state of the run after the round, whose artifacts are stored, and what the ledger says of it. */
+/** @returns the state of the run after the round, whose artifacts are stored, and the round's events for the ledger. */
 export async function storeRound(
   { record: { plan, state }, strategy, before, sum, path }: EndedRound,
   artifacts: ArtifactStore,
@@ -71,7 +71,7 @@ export async function storeRound(
   };
 }
 
-/** What updates of the next round may be of, besides what it begins with. */
+/** Adds the earlier broadcasts from which updates of the next round may come. */
 async function withEarlier(
   plan: Plan,
   { round, earlier = [] }: RunState,

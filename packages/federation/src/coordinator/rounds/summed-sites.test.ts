@@ -18,7 +18,7 @@ const stateOf = (more: Partial<RunState>): RunState => ({
   ...more,
 });
 
-it('knows the weight of all sites whenever they are all in a sum, and counts new ones like the others until then', () => {
+it('has the weight of all sites whenever they are all in a sum, and counts new ones like the others until then', () => {
   const plan = openPlan(SCAFFOLD);
   let summed: SummedSites | undefined;
   const rounds: readonly (readonly [
@@ -61,7 +61,7 @@ it('expects of a sum by chance as many sites as the plan', () => {
   expect(partOf({ privacy: { ...privacy, sampling: { kind: 'poisson', rate: 0.25 } } })).toBe(2);
 });
 
-it('tells a site that trains its last round in a sum, and no site of a strategy without a memory', () => {
+it('names in a task the last round in which its site was in a sum, and no round for a strategy without a memory', () => {
   const plan = openPlan(SCAFFOLD);
   const task = { fields: { delivery: 4 } };
   const summed = { rounds: { a: 1 }, weight: 1 };

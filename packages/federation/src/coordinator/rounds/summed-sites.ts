@@ -1,5 +1,5 @@
 /**
- * Which sites have been in which sums, for SCAFFOLD: a site goes on from its last update only if that is in a sum, and
+ * The sums in which each site has been, for SCAFFOLD: a site continues from its last update only if that is in a sum, and
  * the control variate of the server is the mean over all sites that have been in one.
  */
 import type { FederationWeight, Strategy } from '@skein/train/federated';
@@ -15,8 +15,8 @@ type Sum = Pick<RoundSum, 'weight' | 'survivors'>;
 /**
  * The sites after a sum, and what `Strategy.apply` asks for. Nothing where sites keep no memory.
  *
- * A sum tells the weight of its sites together. That of all is exact when they are all in one sum, or when the number
- * of sites that are new is all that counts; otherwise new sites are taken to weigh as much as the others.
+ * A sum gives the weight of its sites together. The weight of all sites is exact when they are all in one sum, or when the number
+ * of new sites is all that counts; otherwise new sites are taken to weigh as much as the others.
  */
 export function afterSum(
   { plan, state: { round, summed } }: Record,

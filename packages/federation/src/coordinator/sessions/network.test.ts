@@ -108,7 +108,7 @@ it.each(['input', 'seeds', 'masks'])(
   timeout,
 );
 
-it('ends an attempt that the network was away from for longer than a phase, and charges what it may have told', async () => {
+it('ends an attempt that the network was away from for longer than a phase, and charges the releases that it may have made', async () => {
   const deadlines = { phaseMs: 600_000, trainMs: 2000 };
   const at = await startFederation({ ...SECURE, rounds: 1, deadlines });
   const { id } = await at.coordinator.start(at.draft);
@@ -138,7 +138,7 @@ it('ends an attempt that the network was away from for longer than a phase, and 
   expect(await verifyLedger(ledgerText(ledger))).toMatchObject({ releases: charged.length });
 }, 90_000);
 
-it('comes back to a coordinator of which nothing arrives any more, although its connection never ends', async () => {
+it('connects again to a coordinator that has become silent, although its connection never ends', async () => {
   const at = await startFederation({ ...SECURE, rounds: 1 });
   const { id } = await at.coordinator.start(at.draft);
   at.statusMs = 100;
@@ -170,13 +170,13 @@ it('comes back to a coordinator of which nothing arrives any more, although its 
   expect(lost.length).toBeGreaterThan(0);
 }, 90_000);
 
-it('is told the status again and again, and tells a change of it only', async () => {
+it('receives the status again and again, and reports a change of it only', async () => {
   const at = await startFederation({ ...SECURE, rounds: 1 });
   const { id } = await at.coordinator.start(at.draft);
   at.statusMs = 20;
   await at.restart();
   const network = await startNetwork(at);
-  const told: string[] = [];
+  const reported: string[] = [];
   const connections: string[] = [];
   await startHospital(at, {
     run: id,
@@ -185,7 +185,7 @@ it('is told the status again and again, and tells a change of it only', async ()
     more: {
       silentMs: 1000,
       onEvent(event) {
-        if (event.type === 'status') told.push(event.status);
+        if (event.type === 'status') reported.push(event.status);
         if (event.type === 'connected') connections.push(event.name);
       },
     },
@@ -194,7 +194,7 @@ it('is told the status again and again, and tells a change of it only', async ()
   await pause(2500);
   expect(connections).toHaveLength(1);
   await at.coordinator.pause(id, 'lunch');
-  await vi.waitFor(() => expect(told).toEqual(['running', 'paused']), patiently);
+  await vi.waitFor(() => expect(reported).toEqual(['running', 'paused']), patiently);
 }, 60_000);
 
 it.each([

@@ -46,14 +46,14 @@ export function withdraw(session: Session): void {
   delete session.sending;
 }
 
-/** How the federation stands, as sites are told. */
+/** The status message for sites. */
 export function statusOf({ state }: Pick<RunRecord, 'state'>): MessageOf<'status'> {
   const { status, round, reason } = state;
   return { kind: 'status', status, round, ...(reason === undefined ? {} : { reason }) };
 }
 
 /** Sends a message that may be lost with its connection. */
-export function tell(session: Session, message: Parameters<Channel['send']>[0]): void {
+export function notify(session: Session, message: Parameters<Channel['send']>[0]): void {
   session.channel.send(message).catch(() => {});
 }
 

@@ -31,13 +31,13 @@ export interface SessionsOptions extends Pick<
   readonly conductorOf: (run: string) => Promise<Conductor>;
   /** Where the payloads of a site arrive. */
   readonly chunksOf: (conductor: Conductor, key: string) => Chunks;
-  /** How often a site is told the status, in milliseconds. */
+  /** How often a site is sent the status, in milliseconds. */
   readonly statusMs: number;
 }
 
 /** Handshakes at the same time. */
 export const MOST_GREETING = 256;
-/** Of payloads on their way to and from all sites: what a round of many sites takes of memory. */
+/** Pace of payloads on their way to and from all sites: it bounds the memory of a round of many sites. */
 const PACE = { totalBytes: 2 ** 20, leastBytes: PART_BYTES, leaseMs: 2000 };
 /** Longest time until a key is proved, in milliseconds. */
 const PROVE_MS = 10_000;
@@ -50,7 +50,7 @@ export interface Sessions {
 
 export function createSessions(options: SessionsOptions): Sessions {
   let greeting = 0;
-  /** Those that read the plan, by key. */
+  /** Channels that read the plan, by key. */
   const reading = new Map<string, Channel>();
   const pace = createPace(PACE);
   const turns = sharedTurns();
@@ -79,7 +79,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     connection: Connection,
     takePayloads: (chunks: Chunks) => void,
   ): Promise<void> {
-    let telling: ReturnType<typeof setInterval> | undefined;
+    let statusTimer: ReturnType<typeof setInterval> | undefined;
     try {
       if (greeting >= MOST_GREETING) {
         throw new SkeinError('FEDERATION_BUSY', `${MOST_GREETING} sites are joining at once.`);
@@ -93,7 +93,7 @@ export function createSessions(options: SessionsOptions): Sessions {
       const { conductor, member } = proved;
       connection.admit?.();
       channel.takes(FROM_SITE);
-      telling = setInterval(() => {
+      statusTimer = setInterval(() => {
         channel.send(statusOf(conductor.record)).catch(() => {});
       }, options.statusMs);
       reading.get(member.key)?.close(displaced());
@@ -120,7 +120,7 @@ export function createSessions(options: SessionsOptions): Sessions {
         new SkeinError('FEDERATION_BUSY', 'The coordinator has a fault; it was logged.'),
       );
     } finally {
-      clearInterval(telling);
+      clearInterval(statusTimer);
     }
   }
   return {

@@ -1,4 +1,4 @@
-/** What a coordinator refuses over real WebSockets, each with its code. */
+/** Refusals of a coordinator over real WebSockets, each with its code. */
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { connect } from 'node:net';
@@ -155,7 +155,7 @@ it('closes a stranger that sends more than a greeting, or stays when it is refus
   refused.write(Buffer.from([0x82, 0x80, 0, 0, 0, 0]));
   await closed(refused);
   await expect(joinAs(await createIdentity(), true)).resolves.toMatchObject({ name: 'north' });
-  // By itself a WebSocket waits for half a minute.
+  // A WebSocket alone waits for half a minute.
 }, 25_000);
 
 it('answers no ping of a stranger, and parses no more of them', async () => {

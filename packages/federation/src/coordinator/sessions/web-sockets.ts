@@ -66,7 +66,7 @@ export function serveWebSockets(connect: (connection: Connection) => void): WebS
   ping.unref();
   function boundedUntilProved(accepted: WebSocket, socket: Socket): Connection {
     let received = 0;
-    // Of the WebSocket, which has just been made.
+    // The listener of the WebSocket, which has just been made.
     const parse = socket.listeners('data').at(-1) as (this: Socket, bytes: Buffer) => void;
     const parseBounded = (bytes: Buffer): void => {
       received += bytes.length;

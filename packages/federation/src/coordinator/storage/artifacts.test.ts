@@ -1,4 +1,4 @@
-/** What a coordinator keeps as artifacts, and for how long. */
+/** Files that a coordinator keeps as artifacts, and for how long. */
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { sha256 } from '@skein/api/canonical';
 import { CHUNK_BYTES } from '../../transport/messages.ts';
@@ -94,7 +94,7 @@ it('removes at its start what a killed coordinator has left, and not the answers
   expect(await stored(at)).toEqual(needed);
 });
 
-it('keeps a run for as long as its operator says', async () => {
+it('keeps a run for the time that its operator sets', async () => {
   const at = await startFederation();
   await train(at, 1);
   at.keptMs = 3650 * DAY_MS;
@@ -108,7 +108,7 @@ it('keeps a run for as long as its operator says', async () => {
   expect(await at.coordinator.removeEnded()).toBe(1);
 });
 
-it('removes a run with all that was stored for it 183 days after its end: by itself, each hour', async () => {
+it('removes a run with all that was stored for it 183 days after its end: automatically, each hour', async () => {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
   onTestFinished(() => void vi.useRealTimers());
   const at = await startFederation();

@@ -71,7 +71,7 @@ export async function payloadOfContent(content: Content): Promise<Payload> {
   return payloadWith(content, (await hashOf(content)).digest('hex'));
 }
 
-/** sha-256 of what has been read of it; a copy of the hash goes on with more. */
+/** sha-256 of the part that has been read; a copy of the hash continues with more. */
 export async function hashOf(content: Content): Promise<Hash> {
   const hash = createHash('sha256');
   for await (const block of blocksOf(content)) hash.update(block);
@@ -81,7 +81,7 @@ export async function hashOf(content: Content): Promise<Hash> {
 /** Memory of a block that is not in use: readers follow each other. */
 let spare: Bytes | undefined;
 
-/** The bytes of each block are those of the next one after it. */
+/** The next block reuses the memory of the block before. */
 export async function* blocksOf(content: Content): AsyncGenerator<Bytes> {
   const block = spare ?? new Uint8Array(BLOCK_BYTES);
   spare = undefined;

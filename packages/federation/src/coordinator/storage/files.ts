@@ -14,9 +14,9 @@ const files = {
   close: promisify(close),
 };
 
-/** What the requests of one call keep outside of V8's heap until they are collected, and V8 does not count. */
+/** Bytes that the requests of one call keep outside of V8's heap until they are collected, and V8 does not count. */
 const REQUESTS_BYTES = 4096;
-/** Of files that only their owner reads. */
+/** Mode of files that only their owner reads. */
 const MODE = 0o600;
 
 async function withFile<T>(

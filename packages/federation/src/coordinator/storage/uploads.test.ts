@@ -17,7 +17,7 @@ async function open() {
   return { chunks: () => fileChunks(folder, artifacts, () => MOST), onDisk };
 }
 
-it('goes on with a payload over the next connection', async () => {
+it('continues a payload over the next connection', async () => {
   const { chunks } = await open();
   const bytes = new Uint8Array(800).fill(7);
   const digest = await sha256(bytes);
@@ -39,7 +39,7 @@ it('keeps no more of a site than one payload may have, however many it begins', 
     await site.append(digest, 0, new Uint8Array(600));
     expect(onDisk()).toBeLessThanOrEqual(MOST);
   }
-  // Those of connections before count too, and nothing comes that was not announced.
+  // Bytes of earlier connections count too, and only announced payloads arrive.
   const next = chunks();
   await next.held('f'.repeat(64), 900);
   expect(onDisk()).toBe(0);

@@ -1,6 +1,6 @@
 /**
- * Payloads of a site that arrive in parts, in files: what has arrived outlives the connection and the
- * process. A whole one becomes an artifact, of which parts are read as they are needed.
+ * Payloads of a site that arrive in parts, in files: the parts outlive the connection and the
+ * process. A whole one becomes an artifact, which is read in parts as they are needed.
  */
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -18,14 +18,14 @@ import { blocksOf, type Content, contentIn, contentOfFile, hashOf } from './cont
 import { appendTo, readAt } from './files.ts';
 import { usedBytes, usedNative } from './garbage.ts';
 
-/** What it takes to check a message and to store an artifact keeps until it is collected, besides its bytes. */
+/** Bytes that the check of a message and the storage of an artifact keep until they are collected, with its own bytes not counted. */
 const STORED_BYTES = 32 * 1024;
 /** Payloads that become artifacts at a time: each takes some buffers. */
 let finishing: Promise<unknown> = Promise.resolve();
 
 /**
  * @param folder of this site alone.
- * @param most bytes of a payload, and of all that is incomplete: what is older makes room.
+ * @param most bytes of a payload, and of all incomplete ones: older ones are removed to free space.
  */
 export function fileChunks(folder: string, artifacts: ArtifactStore, most: () => number): Chunks {
   const pathOf = (digest: string): string => join(folder, digest);
@@ -34,7 +34,7 @@ export function fileChunks(folder: string, artifacts: ArtifactStore, most: () =>
       ({ size }) => size,
       () => 0,
     );
-  /** Of what comes over this connection: all bytes, and those that are here. */
+  /** Payloads that come over this connection: all bytes, and the bytes that are here. */
   const coming = new Map<string, { readonly bytes: number; held: number }>();
 
   async function makeRoom(digest: string, bytes: number): Promise<void> {
@@ -147,6 +147,6 @@ export async function keepPayload(artifacts: ArtifactStore, payload: Payload): P
   const stored = await artifacts.sizeOf(payload.digest).catch(() => undefined);
   if (stored !== undefined) return;
   await putContent(artifacts, payload);
-  // Of the frame, of its body, and of what was checked.
+  // The bytes are in the frame, in its body, and in the checked copy.
   usedBytes(3 * payload.bytes);
 }

@@ -1,4 +1,4 @@
-/** What the tests of a committee share: phases that are changed, and what its ledger says. */
+/** Shared by the tests of a committee: phases that are changed, and the events of its ledger. */
 import { expect, vi } from 'vitest';
 import type { LedgerEvent } from '../../ledger/entry.ts';
 import type { PlanDraft } from '../../plan/plan.ts';
@@ -27,7 +27,7 @@ export const PRIVATE: Partial<PlanDraft> = {
   privacy: { mode: 'client', noise: 20, epsilon: 2, delta: 1e-3 },
   rounds: 2,
 };
-/** A phase lasts as long as it takes; tests that wait for its end say so. */
+/** A phase lasts as long as it takes; tests that wait for its end set another time. */
 export const SLOW: Partial<PlanDraft> = { deadlines: { phaseMs: 60_000, trainMs: 60_000 } };
 
 export const all = (committee: TestCommittee): readonly Running[] =>

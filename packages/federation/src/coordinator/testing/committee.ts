@@ -43,7 +43,7 @@ export interface TestCommittee {
 export interface SiteTest extends Partial<Pick<SiteOptions, 'once' | 'memory' | 'onEvent'>> {
   readonly invitation?: string;
   readonly weight?: number;
-  /** Told what it trains from; its training ends after that. */
+  /** Called with the broadcast that it trains from; its training ends after that. */
   readonly onBroadcast?: (broadcast: Float32Array, round: number) => unknown;
   readonly change?: (work: Work) => Work;
 }

@@ -1,4 +1,4 @@
-/** A coordinator in a folder of its own, and sites that answer as a test says. */
+/** A coordinator in a folder of its own, and sites whose answers a test gives. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join as pathOf } from 'node:path';
@@ -30,11 +30,11 @@ export interface TestFederation {
   /** A draft of a plan with this federation's model. */
   readonly draft: PlanDraft;
   readonly artifacts: ArtifactStore;
-  /** Of the coordinator. */
+  /** Folder of the coordinator. */
   readonly folder: string;
   readonly faults: unknown[];
   now: number;
-  /** How often sites are told the status, from the next restart on. */
+  /** How often sites are sent the status, from the next restart on. */
   statusMs: number | undefined;
   /** How long what is over is kept, from the next restart on. */
   keptMs: number | undefined;
@@ -110,7 +110,7 @@ export async function startFederation(more: Partial<PlanDraft> = {}): Promise<Te
   return at;
 }
 
-/** What a federation has added to the parameters of its model. */
+/** Sum of the changes of a federation to the parameters of its model. */
 export async function gainedBy(at: TestFederation, run: string): Promise<number[]> {
   const { plan, parameters } = await at.coordinator.view(run);
   const model = await readArtifact(at.artifacts, plan.model.digest);

@@ -11,7 +11,7 @@ export interface HospitalOptions {
   readonly run: string;
   /** Default: a connection within this process that never breaks. */
   readonly open?: SiteOptions['open'];
-  /** What it adds to the first parameter; twice as much to the second, and so on. */
+  /** Number that it adds to the first parameter; twice as much to the second, and so on. */
   readonly number: number;
   readonly change?: (work: Work) => Work;
   readonly more?: Partial<SiteOptions>;

@@ -9,9 +9,9 @@ import type { TestFederation } from './federation.ts';
 export interface TestNetwork {
   /** Connects to the coordinator through it. */
   readonly open: () => Promise<Connection>;
-  /** From now on nothing arrives, and nothing is told that it does not. */
+  /** From now on nothing arrives, and no side is notified of it. */
   goDark(): void;
-  /** What is connected breaks; new connections arrive. */
+  /** Open connections break; new connections arrive. */
   breakAndReturn(): void;
   /** New connections arrive; what was connected stays as it is, and dark. */
   returnForOthers(): void;

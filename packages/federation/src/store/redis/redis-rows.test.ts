@@ -1,4 +1,4 @@
-/** What rows in Redis have to do that SQLite does by itself: lost answers, waits for its disk, and what a partition leaves. */
+/** Duties of rows in Redis that SQLite has built in: lost answers, waits for its disk, and the remains of a partition. */
 import { execFileSync } from 'node:child_process';
 import { expect, it, onTestFinished } from 'vitest';
 import { requireComponent } from '../../../../../scripts/testing/components.ts';
@@ -16,15 +16,15 @@ const change = (value: string, survives: Change['survives'] = 'crash'): Change =
 async function started(fsync: 'always' | 'no' = 'no') {
   const server = await startRedis({ fsync });
   onTestFinished(() => server.destroy());
-  /** What Redis answers to a command. */
-  const told = (...command: string[]): string =>
+  /** The reply of Redis to a command. */
+  const reply = (...command: string[]): string =>
     execFileSync('redis-cli', ['-u', server.url, ...command], { encoding: 'utf8' });
   const open = async (url = server.url) => {
     const rows = await openRedisRows(url, 'test');
     onTestFinished(() => rows.close());
     return rows;
   };
-  return { server, told, open };
+  return { server, reply, open };
 }
 
 it.skipIf(redis.skip)('writes once what was sent again because its answer was lost', async () => {
@@ -42,10 +42,10 @@ it.skipIf(redis.skip)('writes once what was sent again because its answer was lo
 });
 
 it.skipIf(redis.skip)('waits for the disk where a write has to survive a power cut', async () => {
-  const { told, open } = await started('always');
+  const { reply, open } = await started('always');
   const rows = await open();
   const waits = (): number =>
-    Number(/cmdstat_waitaof:calls=(\d+)/.exec(told('info', 'commandstats'))?.[1] ?? 0);
+    Number(/cmdstat_waitaof:calls=(\d+)/.exec(reply('info', 'commandstats'))?.[1] ?? 0);
   expect(await rows.commit('p', 0, change('a'))).toBe(true);
   expect(waits()).toBe(0);
   expect(await rows.commit('p', 1, change('b', 'power-cut'))).toBe(true);
@@ -55,7 +55,7 @@ it.skipIf(redis.skip)('waits for the disk where a write has to survive a power c
 });
 
 it.skipIf(redis.skip)('leaves nothing of a partition that was dropped', async () => {
-  const { told, open } = await started();
+  const { reply, open } = await started();
   const rows = await open();
   for (const partition of ['p', 'q']) await rows.commit(partition, 0, change(partition));
   expect(await rows.drop('p')).toBe(true);
@@ -64,5 +64,5 @@ it.skipIf(redis.skip)('leaves nothing of a partition that was dropped', async ()
   expect(await rows.commit('p', 1, change('late'))).toBe(false);
   expect(await rows.get('q', ['k'])).toEqual({ version: 1, values: ['q'] });
   expect(await rows.drop('q')).toBe(true);
-  expect(told('keys', '*').trim()).toBe('');
+  expect(reply('keys', '*').trim()).toBe('');
 });
