@@ -256,7 +256,7 @@ describe('a plan', () => {
     );
   });
 
-  it('counts each site in every buffer, divides by a full one, and has room for no more', () => {
+  it('counts each site in every buffer, divides by a full one, and has capacity for no more', () => {
     const of = (more: Partial<PlanDraft>) =>
       completePlan(
         draft({
