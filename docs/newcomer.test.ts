@@ -5,10 +5,11 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { seededRandom } from '@skein/onnx';
+import { GraphBuilder, seededRandom, writeModel } from '@skein/onnx';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { checkBrowserBundles } from '../scripts/packing/browser-bundles.ts';
 import { requireComponent } from '../scripts/testing/components.ts';
 import { testFolder } from '../scripts/testing/folder.ts';
 
@@ -136,6 +137,49 @@ it('the served model takes a row as it stands in the table, and null for what is
   expect(ill![1]).toBeGreaterThan(0.5);
   expect(other!.every((each) => each > 0 && each < 1)).toBe(true);
 });
+
+it('an answer of a classifier names the classes', () => {
+  const row = { admitted: ['16.03.2024'], city: ['Bonn'], age: [80], bmi: [30] };
+  const { out } = works(`skein infer patients --data '${JSON.stringify(row)}'`);
+  expect(out).toMatch(/\.class string\[1\] +yes\n/);
+});
+
+/** A model as PyTorch exports it without dynamic axes: its batch is 1. */
+function exported(operator: 'Neg' | 'Abs'): Uint8Array {
+  const graph = new GraphBuilder('exported');
+  const [y] = graph.node(operator, [graph.input('x', 'float32', [1, 2])], {}, { outputs: ['y'] });
+  graph.output(y, 'float32', [1, 2]);
+  return writeModel(graph.model());
+}
+
+it("the deployment of a model with a fixed batch prints the exporter's option; settings and rollouts of the guide work", () => {
+  const page = readFileSync(join(ROOT, 'docs/guide/serving.md'), 'utf8');
+  const printed = (start: string): string => {
+    const [line = ''] = new RegExp(`npx skein ${start}[^\`\\n]*`).exec(page) ?? [];
+    expect(line, start).not.toBe('');
+    return line;
+  };
+  writeFileSync(join(folder, 'model.onnx'), exported('Neg'));
+  const { out } = works(printed('deploy model.onnx'));
+  expect(out).toContain("torch.onnx.export(…, dynamic_axes={'x': {0: 'batch'}})");
+  works(printed('settings risk'));
+  works(printed('settings risk --replicas'));
+  writeFileSync(join(folder, 'model.onnx'), exported('Abs'));
+  works(printed('deploy model.onnx'));
+  works(printed('rollout risk --version 1'));
+  expect(works(`skein infer risk -i 'x=[1,2]'`).out).toContain('-1  -2');
+  works('skein undeploy risk');
+});
+
+it.each(['train', 'federation', 'runtime'])(
+  '@skein/%s is bundled for pages without modules of Node',
+  async (name) => {
+    const project = join(place, name);
+    mkdirSync(project);
+    symlinkSync(join(ROOT, 'node_modules'), join(project, 'node_modules'));
+    await expect(checkBrowserBundles(name, project)).resolves.toBeUndefined();
+  },
+);
 
 it('a training that learns its rows by heart ends with a warning', () => {
   const { err } = works(`${TRAIN} --missing mean --features id --epochs 100 --lr 0.1`);
