@@ -1,4 +1,4 @@
-/** What every HTTP service of Skein shares. Start at `serveRoutes`. */
+/** The parts that every HTTP service of Skein shares. Start at `serveRoutes`. */
 export { readBody } from './bodies/body.ts';
 export { bodyBudget, countedBytes, defaultBodyBudget } from './bodies/body-budget.ts';
 export { decompress, isEncoding } from './bodies/decompress.ts';

@@ -10,7 +10,7 @@ import { SkeinError } from '@skein/api';
 import { usableMemoryBytes } from '@skein/api/machine';
 import { SharedBudget, type ShareOf } from '@skein/api/shared-budget';
 
-/** Tensors made of JSON take up to four times the memory of their text, beside the text. */
+/** Tensors made of JSON take up to four times the memory of their text, in addition to the text. */
 const SHARE_OF_MEMORY = 1 / 8;
 /** A tenant may hold half of the budget, and one body of the largest size must fit into that. */
 const LARGEST_BODIES = 2;

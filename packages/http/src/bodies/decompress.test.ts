@@ -40,7 +40,7 @@ describe('a compressed message', () => {
     expect(taken).toBeLessThanOrEqual(2 ** 20);
   });
 
-  test('leaves no memory but that of its result, and none when it fails', async () => {
+  test('leaves no memory but its result, and none when it fails', async () => {
     const decompress = createDecompress();
     const allocate = vi.spyOn(Buffer, 'allocUnsafeSlow');
     const kept = () =>

@@ -11,7 +11,7 @@ import { SkeinError } from '@skein/api';
 import { freePiece } from '@skein/api/owned-memory';
 import { grown, NOTHING } from './growth.ts';
 
-/** As many as libuv has threads by default; more would only wait there. */
+/** The number of libuv's threads by default; more would only wait there. */
 const AT_ONCE = 4;
 /** Bytes of output that are counted at a time: as many as are expected, within these bounds. */
 const MIN_CHUNK_BYTES = 16 * 1024;
@@ -92,7 +92,7 @@ export function createDecompress(): Decompress {
   };
 }
 
-/** Of all faces of the process. */
+/** Memory of all faces of the process. */
 export const decompress: Decompress = createDecompress();
 
 function run(
@@ -142,7 +142,7 @@ function run(
   });
 }
 
-/** What gzip data claim to be once decompressed, in bytes. */
+/** The length that gzip data claim to have once decompressed, in bytes. */
 function lengthIn(compressed: Buffer): number {
   const at = compressed.length - LENGTH_BYTES;
   return at < 0 ? 0 : compressed.readUInt32LE(at);

@@ -5,7 +5,7 @@ import { boundSilence, type NodeExchange, NOT_STORED, headersOf } from '../excha
 export interface Download {
   readonly sizeBytes: number;
   readonly content: AsyncIterable<Uint8Array>;
-  /** Media type. Default: that of the endpoint. */
+  /** Media type. Default: the endpoint's. */
   readonly type?: string;
   /** Name and value alternating. Default: it is saved as a file, and no cache keeps it. */
   readonly headers?: readonly string[];

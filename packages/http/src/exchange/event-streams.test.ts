@@ -63,7 +63,7 @@ async function* last(): AsyncGenerator<{ type: string; data: string }> {
 
 it('sends no heartbeat after a last event that has not been read', async () => {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
-  // As when the buffers of both ends are full: nothing that is written leaves the process.
+  // The buffers of both ends count as full: nothing that is written leaves the process.
   const stuck = { _write() {}, _writev() {} };
   const { reader, response } = await openFor(last, (socket) => void Object.assign(socket, stuck));
   await vi.waitUntil(() => response().writableEnded, PATIENCE);
@@ -93,7 +93,7 @@ it('asks the source for the next event when the reader has read', async () => {
   expect(warn).not.toHaveBeenCalled();
 });
 
-it('tells the source when the reader has gone', async () => {
+it('notifies the source when the reader has gone', async () => {
   const ended = Promise.withResolvers<void>();
   const { reader, budget } = await openFor(async function* (signal) {
     yield { type: 'first', data: '1' };

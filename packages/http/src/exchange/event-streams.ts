@@ -73,7 +73,7 @@ export function eventStreamBudget(max: number, shareOf?: ShareOf): SharedBudget 
   });
 }
 
-/** @param fixes what to do about an error, where the service knows more than the error table. */
+/** @param fixes steps that mend an error, where the service has more specific ones than the error table. */
 export function createEventStreams(
   budget: SharedBudget,
   { bodyTimeoutMs, heartbeatMs }: EventStreamLimits,
@@ -149,7 +149,7 @@ export function createEventStreams(
         .catch((error: unknown) => {
           if (!ended.signal.aborted) logger.warn({ err: error }, 'An event stream broke.');
         })
-        // The reader reconnects by itself, with the id of its last event.
+        // The reader reconnects automatically, with the id of its last event.
         .finally(() => {
           stop();
           response.end();

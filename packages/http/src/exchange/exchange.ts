@@ -5,20 +5,20 @@ import { SkeinError } from '@skein/api';
 import { destroyWithin, LINGER_MS } from '../listener/connections.ts';
 import { discardBody } from '../bodies/discard.ts';
 
-/** What every request has. Node's `IncomingMessage` is one. */
+/** The members of every request. Node's `IncomingMessage` is one. */
 export interface HttpRequest {
   readonly method?: string | undefined;
   readonly url?: string | undefined;
   readonly httpVersion: string;
   readonly headers: IncomingHttpHeaders;
-  /** As sent, name and value alternating; absent where no header is given twice. */
+  /** The headers as sent, name and value alternating; absent where no header is given twice. */
   readonly rawHeaders?: readonly string[];
   readonly socket: Socket;
   /** Whether the body has arrived. */
   readonly complete: boolean;
 }
 
-/** What every response has. Node's `ServerResponse` is one. */
+/** The members of every response. Node's `ServerResponse` is one. */
 export interface HttpResponse {
   /** Null while an earlier answer of its connection is being sent. */
   readonly socket: Socket | null;
@@ -38,7 +38,7 @@ export interface HttpResponse {
 export interface Exchange {
   readonly request: HttpRequest;
   readonly response: HttpResponse;
-  /** Of a request that arrived whole; otherwise it is still to be read. */
+  /** The body of a request that arrived whole; otherwise it is still to be read. */
   readonly body?: Buffer | undefined;
   /** Sent as X-Request-Id and written to the log. */
   readonly id: string;
@@ -133,7 +133,7 @@ export function headersOf(
 
 /** @returns the headers of an answer that is sent piece by piece, name and value alternating. */
 export function streamHeaders({ id, headers }: Exchange, contentType: string): string[] {
-  // Tells a proxy not to buffer the stream.
+  // Makes a proxy send the stream without a buffer.
   const unbuffered = ['X-Accel-Buffering', 'no'];
   const own = ['Content-Type', contentType, ...NOT_STORED, ...unbuffered, 'X-Request-Id', id];
   return [...own, ...SAFE_HEADERS, ...headers];
@@ -150,7 +150,7 @@ export class MethodNotAllowed extends SkeinError {
   }
 }
 
-/** @param fix what to do, where the service knows more than the error table. */
+/** @param fix the step that mends it, where the service has a more specific one than the error table. */
 export function sendError(exchange: Exchange, error: SkeinError, fix = error.row.fix): void {
   sendErrorAs(exchange, error, JSON.stringify({ ...error.toBody(), fix }));
 }
@@ -253,7 +253,7 @@ export function boundSilence(response: ServerResponse, socket: Socket, ms: numbe
   response.once('close', done);
 }
 
-/** Node reads the rest of a short body by itself and keeps the connection. */
+/** Node reads the rest of a short body automatically and keeps the connection. */
 function isBodyWorthReading({ request, expectsContinue }: NodeExchange): boolean {
   const { 'content-length': length, 'transfer-encoding': encoding } = request.headers;
   if (length === undefined) return encoding === undefined;

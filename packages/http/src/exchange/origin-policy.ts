@@ -13,7 +13,7 @@
  *   any page, because a page cannot read what another window shows. Clients that are not browsers
  *   do not send the header.
  *
- * With keys no check is needed, because a browser does not send a key by itself; allowed origins
+ * With keys no check is needed, because a browser never adds a key on its own; allowed origins
  * then only get their CORS headers.
  */
 import { isIPv4, isIPv6 } from 'node:net';

@@ -3,7 +3,7 @@
  *
  * A client without a key can open connections and leave them idle. Their number is therefore
  * bounded. At the bound, the server closes connections in this order, oldest first: connections
- * that never sent a whole request and idle connections, of which there are more first; connections
+ * that never sent a whole request and idle connections, the larger group first; connections
  * whose client does not read its answer. A client that opens most of them thereby closes its own: with
  * an order between the two, idle connections of one client would close each new connection of another before its
  * first request has arrived. A new connection is rejected only if every open one has a request in
@@ -163,7 +163,7 @@ export function destroyWithin(stream: Socket | IncomingMessage | ServerResponse,
 }
 
 /**
- * Stops the HTTP parser of a closed connection. Otherwise it goes on to create requests from the
+ * Stops the HTTP parser of a closed connection. Otherwise it continues to create requests from the
  * bytes that it has already read: more than a thousand from one read, which takes 20 ms and
  * megabytes for requests that cannot be answered. The parser stops at a request marked as an
  * upgrade: the value 2.
@@ -173,7 +173,7 @@ function stopParsing(socket: Socket): void {
   if (parser) parser.onIncoming = () => 2;
 }
 
-/** Of the sockets that Node's server does not read. */
+/** The connections that Node's server does not read. */
 const wholeConnections = new WeakMap<Socket, ReadConnection>();
 
 /** The response that is being written to a socket; where Node's server reads it, Node keeps it there. */

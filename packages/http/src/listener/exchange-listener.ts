@@ -29,7 +29,7 @@ export interface ExchangeListenerOptions extends OtherProtocols {
   readonly whole?: WholeService | undefined;
   /** Serves TLS with these. Default: plain HTTP. */
   readonly certificates?: Certificates | undefined;
-  /** What to do about an error, where the service knows more than the error table. */
+  /** The step that mends an error, where the service has a more specific one than the error table. */
   readonly fixes?: Partial<Record<ErrorCode, string>> | undefined;
 }
 
@@ -38,7 +38,7 @@ type Serve<E extends Exchange> = (exchange: E, reachedAt: number) => Promise<voi
 /** For requests that arrive whole, head and body in a few reads of the socket. */
 export interface WholeService {
   readonly takes: (request: HttpRequest) => boolean;
-  /** As the listener's own. */
+  /** Counts like the listener's own. */
   readonly serve: Serve<Exchange>;
 }
 

@@ -48,8 +48,8 @@ export async function listenOnFreePort(
       if (message.includes('EADDRINUSE')) continue;
       const found = Object.entries(UNUSABLE).find(([code]) => message.includes(code));
       if (found === undefined) throw error;
-      const told = `Nothing can listen on ${host}, port ${candidate}: ${found[1]}.`;
-      throw new SkeinError('ADDRESS_UNUSABLE', told, { cause: error });
+      const fault = `Nothing can listen on ${host}, port ${candidate}: ${found[1]}.`;
+      throw new SkeinError('ADDRESS_UNUSABLE', fault, { cause: error });
     }
   }
   const range = last === port ? `Port ${port} is` : `Ports ${port} to ${last} are`;

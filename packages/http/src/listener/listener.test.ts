@@ -23,7 +23,7 @@ async function listening(accept: UpgradeHandler['accept']) {
   return { ask, warn };
 }
 
-it('says that a number is no port, and not that it is in use', async () => {
+it('reports that a number is no port, and not that it is in use', async () => {
   const listener = createHttpListener(() => {}, DEFAULT_LIMITS, {
     debug() {},
     warn() {},
@@ -37,7 +37,7 @@ it('says that a number is no port, and not that it is in use', async () => {
   }
 });
 
-it('closes a connection that could not be taken over, and goes on', async () => {
+it('closes a connection that could not be taken over, and continues', async () => {
   const { ask, warn } = await listening(async () => {
     throw new Error('the disk is full');
   });

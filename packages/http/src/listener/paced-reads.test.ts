@@ -7,7 +7,7 @@ import { PacedReads } from './paced-reads.ts';
 const HEAD = 'POST / HTTP/1.1\r\nHost: a\r\n';
 const CHUNKED = `${HEAD}Transfer-Encoding: chunked\r\n\r\n`;
 const PATIENT = { timeout: 30_000 };
-/** Of a slice that takes longer than a turn has. */
+/** Requests of a slice that takes longer than a turn has. */
 const SLOW_MS = 11;
 /** Chunks of one byte in a slice. */
 const PIECES = Math.ceil((16 * 1024) / 6);
@@ -61,7 +61,7 @@ describe('paced reads', () => {
     const sockets = await Promise.all(Array.from({ length: connections }, client));
     for (const socket of sockets) socket.write(CHUNKED + '1\r\na\r\n'.repeat(chunks));
     await expect.poll(() => pieces, PATIENT).toBe(connections * chunks);
-    // What a turn begins with may belong to the one before. A single read brings 11,000.
+    // The first requests of a turn may belong to the one before. A single read brings 11,000.
     expect(turns.most()).toBeLessThanOrEqual(2 * PIECES);
   });
 
@@ -133,7 +133,7 @@ describe('paced reads', () => {
     const request = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
     socket.resume().write(request.repeat(2000));
     await new Promise((resolve) => socket.once('close', resolve));
-    // Those of one slice; a read of the socket has more than two thousand.
+    // The requests of one slice; a read of the socket has more than two thousand.
     expect(requests).toBeLessThanOrEqual(Math.ceil((16 * 1024) / request.length));
   });
 

@@ -22,7 +22,7 @@ interface Reader {
   /** Node's parser. */
   readonly parse: (bytes: Buffer) => void;
   readonly listeners: Readonly<Record<'data' | 'pause' | 'resume', (bytes: Buffer) => void>>;
-  /** What has arrived and waits for the next turn. */
+  /** Bytes that have arrived and wait for the next turn. */
   rest: Buffer | undefined;
 }
 

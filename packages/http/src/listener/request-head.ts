@@ -1,6 +1,6 @@
 /**
- * What RFC 9112 asks of the first lines of a request and Node's parser leaves open. Node would
- * answer some of it by itself, with an empty body; here each case is a coded error.
+ * Rules of RFC 9112 for the first lines of a request that Node's parser leaves open. Node would
+ * answer some violations on its own, with an empty body; here each case is a coded error.
  */
 import { SkeinError } from '@skein/api';
 import type { HttpRequest } from '../exchange/exchange.ts';
@@ -15,7 +15,7 @@ type Assignable = Omit<HttpRequest, 'url'> & { url?: string | undefined };
 /**
  * Brings the target to its usual form: a path. A client that takes the service for a proxy sends a
  * whole URL, whose authority then counts instead of the Host header.
- * @param expectsContinue whether Node knows the expectation of the client.
+ * @param expectsContinue whether Node supports the expectation of the client.
  * @throws SkeinError REQUEST_INVALID, ROUTE_UNKNOWN.
  */
 export function checkHead(request: Assignable, expectsContinue: boolean): void {

@@ -1,7 +1,7 @@
 /**
  * One port for two protocols: a connection is handed to the server whose protocol it speaks.
  *
- * A client that knows in advance that the server speaks HTTP/2 begins with a fixed preface (RFC
+ * A client that expects HTTP/2 in advance begins with a fixed preface (RFC
  * 9113, section 3.4). Its first three bytes begin no method of HTTP/1.1, so they decide. Over TLS
  * the client names its protocols in the handshake, and HTTP/2 is chosen only if it offers nothing
  * else: browsers and curl offer both, and the other server answers gRPC alone.
@@ -49,7 +49,7 @@ export function peek(socket: Socket, options: PeekOptions): void {
     stop();
     options.onBroken('ERR_HTTP_REQUEST_TIMEOUT');
   }
-  /** The socket closes by itself; without a listener, the process would end. */
+  /** The socket closes automatically; without a listener, the process would end. */
   function onError(): void {}
   function stop(): void {
     socket.setTimeout(0);

@@ -3,7 +3,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { SharedReading } from './shared-reading.ts';
 
-/** A socket that knows whether it is read. */
+/** A socket that records whether it is read. */
 function fake(reading = true) {
   const handle = { reading, isRead: reading, readStart, readStop };
   function readStart(): void {

@@ -16,7 +16,7 @@ interface Handle {
 
 export class SharedReading {
   readonly #sockets = new Set<Socket>();
-  /** Those that have been read in this turn, or since a turn without a stop. */
+  /** The sockets that have been read in this turn, or since a turn without a stop. */
   readonly #recent = new Set<Socket>();
   #isStopped = false;
   #hasLate = false;

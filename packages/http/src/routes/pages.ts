@@ -41,7 +41,7 @@ const HEADERS = {
 };
 
 /**
- * @param policy directives of the content security policy besides those of every page, or in their place.
+ * @param policy directives of the content security policy added to every page's, or in their place.
  * @param headers further ones.
  * @param files what makes each file, by its path. One without an ending is HTML.
  * @returns finds a file by its path: made when it is first asked for, and kept unless that fails.

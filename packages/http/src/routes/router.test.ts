@@ -20,7 +20,7 @@ describe('route', () => {
         const params = Object.fromEntries(
           parametersOf(endpoint.path).map((name, index) => [name, values[index] ?? 'x']),
         );
-        // As received: after a URL parser, which resolves dots and encodes the rest.
+        // The target as received: after a URL parser, which resolves dots and encodes the rest.
         const { pathname } = new URL(fillPath(endpoint.path, params), 'http://node');
         const found = route(endpoint.method, pathname);
         expect(found).toEqual({ kind: 'endpoint', id, endpoint, params });

@@ -175,7 +175,7 @@ describe('a call', () => {
   it('has its parts checked, with defaults filled in', async () => {
     expect((await call('GET', '/notes')).json).toMatchObject({ notes: { length: 2 } });
     expect((await call('GET', '/notes?limit=3')).json).toMatchObject({ notes: { length: 3 } });
-    for (const [method, path, told] of [
+    for (const [method, path, named] of [
       ['GET', '/notes?limit=x', 'limit'],
       ['GET', '/notes?limit=1&limit=2', 'limit'],
       ['GET', '/notes?more=1', 'more'],
@@ -184,11 +184,14 @@ describe('a call', () => {
     ] as const) {
       const { status, json } = await call(method, path, { headers: KEY });
       expect(status).toBe(400);
-      expect(json).toMatchObject({ code: 'REQUEST_INVALID', error: expect.stringContaining(told) });
+      expect(json).toMatchObject({
+        code: 'REQUEST_INVALID',
+        error: expect.stringContaining(named),
+      });
     }
   });
 
-  it('is answered as its row says', async () => {
+  it('is answered as its row describes', async () => {
     const added = await call('POST', '/notes', { headers: KEY, body: '{"text":"milk"}' });
     expect([added.status, added.headers.get('location')]).toEqual([201, '/notes/7']);
     expect(added.json).toEqual({ id: 7, text: 'milk' });
@@ -263,7 +266,7 @@ describe('the order of work', () => {
 describe('the end of a key', () => {
   const revoked = new SkeinError('KEY_INVALID', 'Revoked.');
 
-  it('ends an upload, whose sender is told', async () => {
+  it('ends an upload, and notifies its sender', async () => {
     const socket = connect(Number(new URL(service.url).port), '127.0.0.1');
     onTestFinished(() => void socket.destroy());
     socket.write(

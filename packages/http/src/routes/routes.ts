@@ -37,7 +37,7 @@ import { createRouter } from './router.ts';
 import { sendPage } from './send-page.ts';
 import { readUpload, type UploadLimits } from '../bodies/upload.ts';
 
-/** What a service knows of a caller; budgets are shared between tenants. */
+/** A service's data about a caller; budgets are shared between tenants. */
 export interface TenantCaller {
   readonly tenant: string;
 }
@@ -131,7 +131,7 @@ export interface RouteOptions<Scopes extends Callers> {
   /** Open event streams. Default: its own. */
   readonly eventStreams?: SharedBudget | undefined;
   readonly limits?: Partial<RouteLimits> | undefined;
-  /** What to do about an error, where the service knows more than the error table. */
+  /** The step that mends an error, where the service has a more specific one than the error table. */
   readonly fixes?: Partial<Record<ErrorCode, string>>;
   readonly logger: GatewayLogger;
 }

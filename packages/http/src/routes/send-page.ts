@@ -2,7 +2,7 @@
  * The answer with a page: compressed as the client takes it, and without a body where the client has
  * it already. Each page is hashed and compressed once, when it is first asked for that way.
  *
- * A page has no secret beside what a caller chose, so that its compressed length tells nothing.
+ * A page has no secret next to a caller's input, so that its compressed length reveals nothing.
  */
 import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';

@@ -1,4 +1,4 @@
-/** A whole HTTP service, from a table of endpoints, their handlers and the pages beside them. */
+/** A whole HTTP service, from a table of endpoints, their handlers and the pages next to them. */
 import { openApiOf, type Endpoint, type ServiceDescription } from '@skein/api';
 import { createExchangeListener } from '../listener/exchange-listener.ts';
 import { DEFAULT_LIMITS } from '../limits.ts';
@@ -34,7 +34,7 @@ export interface Service {
 }
 
 /**
- * Unless the service is open, callers present a key in a header, which no browser sends by itself: a
+ * Unless the service is open, callers present a key in a header, which no browser sends on its own: a
  * page of another origin cannot act in the name of a user, and no answer lets it read.
  * @throws SkeinError PORT_IN_USE.
  */

@@ -1,6 +1,6 @@
 /**
  * Reads the head of a request, if it is written as nearly every client writes it; anything else is for
- * Node's parser, which knows all of HTTP/1.1.
+ * Node's parser, which reads all of HTTP/1.1.
  *
  * The accepted form is narrow on purpose, because requests are smuggled where two servers read the same
  * bytes differently. Lines end with CRLF, names are tokens, values are visible ASCII, spaces and tabs
@@ -11,12 +11,12 @@
 import type { Socket } from 'node:net';
 import type { HttpRequest } from '../exchange/exchange.ts';
 
-/** Of a request that is read here, head and body together, in bytes: what one read of a socket brings. */
+/** Length of a request that is read here, head and body together, in bytes: what one read of a socket brings. */
 const MAX_WHOLE_BYTES = 64 * 1024;
-/** Of the request's line and headers, in bytes; Node has the same limit. */
+/** Length of the request's line and headers, in bytes; Node has the same limit. */
 const MAX_HEAD_BYTES = 16 * 1024;
 /**
- * Of the head that an idle connection keeps, in bytes: many times what clients send. As an object, a head
+ * Length of the head that an idle connection keeps, in bytes: many times what clients send. As an object, a head
  * of short headers takes ten times its bytes, on each connection, and callers without a key send it.
  */
 const MAX_KEPT_BYTES = 2 * 1024;
@@ -41,13 +41,13 @@ const FOR_NODE: ReadonlySet<string> = new Set([
 
 export interface Head {
   readonly request: HttpRequest;
-  /** Of the request's line, the headers and the empty line, in bytes. */
+  /** Length of the request's line, the headers and the empty line, in bytes. */
   readonly headLength: number;
-  /** Of head and body, in bytes. */
+  /** Length of head and body, in bytes. */
   readonly length: number;
 }
 
-/** Of one connection. A short head that is repeated to the byte, as most are, costs a comparison. */
+/** The reader of one connection. A short head that is repeated to the byte, as most are, costs a comparison. */
 export class HeadReader {
   readonly #socket: Socket;
   #last: (Head & { readonly bytes: Buffer }) | undefined;
@@ -56,7 +56,7 @@ export class HeadReader {
     this.#socket = socket;
   }
 
-  /** @returns `'incomplete'` when the head goes on after these bytes. */
+  /** @returns `'incomplete'` when the head continues after these bytes. */
   read(bytes: Buffer): Head | 'incomplete' | 'for-node' {
     const last = this.#last;
     if (last !== undefined && startsWith(bytes, last.bytes)) return last;

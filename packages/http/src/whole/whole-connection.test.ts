@@ -108,7 +108,7 @@ describe('a request that arrives whole', () => {
     await until(/first[^]*whole b$/);
   });
 
-  it('is told when its client leaves', async () => {
+  it('is notified when its client leaves', async () => {
     const { client, held } = await listening();
     const { socket } = await client();
     socket.write(head('POST', '/here/held'));
@@ -118,17 +118,17 @@ describe('a request that arrives whole', () => {
     expect(held[0]!.response.destroyed).toBe(true);
   });
 
-  it('tells each of its listeners that it has been answered', async () => {
+  it('notifies each of its listeners that it has been answered', async () => {
     const { client, held, answer } = await listening();
     const { socket, until } = await client();
     socket.write(head('POST', '/here/held'));
     await expect.poll(() => held.length).toBe(1);
     const { response } = held[0]!;
-    const told: string[] = [];
-    for (const name of ['a', 'b']) response.once('close', () => told.push(name));
+    const closed: string[] = [];
+    for (const name of ['a', 'b']) response.once('close', () => closed.push(name));
     answer(response, 'done');
     await until(/done$/);
-    expect(told).toEqual(['a', 'b']);
+    expect(closed).toEqual(['a', 'b']);
   });
 
   it('is answered in UTF-8 and in bytes, however long the answer is', async () => {
@@ -272,7 +272,7 @@ describe('a connection', () => {
     const timer = setInterval(() => socket.write('GET /here HTTP/1.1\r\n'), 20);
     onTestFinished(() => clearInterval(timer));
     await expect.poll(() => held[0]!.response.destroyed, { timeout: 10_000 }).toBe(true);
-    // The socket tells of its end a turn later.
+    // The socket reports its end a turn later.
     await expect.poll(() => held[0]!.isGone()).toBe(true);
   });
 
@@ -291,7 +291,7 @@ describe('a connection', () => {
     await busy.until(/last$/);
   });
 
-  it('is told to close by the answers of a drain', async () => {
+  it('closes on the answers of a drain', async () => {
     const { client, listener } = await listening({ drainGraceMs: 2000 });
     const { socket, until } = await client();
     socket.write(post('a'));

@@ -1,5 +1,5 @@
 /**
- * A connection whose requests arrive whole, one after the other, as those of most clients do. They are
+ * A connection whose requests arrive whole, one after the other, like most clients' requests. They are
  * read and answered here, for about half of what Node's HTTP server takes for each. The first
  * request that is anything else takes the connection to Node's server, with its bytes, for good:
  *
@@ -13,7 +13,7 @@ import { WholeResponse } from './whole-response.ts';
 
 /** How long the rest of a request may take, in milliseconds, before Node's server waits for it. */
 const REST_MS = 50;
-/** What Node adds to the time that a client has been told, in milliseconds. */
+/** Node's addition to the time that a client was given, in milliseconds. */
 const KEEP_ALIVE_BUFFER_MS = 1000;
 /** Pieces in which a request may arrive. */
 const MAX_PIECES = 64;
@@ -65,10 +65,10 @@ export class WholeConnection {
   readonly #keepAliveSeconds: number;
   /** The one that is being answered. */
   response: WholeResponse | undefined;
-  /** What has arrived and has not been served. */
+  /** Bytes that have arrived and have not been served. */
   #waiting: Buffer | undefined;
   #pieces = 0;
-  /** Of the bytes that wait for the rest of their request. */
+  /** Length of the bytes that wait for the rest of their request. */
   #held = 0;
   #restTimer: NodeJS.Timeout | undefined;
   #unreadTimer: NodeJS.Timeout | undefined;
@@ -114,7 +114,7 @@ export class WholeConnection {
     } else if (head === 'incomplete' || bytes.length < length) {
       this.#await(bytes);
     } else {
-      this.#forget();
+      this.#dropPieces();
       this.response = new WholeResponse(this.#socket, this.#keepAliveSeconds, this.#onAnswered);
       this.#options.serve(head.request, bytes.subarray(head.headLength), this.response);
     }
@@ -133,7 +133,7 @@ export class WholeConnection {
     this.#restTimer ??= setTimeout(() => this.#leave(this.#waiting!), REST_MS);
   }
 
-  #forget(): void {
+  #dropPieces(): void {
     this.#waiting = undefined;
     this.#pieces = 0;
     this.#options.waiting.give(this.#held);
@@ -179,24 +179,24 @@ export class WholeConnection {
     if (this.response !== undefined || this.#waiting === undefined) {
       this.#socket.end();
     } else {
-      this.#forget();
+      this.#dropPieces();
       this.#options.onBroken('HPE_INVALID_EOF_STATE');
     }
   };
 
   #onClose = (): void => {
-    this.#forget();
+    this.#dropPieces();
     clearInterval(this.#unreadTimer);
     const { response } = this;
     this.response = undefined;
     response?.closed();
   };
 
-  /** The socket closes by itself. */
+  /** The socket closes automatically. */
   #onError = (): void => {};
 
   #leave(bytes: Buffer): void {
-    this.#forget();
+    this.#dropPieces();
     const socket = this.#socket;
     socket.setTimeout(0);
     socket.off('timeout', this.#onTimeout);
@@ -213,7 +213,7 @@ export class WholeConnection {
  * see that: each byte that the client sends starts it again.
  */
 function boundUnread(socket: Socket, ms: number): NodeJS.Timeout {
-  // What the system has not taken of the write in progress; Node tells it here alone.
+  // The part of the write in progress that the system has not taken; only Node reports it.
   const handle = (socket as { _handle?: { readonly writeQueueSize?: number } | null })._handle;
   let before = handle?.writeQueueSize;
   return setInterval(() => {

@@ -3,7 +3,7 @@ import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { HttpResponse } from '../exchange/exchange.ts';
 
-/** Of a header's value (RFC 9110, section 5.5): no line end may come in by one. */
+/** The form of a header's value (RFC 9110, section 5.5): no line end may come in by one. */
 const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 const MS_PER_SECOND = 1000;
 
