@@ -50,7 +50,7 @@ function viewOf(name: string): View | undefined {
   return Object.hasOwn(VIEWS, name) ? VIEWS[name] : undefined;
 }
 
-/** Whether the view shows what the stream of events has said, and loads nothing itself. */
+/** Whether the view shows the state from the stream of events, and loads nothing itself. */
 export function isFromEvents({ name }: Route): boolean {
   return name === 'try' || name === '';
 }
@@ -100,7 +100,7 @@ export function App() {
   }, [address]);
   const refused = useStore(refusal);
   const isRefused = refused !== undefined && isFromEvents(route);
-  // Without a key nothing is known: a view would say that nothing is deployed.
+  // Without a key nothing is known: a view would show that nothing is deployed.
   const isUnknown = useStore(deployments).size === 0 && isRefused;
   return (
     <>

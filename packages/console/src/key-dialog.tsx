@@ -32,7 +32,7 @@ export function KeyDialog() {
 
 function Ask({ question }: { readonly question: Question }) {
   const field = useRef<HTMLInputElement>(null);
-  // The next question may have been asked before the browser says that this dialog is closed.
+  // The next question may have been asked before the browser reports that this dialog is closed.
   const closed = (): void => {
     if (asked.value === question) asked.set(undefined);
   };

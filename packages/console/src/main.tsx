@@ -11,7 +11,7 @@ import { askForKey } from './key-dialog.tsx';
 import {
   addDecisions,
   connection,
-  hear,
+  receive,
   node,
   refusal,
   removeUndeployed,
@@ -55,7 +55,7 @@ const listener = {
       .catch(() => {});
   },
   event(type: string, data: unknown): void {
-    hear({ type, data } as NodeEvent);
+    receive({ type, data } as NodeEvent);
   },
   lost(): void {
     connection.set('lost');

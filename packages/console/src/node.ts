@@ -48,10 +48,10 @@ export const movedRun = new Store<RunSummary | undefined>(undefined);
 export const SAMPLES = 60;
 const DECISIONS = 500;
 
-/** Deployments of before a break, of which the stream has said nothing since. */
+/** Deployments of before a break that no event has named since. */
 let unconfirmed = new Set<string>();
 
-/** Removes the deployments that were undeployed while the stream was broken: no event says so. */
+/** Removes the deployments that were undeployed while the stream was broken: no event reports it. */
 export async function removeUndeployed(): Promise<void> {
   unconfirmed = new Set(deployments.value.keys());
   if (unconfirmed.size === 0) return;
@@ -60,7 +60,7 @@ export async function removeUndeployed(): Promise<void> {
   deployments.set(new Map([...deployments.value].filter(([name]) => !unconfirmed.has(name))));
 }
 
-export function hear({ type, data }: NodeEvent): void {
+export function receive({ type, data }: NodeEvent): void {
   if (type === 'deployment') {
     unconfirmed.delete(data.name);
     const samples = deployments.value.get(data.name)?.samples ?? [];
@@ -79,7 +79,7 @@ export function addDecisions(entries: readonly HistoryView[]): void {
   decisions.set([...byId.values()].sort((a, b) => b.id - a.id).slice(0, DECISIONS));
 }
 
-/** A tab that was hidden for longer has heard nothing of the time between. */
+/** A tab that was hidden for longer has received nothing of the time between. */
 const GAP_MS = 5000;
 
 let sampledAt = 0;

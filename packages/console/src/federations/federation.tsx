@@ -30,8 +30,8 @@ const ROUNDS = 100;
 
 const CHANGES = {
   pause: 'No site is asked for anything until the federation is resumed.',
-  resume: 'The round under way goes on where it was.',
-  stop: 'The model of the last round is kept. A federation that was stopped cannot go on.',
+  resume: 'The round under way continues where it was.',
+  stop: 'The model of the last round is kept. A federation that was stopped cannot be resumed.',
 } as const;
 
 export function Federation({ route: { parts }, focus }: ViewProps) {

@@ -34,7 +34,7 @@ export function StatusChip({ status, reason }: Pick<FederationView, 'status' | '
   );
 }
 
-/** What was spent under the assumption that costs most, of the budget. */
+/** The spent part of the budget, under the assumption that costs most. */
 export function budgetOf({ plan: { privacy }, spent }: FederationView): string {
   if (privacy.mode === 'none') return 'none kept';
   const most = spent.map(({ epsilon }) => epsilon ?? Infinity);

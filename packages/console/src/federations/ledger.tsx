@@ -85,12 +85,12 @@ function Entries({ of: entries }: { readonly of: readonly Entry[] }) {
   );
 }
 
-/** What is said of a field; keys, digests and signatures are in the file. */
+/** The text of a field; keys, digests and signatures are in the file. */
 const SHOWN: Readonly<Record<string, (value: never) => string>> = {
   round: (value: number) => `round ${value + 1}`,
   attempt: (value: number) => (value === 0 ? '' : `attempt ${value + 1}`),
   phase: (value: string) => `phase ${value}`,
-  by: (value: string) => `${value} says so`,
+  by: (value: string) => `reported by ${value}`,
   sites: (value: number | readonly string[]) =>
     typeof value === 'number' ? `${value} sites` : value.join(' and '),
   site: (value: string) => value,
@@ -107,7 +107,7 @@ const SHOWN: Readonly<Record<string, (value: never) => string>> = {
 
 function textOf(event: Readonly<Record<string, unknown>>): string {
   return Object.entries(SHOWN)
-    .map(([name, say]) => (Object.hasOwn(event, name) ? say(event[name] as never) : ''))
+    .map(([name, show]) => (Object.hasOwn(event, name) ? show(event[name] as never) : ''))
     .filter((text) => text !== '')
     .join(', ');
 }

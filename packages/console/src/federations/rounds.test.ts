@@ -87,7 +87,7 @@ it('names each site that others accuse, and that the coordinator has found to li
   ]);
 });
 
-it('says for whom the first round waits', () => {
+it('names the parties that the first round waits for', () => {
   const given = (sites: number, helpers: number) =>
     waitingFor({
       plan: { sites: { minimum: 2 }, aggregation: { helpers: [{}, {}] } },

@@ -14,7 +14,7 @@ export interface Round {
   readonly summed: number | undefined;
   /** Why attempts of it were aborted. */
   readonly aborts: readonly string[];
-  /** Of the last attempt, until it was done, in milliseconds. */
+  /** Duration of the last attempt, until it was done, in milliseconds. */
   readonly tookMs: number | undefined;
   /** After it, against each number of colluding sites; empty without differential privacy. */
   readonly spent: readonly Spent[];
@@ -25,7 +25,7 @@ interface Spent {
   readonly epsilon: number | null;
 }
 
-/** What is read of an event; its kind says which fields it has. */
+/** The fields that are read of an event; its kind decides which of them it has. */
 interface Event {
   readonly kind: string;
   readonly round?: number;
@@ -70,7 +70,7 @@ export function roundsOf(entries: readonly Entry[]): Round[] {
 
 /** A site that gave false shares of its secrets. */
 export interface Accused {
-  /** How many sites say so. */
+  /** The number of sites that report it. */
   readonly by: number;
   /** Whether the coordinator has found it, which no site can feign. */
   readonly found: boolean;
@@ -118,7 +118,7 @@ export function spentLines(
   }));
 }
 
-/** What a federation waits for whose first round has not begun. */
+/** The parties that a federation waits for before its first round. */
 export function waitingFor({ plan, sites }: Pick<FederationView, 'plan' | 'sites'>): string {
   const here = (role: string): number =>
     sites.filter((member) => member.role === role && member.connected).length;

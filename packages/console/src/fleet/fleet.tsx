@@ -185,7 +185,7 @@ function MemberRow({ of: member, forwards }: Of<MemberView> & { readonly forward
   );
 }
 
-/** What was counted, without what never happened. */
+/** The counts, without zeros. */
 function countsText(counts: Readonly<Record<string, number>> | undefined, before = ''): string {
   const seen = Object.entries(counts ?? {}).filter(([, count]) => count > 0);
   if (seen.length === 0) return before === '' ? 'none' : '';

@@ -1,4 +1,4 @@
-/** What the rollouts of the fleet rest on: the evidence of each member, and the verdict. */
+/** The grounds of the fleet's rollouts: the evidence of each member, and the verdict. */
 import type { MemberEvidence, MemberView, RolloutEvidence } from '@skein/api';
 import { Chip, milliseconds, Table, useFresh, words, type Tone } from '@skein/ui';
 import { node } from '../node.ts';

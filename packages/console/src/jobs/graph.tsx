@@ -19,7 +19,7 @@ const GAP_Y = 10;
 
 interface Node {
   readonly label: string;
-  /** Of a node of many jobs: its counts. */
+  /** The counts of a node of many jobs. */
   readonly note?: string;
   readonly title: string;
   readonly tone: Tone;

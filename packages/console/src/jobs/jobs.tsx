@@ -29,13 +29,13 @@ const PAGE = 50;
 const MOST = 1000;
 
 type Filter = Readonly<Record<string, string>>;
-type Told = Pick<JobEvent, 'state' | 'cause' | 'progress'>;
+type JobChange = Pick<JobEvent, 'state' | 'cause' | 'progress'>;
 
 export function Jobs({ route: { query }, focus }: ViewProps) {
   const isGrouped = !query['state'] && !query['group'];
   const [limit, setLimit] = useState(PAGE);
   /** Changes of jobs that events reported since the jobs were loaded. */
-  const [told, setTold] = useState<ReadonlyMap<string, Told>>(new Map());
+  const [changes, setChanges] = useState<ReadonlyMap<string, JobChange>>(new Map());
   const identity = JSON.stringify([query, limit]);
   const { value, error, poke } = useFresh({ everyMs: 15_000, identity }, async (signal) => {
     const folded = isGrouped ? { folded: 'true' } : {};
@@ -46,7 +46,7 @@ export function Jobs({ route: { query }, focus }: ViewProps) {
     const { queues } = await node()
       .listQueues({}, { signal })
       .catch(() => ({ queues: [] }));
-    setTold(new Map());
+    setChanges(new Map());
     return { jobs, next, queues };
   });
   useEffect(() => setLimit(PAGE), [JSON.stringify(query)]);
@@ -54,9 +54,9 @@ export function Jobs({ route: { query }, focus }: ViewProps) {
     connected: () => poke(),
     event(_, data) {
       const { job, kind, state, cause, progress } = data as JobEvent;
-      setTold((before) => {
+      setChanges((before) => {
         const known = progress ?? before.get(job)?.progress;
-        const next: Told = {
+        const next: JobChange = {
           state,
           ...(cause === undefined ? {} : { cause }),
           ...(known === undefined ? {} : { progress: known }),
@@ -66,7 +66,7 @@ export function Jobs({ route: { query }, focus }: ViewProps) {
       if (kind === 'state') poke();
     },
   });
-  const jobs = value?.jobs.map((job) => ({ ...job, ...told.get(job.id) }));
+  const jobs = value?.jobs.map((job) => ({ ...job, ...changes.get(job.id) }));
   const isFiltered = Object.values(query).some((text) => text !== '');
   return (
     <section>

@@ -39,12 +39,12 @@ const MODES: Readonly<Record<QueueMode, Mode>> = {
   paused: {
     action: 'Pause',
     tone: 'warn',
-    text: 'None of its jobs starts until it is opened again. Running jobs go on, and new jobs are accepted.',
+    text: 'None of its jobs starts until it is opened again. Running jobs continue, and new jobs are accepted.',
   },
   draining: {
     action: 'Drain',
     tone: 'warn',
-    text: 'New jobs are refused. Queued jobs still start, and running jobs go on.',
+    text: 'New jobs are refused. Queued jobs still start, and running jobs continue.',
   },
 };
 

@@ -29,7 +29,7 @@ function toolsOf(text: string): unknown {
   }
 }
 
-/** For a POSIX shell: a quote ends the string, is written by itself, and begins it again. */
+/** For a POSIX shell: a quote ends the string, is written alone, and begins it again. */
 export function curlOf(origin: string, request: object): string {
   const body = JSON.stringify(request).replaceAll("'", `'\\''`);
   return `curl -N ${origin}/v1/chat/completions \\\n  -H "Authorization: Bearer $SKEIN_KEY" \\\n  -H 'Content-Type: application/json' \\\n  -d '${body}'`;

@@ -29,7 +29,7 @@ interface Chunk {
 /**
  * @param begun when the request was sent, by `performance.now()`.
  * @param onChange called with each longer answer.
- * @throws Error with what the node says, also in the middle of the answer, and for a stream that was
+ * @throws Error with the node's message, also in the middle of the answer, and for a stream that was
  *   cut.
  */
 export async function readAnswer(

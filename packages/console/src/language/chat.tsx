@@ -18,7 +18,7 @@ export function Chat({ models }: { readonly models: readonly string[] }) {
   const [typed, setTyped] = useState<Typed>({
     model: models[0] ?? '',
     system: '',
-    message: 'Say hello in five words.',
+    message: 'Greet me in five words.',
     tools: '',
   });
   const [answer, setAnswer] = useState<ChatAnswer>();
@@ -146,7 +146,7 @@ function Answer({ of }: { readonly of: ChatAnswer }) {
   ].filter((fact) => fact !== undefined);
   return (
     <div class="panel answer">
-      <p class="said">{text}</p>
+      <p class="text">{text}</p>
       {calls.map((call) => (
         <pre class="log">{`${call.name}(${call.arguments})`}</pre>
       ))}

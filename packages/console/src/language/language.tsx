@@ -117,7 +117,7 @@ function RouteRow({
   );
   const first = routes.find((each) => each.provider === provider);
   if (first !== undefined && first.model !== model) {
-    // What is used is counted by provider: shown again it would look like as much more.
+    // Use is counted by provider: shown again it would count twice.
     return (
       <tr>
         {cells}
@@ -166,7 +166,7 @@ function UnansweredRow({ of: { use }, model }: Of<LanguageView> & { readonly mod
   );
 }
 
-/** Answers from the cache have no provider: they are shown beside the one that gave the first answer. */
+/** Answers from the cache have no provider: they are shown with the one that gave the first answer. */
 function cacheHitsOf(use: LanguageView['use'], model: string, provider: string): number {
   return use
     .filter((each) => each.model === model && [provider, ''].includes(each.provider))
@@ -175,7 +175,7 @@ function cacheHitsOf(use: LanguageView['use'], model: string, provider: string):
 
 type Standing = LanguageView['models'][number]['routes'][number];
 
-/** Of its circuit breaker. */
+/** The state of its circuit breaker. */
 function State({ of }: { readonly of: Standing | undefined }) {
   if (of === undefined) return <Chip tone="plain">unknown</Chip>;
   const [quota] = Object.entries(of.quotas);

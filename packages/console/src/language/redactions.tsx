@@ -1,4 +1,4 @@
-/** What is replaced in prompts and answers, and how often that has happened. */
+/** Replacements in prompts and answers, and their number. */
 import type { LanguageView } from '@skein/api';
 import { Table, type Of } from '@skein/ui';
 

@@ -66,7 +66,7 @@ export function Playground({ route, focus }: ViewProps) {
   );
 }
 
-/** A deployment of which no version has been loaded yet has an empty one. */
+/** A deployment without a version that was ever loaded has an empty one. */
 function hasSignature({ signature: { outputs } }: DeploymentView): boolean {
   return outputs.length > 0;
 }
@@ -108,7 +108,7 @@ function Form({ view: { name, signature } }: { readonly view: DeploymentView }) 
 
   if (unsendable !== undefined) {
     return (
-      <Empty>{`The input ${unsendable.name} is of the type ${unsendable.type}, which a page cannot send.`}</Empty>
+      <Empty>{`The input ${unsendable.name} has the type ${unsendable.type}, which a page cannot send.`}</Empty>
     );
   }
   return (

@@ -49,7 +49,7 @@ export function Reader({ view }: { readonly view: DeploymentView }) {
     });
     const begun = performance.now();
     const [status, lines] = await read(view, file).then(
-      (found) => [said(found.length, performance.now() - begun), found] as const,
+      (found) => [summary(found.length, performance.now() - begun), found] as const,
       (error: unknown) => [failure(error), []] as const,
     );
     if (turn === latest.current) setShown({ url, name, status, lines });
@@ -156,7 +156,7 @@ function mark(index: number, on: boolean): void {
   for (const element of [line, box]) element?.classList.toggle('marked', on);
 }
 
-function said(count: number, tookMs: number): string {
+function summary(count: number, tookMs: number): string {
   if (count === 0) return 'No text was found.';
   return `${count === 1 ? '1 line' : `${count} lines`} in ${milliseconds(tookMs)}.`;
 }

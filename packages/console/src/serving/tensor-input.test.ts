@@ -159,7 +159,7 @@ describe('a file', () => {
     expect(() => tensorOf(image, { ...filled, file: undefined })).toThrow('no file is chosen');
   });
 
-  it('is sent by the commands as it is, beside typed and generated inputs', async () => {
+  it('is sent by the commands as it is, next to typed and generated inputs', async () => {
     const typed = { shape: '2', fill: 'values', values: '[1, 2.5]' } as const;
     const sent = [
       { spec: image, tensor: tensorOf(image, filled), fill: 'file' as const, file },

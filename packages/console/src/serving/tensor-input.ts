@@ -261,7 +261,7 @@ export function typeScriptOf(
   ].join('\n');
 }
 
-/** Element types that the class of an array does not tell. */
+/** Element types that the class of an array does not determine. */
 const AMBIGUOUS: ReadonlySet<string> = new Set(['bool', 'float16', 'bfloat16']);
 
 function dataSource({ type, shape, data }: TypedTensor, fill: Fill): string {

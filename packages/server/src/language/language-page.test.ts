@@ -33,7 +33,7 @@ describe.skipIf(browserAvailable.skip)(
       await page.getByText('up: big').waitFor();
       await page.getByLabel('Message').fill(`It's "me"`);
       await page.getByRole('button', { name: 'Send' }).click();
-      await page.locator('.said', { hasText: 'Hello there' }).waitFor();
+      await page.locator('.text', { hasText: 'Hello there' }).waitFor();
       await page.getByText(/3 tokens, \$0\.000037, by up, ended by stop/).waitFor();
       expect(await page.locator('pre', { hasText: 'curl -N' }).textContent()).toContain(`It'\\''s`);
       expect(await page.locator('pre', { hasText: 'new OpenAI' }).count()).toBe(1);
@@ -53,7 +53,7 @@ describe.skipIf(browserAvailable.skip)(
       await page.getByLabel('Declarations').fill('');
       await page.getByLabel('Message').fill('forever');
       await page.getByRole('button', { name: 'Send' }).click();
-      await page.locator('.said', { hasText: 'more more' }).waitFor();
+      await page.locator('.text', { hasText: 'more more' }).waitFor();
       await page.getByRole('button', { name: 'Stop' }).click();
       await expect.poll(() => started.upstream.open).toBe(0);
       expect(problems).toEqual([]);
@@ -62,7 +62,7 @@ describe.skipIf(browserAvailable.skip)(
     it('keeps the focus on the button that was pressed, and ends what a reader has left', async () => {
       await page.getByLabel('Message').fill('forever');
       await page.getByRole('button', { name: 'Send' }).press('Enter');
-      await page.locator('.said', { hasText: 'more more' }).waitFor();
+      await page.locator('.text', { hasText: 'more more' }).waitFor();
       expect(await page.locator(':focus').textContent()).toBe('Send');
       await page.goto(`${started.node.url}/#/jobs`);
       await expect.poll(() => started.upstream.open).toBe(0);
