@@ -39,7 +39,7 @@ export interface FleetWorkerOptions extends Pick<
 const AWAY = 'The store of jobs does not answer; the worker waits for it.';
 
 /**
- * Resolves when the worker accepts jobs; while its Redis is away it waits, and says so in its log. Its `drain` also
+ * Resolves when the worker accepts jobs; while its Redis is away it waits, and logs it. Its `drain` also
  * closes its store and its artifacts.
  * @throws SkeinError STORE_UNREACHABLE (the bucket), STORE_TOO_OLD, USAGE (the addresses), DATA_FOLDER_UNUSABLE.
  */

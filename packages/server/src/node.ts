@@ -134,7 +134,7 @@ async function openComponents(opening: Opening): Promise<RunningNode> {
   const { url, grpcUrl } = await faces.listen();
   lifecycle.onAbort(() => plane.serving.stopChanges());
   const joined = fleet.start(advertisedUrl(options, url));
-  // What a member of a fleet loads depends on the others.
+  // A member of a fleet loads models that depend on the others.
   if (fleet.placing !== undefined) await joined;
   const restored = Promise.all([plane.serving.start(), joined]);
   // Before the faces close: the other members must know that this one leaves.

@@ -247,7 +247,7 @@ describe('a memory of routes', () => {
     const { memory, backend, ids } = memoryOf();
     const other = memory.routeOf('r2', 'b2', 'q').backend;
     for (const each of [backend, other]) each.spend({ id: 'day', until: LONG }, 0);
-    memory.forget('p');
+    memory.drop('p');
     expect([ids(), other.quotas.length]).toEqual([[], 1]);
   });
 });

@@ -59,7 +59,7 @@ export interface RouteMemory {
   /** Takes over what is kept, as it was read at `readAt`: what was kept before and is gone is closed. */
   follow(kept: readonly SpentQuota[], readAt: Instant): void;
   /** Closes what is open of a provider: its operator says that it works again. */
-  forget(provider: string): void;
+  drop(provider: string): void;
 }
 
 /** Routes and backends that are remembered: a bound on memory, of which the oldest are forgotten. */
@@ -120,7 +120,7 @@ export function createRouteMemory(told: (quota: SpentQuota) => void = () => {}):
         backend.quotas = withQuota(backend.quotas, { ...quota, keptAt: readAt - 1 }, readAt);
       }
     },
-    forget(provider) {
+    drop(provider) {
       for (const backend of backends.values()) {
         if (!backend.providers.has(provider)) continue;
         backend.circuit = ALL_CLOSED;

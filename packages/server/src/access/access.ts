@@ -40,7 +40,7 @@ interface KnownWeight {
   readonly until: number;
 }
 
-/** What a node cannot say about keys while it does not know the state of its fleet. */
+/** Errors for keys that a node cannot judge while it does not hold the state of its fleet. */
 export interface KeyDoubt {
   /** Why a key that is not known here may exist. */
   missing(): SkeinError | undefined;
@@ -137,7 +137,7 @@ export async function createAccess(options: {
         key.crowdedOut += 1;
         const { concurrent, maxConcurrent } = key;
         const here =
-          concurrent === maxConcurrent ? '' : `, of which this node admits ${concurrent}`;
+          concurrent === maxConcurrent ? '' : `, and this node admits ${concurrent} of them`;
         throw new SkeinError(
           'QUOTA_EXCEEDED',
           `Tenant "${caller.tenant}" has ${load.inFlight} requests in flight; key ${caller.actor} allows ${maxConcurrent}${here}.`,

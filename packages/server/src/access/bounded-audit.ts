@@ -7,7 +7,7 @@
 import type { GatewayLogger } from '@skein/http';
 import type { AuditEntry, State } from '@skein/state';
 
-/** Of one key: so it takes days to push out the hundred thousand rows that are kept. */
+/** Rows of one key: so it takes days to push out the hundred thousand rows that are kept. */
 export const ROWS_OF_A_MINUTE = 20;
 const MINUTE_MS = 60_000;
 

@@ -4,7 +4,7 @@
  * The first login of a kind is written within a second, and then once a minute while they continue.
  * Clients without a key can cause refused logins, so a minute has at most ten rows of them; the
  * rest is counted together. Otherwise a flood would displace other audit entries. The key that was
- * sent is never written, only the id of a key that the node knows.
+ * sent is never written, only the id of a key that the node holds.
  */
 import { SkeinError, type ErrorCode } from '@skein/api';
 import type { State } from '@skein/state';

@@ -28,7 +28,7 @@ export interface Callers extends Pick<Access, 'shareOf' | 'weightOf'> {
   readonly keys: Keys;
   /** Refused logins are recorded. */
   readonly access: FaceAccess;
-  /** Of all bodies in flight. */
+  /** The largest sum of all bodies in flight. */
   readonly bodies: SharedBudget;
   readonly eventStreams: SharedBudget;
   readonly rpcs: GrpcBudgets;

@@ -31,7 +31,7 @@ export interface FederationComponent {
   readonly upgrade: UpgradeHandler;
   /** Ends the connections of sites and helpers, which do not end by themselves, and takes no more. */
   disconnect(): void;
-  /** Goes on with the federations of an earlier process. */
+  /** Resumes the federations of an earlier process. */
   resume(): void;
   close(): Promise<void>;
 }
@@ -84,7 +84,10 @@ export function createFederations(place: string, options: FederationsOptions): F
     resume() {
       if (!existsSync(place)) return;
       open().catch((error: unknown) => {
-        options.logger.warn({ err: error }, 'The federations of the data folder cannot go on.');
+        options.logger.warn(
+          { err: error },
+          'The federations of the data folder cannot be resumed.',
+        );
       });
     },
     close: async () => (await opened?.catch(() => undefined))?.close(),

@@ -1,4 +1,4 @@
-/** The fleet of a node: its own membership, and what it knows of the other members. */
+/** The fleet of a node: its own membership, and its view of the other members. */
 import { createFleet, type NodeFleet } from '../fleet/fleet.ts';
 import { VERSION } from '../version.ts';
 import type { InferenceComponent } from './inference.ts';

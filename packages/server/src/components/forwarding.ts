@@ -28,7 +28,7 @@ import type { StorageComponent } from './storage.ts';
 
 /** Who the members are, as the node last read them. */
 export interface MembersView {
-  /** Of this node; empty before it has joined. */
+  /** This node's incarnation; empty before it has joined. */
   readonly incarnation: string;
   /** The same array as long as nothing was read. */
   readonly members: readonly FleetMember[];
@@ -42,7 +42,7 @@ export interface ForwardingComponent {
   readonly upgrade: UpgradeHandler;
   /** Answers what others have sent, and takes no more. */
   drain(by: Instant): Promise<void>;
-  /** What has been forwarded since the node started. */
+  /** Requests forwarded since the node started. */
   readonly counters: MemberForwarding;
   expose(into: Exposition): void;
 }

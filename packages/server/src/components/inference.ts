@@ -77,7 +77,7 @@ export async function openInference(
     desired: shared?.desired,
     peers,
     placing,
-    // What a composition calls may be on another member, and is a part of its trace.
+    // A deployment that a composition calls may be on another member, and is a part of its trace.
     calls: (request) => inference.infer(request),
     isolateModels: options.isolateModels,
   });

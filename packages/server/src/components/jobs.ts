@@ -30,7 +30,7 @@ export function openJobs({ options, logger, lifecycle }: Opening, folder: string
     queues,
     redis,
     cursor: () => followed?.cursor(),
-    // A node that knows its fleet serves without the store; one that does not, does not start.
+    // A node that holds the state of its fleet serves without the store; another one does not start.
     mayBeAway: true,
     blobs,
     namespace,

@@ -1,4 +1,4 @@
-/** What a node is started with. */
+/** The options that a node is started with. */
 import type { TlsFiles } from '@skein/http';
 import type { GivenKey } from '../access/keys/given-key.ts';
 import type { LogFormat, LogLevel } from '../telemetry/log.ts';
@@ -39,7 +39,7 @@ export interface NodeOptions {
   readonly allowedOrigins?: readonly string[];
   /** OTLP/HTTP endpoint for traces; absent: the environment variables decide. */
   readonly otlpEndpoint?: string | undefined;
-  /** Cores for replicas, and for jobs besides them. Default: all that the container may use. */
+  /** Cores for replicas, and for jobs with them. Default: all that the container may use. */
   readonly cores?: number | undefined;
   /**
    * Threads that read requests and write answers: the node's own, and others for large JSON and gRPC messages.
@@ -56,7 +56,7 @@ export interface NodeOptions {
   readonly modelMemoryBytes?: number | undefined;
   /** Known to all members of the fleet, which forward requests to each other; absent: none is forwarded. */
   readonly fleetKey?: string | undefined;
-  /** The URL at which other members call this node. Default: that of an address of the machine. */
+  /** The URL at which other members call this node. Default: an address of the machine. */
   readonly advertise?: string | undefined;
   /** Jobs of different namespaces share a Redis and are invisible to each other. */
   readonly namespace?: string | undefined;
@@ -80,7 +80,7 @@ export interface NodeOptions {
   readonly signal?: AbortSignal;
 }
 
-/** What a node does where its options say nothing. */
+/** Defaults of a node's options. */
 export const NODE_DEFAULTS = {
   host: '127.0.0.1',
   port: 0,

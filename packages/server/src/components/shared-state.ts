@@ -37,14 +37,14 @@ export interface SharedState extends Pick<
 
 /**
  * How long keys are trusted without the store that revokes them, in milliseconds. Longer than an
- * outage, and short enough that a node that was cut off and forgotten admits no caller for ever.
+ * outage, and short enough that a node that was cut off and removed admits no caller for ever.
  */
 const KEYS_TRUSTED_MS = 24 * 3_600_000;
 /** A node that crashed announces nothing: its lease ends. */
 const COUNT_MS = 10_000;
 const STANDINGS = ['current', 'away', 'frozen'] as const satisfies readonly Standing['state'][];
 
-/** @throws SkeinError STORE_UNREACHABLE when the store is away and this node knows nothing from before. */
+/** @throws SkeinError STORE_UNREACHABLE when the store is away and this node holds nothing from before. */
 export async function openSharedState(
   { options, logger, lifecycle }: Opening,
   folder: DataFolder,
@@ -113,14 +113,14 @@ export async function openSharedState(
       into.family(
         'skein_store_confirmed_timestamp_seconds',
         'gauge',
-        'When the store last confirmed all that this node knows, in seconds since 1970.',
+        'When the store last confirmed all that this node holds, in seconds since 1970.',
       );
       into.sample('', known().asOf / 1000);
     },
   };
 }
 
-/** While the store is current, the keys of this node are those of the store. */
+/** While the store is current, the keys of this node are the store's. */
 function doubtOf({ known, standing }: FollowedState): KeyDoubt {
   return {
     missing() {
@@ -137,7 +137,7 @@ function doubtOf({ known, standing }: FollowedState): KeyDoubt {
 }
 
 function unreachable(subject: string, state: 'away' | 'frozen'): SkeinError {
-  const what = state === 'away' ? 'does not answer' : 'contradicts what this node knows';
+  const what = state === 'away' ? 'does not answer' : 'contradicts the state of this node';
   return new SkeinError('STORE_UNREACHABLE', `${subject}, ${what}.`, { retryAfterMs: 1000 });
 }
 

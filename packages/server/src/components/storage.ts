@@ -1,4 +1,4 @@
-/** What a node remembers: its state, its models, and the training runs in its data folder. */
+/** A node's storage: its state, its models, and the training runs in its data folder. */
 import { join } from 'node:path';
 import { SkeinError } from '@skein/api';
 import { createRegistry, describeComposition, type Registry } from '@skein/serving';

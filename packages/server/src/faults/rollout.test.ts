@@ -70,7 +70,7 @@ it('versions, settings and a rollback change under load, and no request is dropp
   expect([...load.outcomes.keys()].toSorted()).toEqual(['1', '2', '3', '4', '5']);
 });
 
-/** Looks `i` up in a table; an index beyond its rows is an error of the model. */
+/** Reads row `i` of a table; an index beyond its rows is an error of the model. */
 function lookup(rows: number): Model {
   const graph = new GraphBuilder('lookup');
   const i = graph.input('i', 'int64', ['n']);

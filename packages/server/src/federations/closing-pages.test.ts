@@ -1,6 +1,6 @@
 /**
- * Pages of Chromium that are closed as soon as their one message has arrived, beside a site in Node: the
- * round goes on without them. SKEIN_FULL=1 takes sixty pages.
+ * Pages of Chromium that are closed as soon as their one message has arrived, with a site in Node: the
+ * round continues without them. SKEIN_FULL=1 takes sixty pages.
  */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

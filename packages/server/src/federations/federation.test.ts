@@ -51,7 +51,7 @@ describe.skipIf(browserAvailable.skip)('with a page of Chromium', () => {
   }, 60_000);
   afterAll(() => browser?.close());
 
-  it('finishes beside three sites in Node; the model is a version and the ledger verifies', async () => {
+  it('finishes with three sites in Node; the model is a version and the ledger verifies', async () => {
     const federation = await node.begin({
       rounds: ROUNDS,
       strategy: { name: 'fedsgd', learningRate: 2 },
@@ -96,7 +96,7 @@ describe.skipIf(browserAvailable.skip)('with a page of Chromium', () => {
     expect(problems).toEqual([]);
   }, 180_000);
 
-  it('finishes beside three sites in Node, of which one dies in each round', async () => {
+  it('finishes with three sites in Node; one of them dies in each round', async () => {
     const rounds = 3;
     const { id } = await node.begin({
       rounds,
@@ -130,7 +130,7 @@ describe.skipIf(browserAvailable.skip)('with a page of Chromium', () => {
     const page = await browser.newPage();
     await page.goto(`${node.url}/join#${invitation}`);
     await page.waitForSelector('#plan', { timeout: 60_000 });
-    const file = join(node.folder, 'beside.csv');
+    const file = join(node.folder, 'other.csv');
     await writeFile(file, rowsOf(4));
     await page.setInputFiles('#file', file);
     await page.waitForSelector('#rows');
@@ -147,7 +147,7 @@ describe.skipIf(browserAvailable.skip)('with a page of Chromium', () => {
     await page.close();
   }, 180_000);
 
-  it('goes on with a page that was closed in the middle of a round and opened again', async () => {
+  it('continues with a page that was closed in the middle of a round and opened again', async () => {
     const { id } = await node.begin({
       rounds: 2,
       strategy: { name: 'fedsgd' },

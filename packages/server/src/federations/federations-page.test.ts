@@ -71,7 +71,7 @@ describe.skipIf(browserAvailable.skip)('the pages of federations', { timeout: 12
     await page.getByText(`${ROUNDS} of ${ROUNDS}`, { exact: true }).waitFor();
     expect(await page.locator('tr', { hasText: '3 of 3' }).count()).toBe(ROUNDS);
     expect(await page.locator('#budget .chart').getAttribute('data-points')).toBe(
-      // What is spent if no site colludes, and if one does.
+      // The budget spent if no site colludes, and if one does.
       `${ROUNDS + 1} ${ROUNDS + 1}`,
     );
     await page.getByText(`ε ${spent.at(-1)!.epsilon!.toFixed(3)} of 3`, { exact: true }).waitFor();

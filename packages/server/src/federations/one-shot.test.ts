@@ -69,7 +69,7 @@ async function cohort(invitation: string): Promise<SiteEnd[]> {
 }
 
 it(
-  `sums ${SITES} sites a round, each of which sends one message, and spends what the plan says`,
+  `sums ${SITES} sites a round, where each sends one message, and spends what the plan allows`,
   async () => {
     const helpers = await Promise.all(['Basel', 'Delft', 'Lyon'].map((name) => node.helper(name)));
     const { id, plan } = await node.begin({
@@ -117,7 +117,7 @@ it(
     expect(betrayed!.epsilon).toBeLessThanOrEqual(plan.privacy.epsilon!);
     expect(betrayed!.epsilon).toBeGreaterThan(0.9 * plan.privacy.epsilon!);
     expect(alone!.epsilon).toBeLessThan(betrayed!.epsilon!);
-    // The version says what holds also where the others of the committee collude.
+    // The version states the budget that holds also where the others of the committee collude.
     const { versions } = await node.client.listVersions({ name: plan.name });
     const { metadata } = versions.find(({ version }) => version === done.version)!;
     expect(Number(metadata['epsilon'])).toBeGreaterThanOrEqual(betrayed!.epsilon!);

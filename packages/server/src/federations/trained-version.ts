@@ -33,7 +33,7 @@ export async function storeVersion(
   const vector = new Float32Array((await buffer(artifacts.read(parameters))).buffer.slice(0));
   const { federated } = trainingOf(plan, model, 1);
   const bytes = writeModel(servedModel(withTrained(model, tensorsOf(federated.layout, vector))));
-  // What the budget is kept against: with as many colluding as the plan allows for, of sites or of helpers.
+  // The budget is kept against as many colluding parties as the plan allows for, of sites or of helpers.
   const against = spent.at(-1);
   await registry.importModel(
     plan.name,

@@ -32,7 +32,7 @@ describe('the fleet as the API shows it', () => {
     expect({ alerts, schema }).toEqual({ alerts: [], schema: { written: 1, common: 1 } });
   });
 
-  it('says that an upgrade is under way, and when it can be ended', () => {
+  it('shows that an upgrade is under way, and when it can be ended', () => {
     const old = member('1');
     const young = member('2', { version: '2.0.0', schema: { reads: [1, 2] } });
     expect(kinds([old, young])).toEqual(['versions']);
@@ -42,7 +42,7 @@ describe('the fleet as the API shows it', () => {
   });
 
   it('names a member that is late, and a store that is away instead of all its members', () => {
-    // By the store's clock: that of this machine may be another one.
+    // By the store's clock: this machine's may be another one.
     const inTime = member('2', { renewedAt: '2030-01-01T00:00:07.000Z' });
     expect(view([member('1'), inTime]).alerts).toMatchObject([
       { kind: 'late-member', text: expect.stringContaining('host-1') as string },
@@ -50,7 +50,7 @@ describe('the fleet as the API shows it', () => {
     expect(kinds([member('1'), inTime], { schema: null })).toEqual(['store-away']);
   });
 
-  it('says that the store contradicts this node, and not that it is away', () => {
+  it('shows that the store contradicts this node, and not that it is away', () => {
     const store = { state: 'frozen' as const, reason: 'Another epoch.', asOf: AT };
     expect(view([member('1')], { store }).alerts).toMatchObject([
       { kind: 'frozen', text: expect.stringContaining(': Another epoch. The node') as string },

@@ -12,7 +12,7 @@ import {
 import type { Member } from '@skein/state';
 
 export interface FleetFacts {
-  /** Those that were known last. */
+  /** The members that were read last. */
   readonly members: readonly Member[];
   /** The incarnation of this node. */
   readonly self: string;
@@ -27,7 +27,7 @@ export interface FleetFacts {
 const LATE_MS = 5000;
 
 export function fleetView(facts: FleetFacts): FleetView {
-  // All by the store's clock: that of this machine may differ.
+  // All by the store's clock: this machine's may differ.
   const now = Math.max(...facts.members.map(({ renewedAt }) => Date.parse(renewedAt)));
   const members = facts.members.map((member) => memberView(member, facts.self, now));
   const common = commonSchema(facts.members);
@@ -88,7 +88,7 @@ function storeAlerts({ schema, store }: FleetFacts): FleetAlert[] {
     return [
       {
         kind: 'frozen',
-        text: `The store contradicts what this node knows: ${(store.reason ?? 'it has other contents').replace(/\.$/, '')}. The node serves on as it is and takes nothing from the store.`,
+        text: `The store contradicts the state of this node: ${(store.reason ?? 'it has other contents').replace(/\.$/, '')}. The node serves on as it is and takes nothing from the store.`,
         fix: 'Bring the right store back, or run skein fleet adopt to take this one.',
       },
     ];

@@ -1,5 +1,5 @@
 /**
- * The fleet from the place of this node: its membership, what it says of itself, and how many
+ * The fleet from the place of this node: its membership, its report on itself, and how many
  * members there should be. The rules are in `fleet-view.ts` and in the serving plane.
  */
 import { hostname } from 'node:os';
@@ -29,7 +29,7 @@ import { createMembership, type OwnMembership } from './membership.ts';
 import { createPlacing, type FleetPlacing, modelMemoryOf } from './placing.ts';
 import { rolloutPeers, ROLLOUTS } from './rollout-peers.ts';
 
-/** What the management API shows and changes. */
+/** The fleet's part of the management API. */
 export interface FleetControl {
   view(): Promise<FleetView>;
   placements(): PlacementView[];
@@ -59,15 +59,15 @@ export interface FleetOptions {
   readonly logger: { warn(details: object, message: string): void };
   /** How this node stands to the store of its fleet; absent: it is in none. */
   readonly store?: (() => NodeView['store']) | undefined;
-  /** What this node has forwarded; absent: it forwards nothing. */
+  /** Requests that this node has forwarded; absent: it forwards nothing. */
   readonly forwarding?: (() => MemberForwarding | undefined) | undefined;
   /** Memory for models, in bytes. Default: a share of the memory of the machine. */
   readonly modelMemoryBytes?: number | undefined;
-  /** Cores that replicas may use. Default: those of the machine, or of its container. */
+  /** Cores that replicas may use. Default: all cores of the machine, or of its container. */
   readonly cores?: number | undefined;
   /** The deployments of a fleet whose members answer for each other; absent: this node holds all of its own. */
   readonly desired?: (() => readonly DesiredDeployment[]) | undefined;
-  /** What this node says of itself, once it is asked. */
+  /** This node's report on itself, once it is asked. */
   readonly serving: () => Pick<Serving, 'load' | 'loaded' | 'rolloutReports' | 'memory'>;
 }
 
@@ -117,7 +117,7 @@ export async function createFleet(options: FleetOptions): Promise<NodeFleet> {
   function decide(): FleetScale {
     const members = membership.members.map((member) => ({
       cores: member.cores,
-      // What this node knows of itself is newer than what it has published.
+      // This node's own load is newer than its published load.
       load:
         member.incarnation === membership.incarnation ? serving().load(startMs) : loadOf(member),
     }));
@@ -164,7 +164,7 @@ export async function createFleet(options: FleetOptions): Promise<NodeFleet> {
         ['skein_model_memory_budget_bytes', 'Memory for models on this node.', budgetBytes],
         [
           'skein_model_least_recent_seconds',
-          'How long the least recently used model has not been used; a short time says that memory is short.',
+          'How long the least recently used model has not been used; a short time means that memory is short.',
           age / 1000,
         ],
         ['skein_fleet_members', 'Members with a live lease.', scale.members],

@@ -39,11 +39,11 @@ test('a copy is handed over once every other member has renewed, if one of them 
   const [a, b, c] = [await join('a'), await join('b'), await join('c')];
   a.giveUp();
   const ending = new AbortController();
-  let looks = 0;
-  const looking = { ...a, read: () => (looks++, a.read()) };
-  const early = isHandedOver(looking, 'risk', ['1'], ending.signal);
+  let reads = 0;
+  const counting = { ...a, read: () => (reads++, a.read()) };
+  const early = isHandedOver(counting, 'risk', ['1'], ending.signal);
   // One of the two others is not enough, however often it renews.
-  while (looks < 5) {
+  while (reads < 5) {
     await b.publish();
     await turn();
   }
@@ -61,7 +61,7 @@ test('a version that no other member has loaded is not handed over', async () =>
   const both = (): Promise<unknown> => Promise.all([a.publish(), b.publish()]);
   expect(await renewing(both, isHandedOver(a, 'risk', ['2'], signal))).toBe(false);
   expect(await renewing(both, isHandedOver(a, 'risk', ['1'], signal))).toBe(true);
-  // What is not wanted any more goes with any other copy.
+  // A version that is not wanted any more goes with any other copy.
   expect(await renewing(both, isHandedOver(a, 'risk', [], signal))).toBe(true);
 });
 

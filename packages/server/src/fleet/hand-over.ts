@@ -2,19 +2,19 @@
  * Whether the other members know that this one gives a deployment up, and one of them holds it.
  *
  * A member reads the records of all after each renewal of its own. One that has renewed after this
- * member said that it goes sends it nothing more. The order, say it and then look, is what keeps a last
- * copy: of members that give up the same deployment, the one that said so last finds no other.
+ * member published that it goes sends it nothing more. The order, publish and then read, is what keeps a last
+ * copy: of members that give up the same deployment, the last one to publish it finds no other.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Member } from '@skein/state';
 import type { OwnMembership } from './membership.ts';
 
-/** Time between two looks, in milliseconds. */
-const LOOK_MS = 100;
+/** Time between two reads, in milliseconds. */
+const READ_EVERY_MS = 100;
 /** Members that have not renewed for so long, in milliseconds, are gone with their leases; a store, away. */
 const PATIENCE_MS = 10_000;
 
-type Telling = Pick<OwnMembership, 'incarnation' | 'publish' | 'read'>;
+type Membership = Pick<OwnMembership, 'incarnation' | 'publish' | 'read'>;
 
 /**
  * @param deployment which this member publishes no more.
@@ -22,24 +22,24 @@ type Telling = Pick<OwnMembership, 'incarnation' | 'publish' | 'read'>;
  * @returns false too if that is not known in time, such as while the store is away.
  */
 export async function isHandedOver(
-  membership: Telling,
+  membership: Membership,
   deployment: string,
   versions: readonly string[],
   closing: AbortSignal,
 ): Promise<boolean> {
   const end = performance.now() + PATIENCE_MS;
-  let saidAt: string | undefined;
+  let publishedAt: string | undefined;
   while (!closing.aborted && performance.now() < end) {
-    // A renewal that is under way may have begun before: the next one says it.
-    if (saidAt === undefined) await membership.publish();
+    // A renewal that is under way may have begun before: the next one publishes it.
+    if (publishedAt === undefined) await membership.publish();
     const members = await membership.read().catch(() => []);
     const own = members.find(({ incarnation }) => incarnation === membership.incarnation);
-    if (own !== undefined && !holds(own, deployment)) saidAt ??= own.renewedAt;
+    if (own !== undefined && !holds(own, deployment)) publishedAt ??= own.renewedAt;
     const others = members.filter((member) => member !== own);
     if (
-      saidAt !== undefined &&
+      publishedAt !== undefined &&
       own !== undefined &&
-      others.every(({ renewedAt }) => renewedAt > saidAt!)
+      others.every(({ renewedAt }) => renewedAt > publishedAt!)
     ) {
       return others.some(
         (member) =>
@@ -47,7 +47,7 @@ export async function isHandedOver(
           versions.every((version) => holds(member, deployment, version)),
       );
     }
-    await sleep(LOOK_MS, undefined, { ref: false });
+    await sleep(READ_EVERY_MS, undefined, { ref: false });
   }
   return false;
 }

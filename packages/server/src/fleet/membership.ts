@@ -10,13 +10,13 @@ import type { Member, MemberInfo, Membership, State } from '@skein/state';
 
 /** A crashed node is gone after this, in milliseconds; a store may be away for as long without a new incarnation. */
 const LEASE_MS = 10_000;
-/** Between two renewals beside other members, which read what this one publishes. */
+/** Between two renewals with other members, which read this one's record. */
 const TOGETHER_MS = 1000;
 /** Between two renewals alone. */
 const ALONE_MS = 3000;
 
 export interface OwnMembership {
-  /** Of this node; another one after each join, and empty before the first. */
+  /** This node's incarnation; another one after each join, and empty before the first. */
   readonly incarnation: string;
   /** The live members at the last renewal. Before the first there is only this one. */
   readonly members: readonly Member[];
@@ -24,7 +24,7 @@ export interface OwnMembership {
   start(): Promise<void>;
   /** Reads the members now. @throws SkeinError STORE_UNREACHABLE. */
   read(): Promise<readonly Member[]>;
-  /** Publishes what this node says of itself now, and reads the members. Never rejects. */
+  /** Publishes this node's report on itself, and reads the members. Never rejects. */
   publish(): Promise<void>;
   /** Leaves the fleet. */
   close(): Promise<void>;

@@ -9,7 +9,7 @@ const RECORD = { model: 'risk', version: '1', digest: 'd' } as VersionRecord;
 const DEPLOY = { name: 'risk', version: '1' };
 const VIEW = { name: 'risk', status: 'ready' };
 
-/** A member whose deploys go to the first of some members, of which `isStored` says what they have done. */
+/** A member whose deploys go to the first of some members; `isStored` decides what they have done. */
 function deploying(
   members: readonly string[],
   ask: PlacedControlOptions['ask'],
@@ -34,7 +34,7 @@ function deploying(
   });
 }
 
-/** A member that holds nothing of "risk", which the members named are said to hold, and what the fleet has stored of it. */
+/** A member that holds nothing of "risk", which the given members hold, and the fleet's stored row of it. */
 function holdingNothing(members: readonly string[], ask: PlacedControlOptions['ask']) {
   const row = { name: 'risk', revision: 5 } as DeploymentRecord;
   const fleet = {
@@ -59,7 +59,7 @@ function holdingNothing(members: readonly string[], ask: PlacedControlOptions['a
       rollback: here,
       changeSettings: here,
     } as unknown as DeploymentControl,
-    registry: { version: () => Promise.reject(new Error('No version is looked for.')) },
+    registry: { version: () => Promise.reject(new Error('No version is read.')) },
     stored: () => Promise.resolve(fleet.row),
     placing: {} as PlacedControlOptions['placing'],
     self: () => 'self',
@@ -160,7 +160,7 @@ describe('a change of what other members hold', () => {
     ]);
   });
 
-  test('that reaches no member says that nothing was changed', async () => {
+  test('that reaches no member reports that nothing was changed', async () => {
     const { control, fleet } = holdingNothing(['gone', 'too'], unreachable);
     await expect(control.rollback('risk', 'worse', 'ann')).rejects.toMatchObject({
       code: 'PEER_LOST',
@@ -296,7 +296,7 @@ describe('a rollback whose member is lost', () => {
     expect(await control.rollback('risk', 'worse', 'ann')).toMatchObject({ revision: 6 });
   });
 
-  test('goes on while the rollout that it is to end only takes a step', async () => {
+  test('continues while the rollout that it is to end only takes a step', async () => {
     const { control, fleet, store } = holdingNothing(['first', 'second'], (member) => {
       if (member === 'second') {
         store(7, { id: 'r', phase: 'rolled-back' });
@@ -326,10 +326,10 @@ test('what a member carries out late, at another revision than it was asked for,
   });
 });
 
-test('a member that has not heard of the revision yet carries the change out when it has', async () => {
-  let looks = 0;
+test('a member that has not received the revision yet carries the change out when it has', async () => {
+  let views = 0;
   const local = {
-    views: () => [{ ...VIEW, revision: ++looks < 3 ? 5 : 6 }],
+    views: () => [{ ...VIEW, revision: ++views < 3 ? 5 : 6 }],
     rollback: () => Promise.resolve(VIEW),
   } as unknown as DeploymentControl;
   const change = { change: 'rollback', parameters: ['risk', 'worse'], actor: 'ann' } as const;

@@ -44,7 +44,7 @@ interface Carrying {
   readonly store?: () => Promise<DeploymentView>;
 }
 
-/** What is stored in the fleet is read here within this, in milliseconds, while the store is there. */
+/** A stored change of the fleet is read here within this, in milliseconds, while the store is there. */
 const FEED_MS = 100;
 /** How long a stored deployment may take to be known here, in milliseconds. */
 const FOLLOWED_MS = 5000;
@@ -59,7 +59,7 @@ const isLoss = (error: unknown): boolean =>
 const isOvertaken = (error: unknown): boolean =>
   error instanceof SkeinError && error.code === 'ROLLOUT_IN_PROGRESS';
 
-/** Looks until it is so, or the time is over. */
+/** Polls until it is so, or the time is over. */
 async function becomes(isSo: () => boolean, ms: number): Promise<boolean> {
   for (let waitedMs = 0; !isSo(); waitedMs += FEED_MS) {
     if (waitedMs >= ms) return false;
@@ -183,14 +183,14 @@ export function placedControl(options: PlacedControlOptions): DeploymentControl 
   };
 }
 
-/** Whether a deployment was rolled back between two looks. A rollout that goes on has only taken a step. */
+/** Whether a deployment was rolled back between two reads. A rollout that is still in progress has only taken a step. */
 function isRolledBack(before: DeploymentRecord, now: DeploymentRecord): boolean {
   const rollout = before.rollout;
   if (rollout === undefined || !isInProgress(rollout)) return now.revision !== before.revision;
   return now.rollout?.id === rollout.id && now.rollout.phase === 'rolled-back';
 }
 
-/** Of a deployment as this member knows it; 0: it does not. */
+/** The revision of a deployment in this member's view; 0: it has none. */
 function revisionOf(local: DeploymentControl, name: string): number {
   return local.views().find((view) => view.name === name)?.revision ?? 0;
 }
@@ -212,7 +212,7 @@ export async function carryOut(
     const [first] = parameters as readonly [string | { readonly name: string }];
     const name = typeof first === 'string' ? first : first.name;
     const here = (): number => revisionOf(local, name);
-    // It may be about to hear of the revision, or of the removal.
+    // The revision, or the removal, may be about to arrive.
     await becomes(() => (revision === 0 ? here() === 0 : here() >= revision), FOLLOWED_MS);
     if (here() !== revision) {
       const message = `The change is for revision ${revision} of "${name}", which is at revision ${here()}.`;

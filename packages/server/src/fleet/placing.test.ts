@@ -1,4 +1,4 @@
-/** What a member decides about memory, from what the members publish and what the fleet has stored. */
+/** Decisions of a member about memory, from the records of the members and the stored deployments. */
 import { DeploymentSettings, type DeploymentSettingsPatch } from '@skein/api';
 import type { DesiredDeployment, ResidentDeployment } from '@skein/serving';
 import type { DeploymentRecord, Member, VersionRecord } from '@skein/state';
@@ -58,7 +58,7 @@ const resident = (id: string, mib: number, usedAt = 0): ResidentDeployment => ({
   usedAt,
 });
 
-/** Of the member `b`. @param onRead before it reads them. */
+/** The membership of the member `b`. @param onRead before it reads them. */
 const membershipOf = (
   members: readonly Member[],
   onRead?: () => void,
@@ -114,7 +114,7 @@ describe('a version is loaded first', () => {
     expect(await taker(others, false, new Set(['a']))).toBe('b');
   });
 
-  test('by one that it is placed on, where not all have room for everything', async () => {
+  test('by one that it is placed on, where not all have memory for everything', async () => {
     const all = ['one', 'two', 'three'].map((name) => desired([version(name, 5)]));
     const others = [member('a', []), member('c', [])];
     const placing = placingOf([...all, desired([version('risk', 5)])], others);
@@ -148,32 +148,32 @@ describe('a version fits', () => {
   test.each([
     ['alone', 10, [], 'fits'],
     ['alone', 11, [], 'FLEET_MEMORY'],
-    ['beside a larger deployment', 4, [desired([version('other', 6)])], 'fits'],
-    ['beside a larger deployment', 4, [desired([version('other', 7)])], 'FLEET_MEMORY'],
-    ['beside an unloaded one', 4, [desired([version('other', 7)], { unloaded: true })], 'fits'],
-    ['beside the one that serves', 5, [desired([version('risk', 5)])], 'fits'],
-    ['beside the one that serves', 5, [desired([version('risk', 6)])], 'FLEET_MEMORY'],
+    ['next to a larger deployment', 4, [desired([version('other', 6)])], 'fits'],
+    ['next to a larger deployment', 4, [desired([version('other', 7)])], 'FLEET_MEMORY'],
+    ['next to an unloaded one', 4, [desired([version('other', 7)], { unloaded: true })], 'fits'],
+    ['next to the one that serves', 5, [desired([version('risk', 5)])], 'fits'],
+    ['next to the one that serves', 5, [desired([version('risk', 6)])], 'FLEET_MEMORY'],
     ['in place of an unloaded one', 5, [desired([version('risk', 6)], { unloaded: true })], 'fits'],
     [
-      'beside replicas of another one',
+      'next to replicas of another one',
       3,
       [desired([version('other', 4)], { settings: minReplicas(2) })],
       'FLEET_MEMORY',
     ],
     [
-      'beside a rollout, which needs two copies',
+      'next to a rollout, which needs two copies',
       3,
       [desired([version('other', 4)], rolling('canary'))],
       'FLEET_MEMORY',
     ],
     [
-      'beside a rollout that is over',
+      'next to a rollout that is over',
       6,
       [desired([version('other', 4)], rolling('finished'))],
       'fits',
     ],
     [
-      'beside a version that takes no traffic any more',
+      'next to a version that takes no traffic any more',
       6,
       [
         desired([version('other', 4), version('other', 4, '2')], {
@@ -238,7 +238,7 @@ describe('a version fits', () => {
     );
     const other = (more: Partial<Member>): Member => member('a', [], more);
     expect(await outcome([other(memory(3, measured))], {})).toContain('fits on no member');
-    // What a member of another version says of its memory is not understood, so that it has its share.
+    // The memory of a member of another version is not understood, so that it has its share.
     const memoryBytes = 40 * MIB;
     expect(modelMemoryOf(memoryBytes)).toBe(30 * MIB);
     expect(await outcome([other({ load: { memory: 'much' }, memoryBytes })], measured)).toBe(
@@ -247,14 +247,14 @@ describe('a version fits', () => {
   });
 });
 
-describe('the room for what comes', () => {
+describe('the memory for a coming version', () => {
   const all = ['old', 'new', 'only'].map((name) => desired([version(name, 4)]));
   const here = [resident('old', 4, 1), resident('only', 4, 2), resident('new', 4, 3)];
 
-  test('is that of what another member holds too', () => {
+  test('is taken from models that another member holds too', () => {
     const placing = placingOf(all, [member('c', ['old'])]);
-    const room = placing.evictionFor('new', here, 1e9);
-    expect([...room]).toEqual([
+    const evicted = placing.evictionFor('new', here, 1e9);
+    expect([...evicted]).toEqual([
       [
         'old',
         { isHere: false, others: 1, reason: 'its memory is for "new" here; other members hold it' },
@@ -295,7 +295,7 @@ test('a version is stored if it takes traffic or is rolled out', () => {
   expect(placing.isStored('unknown', '1')).toBe(false);
 });
 
-test('a deployment is on all members, unless they have no room for everything', () => {
+test('a deployment is on all members, unless they have no memory for everything', () => {
   const others = [member('c', [])];
   const one = desired([version('one', 8)]);
   expect(placingOf([one], others).placed('one')).toBeUndefined();

@@ -1,6 +1,6 @@
 /**
- * Which deployments this member holds, and which member carries out a change of one, from what the
- * members publish. The policy is in `packages/fleet`; this gives it what it decides about.
+ * The deployments that this member holds, and the member that carries out a change of one, from the records
+ * of the members. The policy is in `packages/fleet`; this gives it its input.
  */
 import { type DeploymentSettingsPatch, MemberMemory, SkeinError } from '@skein/api';
 import { formatBytes } from '@skein/api/units';
@@ -25,7 +25,7 @@ import type { Member, VersionRecord } from '@skein/state';
 import { isHandedOver } from './hand-over.ts';
 import type { OwnMembership } from './membership.ts';
 
-/** Of the memory of the machine or its container; the node, its requests and its jobs need the rest. */
+/** Share of the memory of the machine or its container; the node, its requests and its jobs need the rest. */
 const SHARE_FOR_MODELS = 0.75;
 
 export interface FleetPlacing extends Placing {
@@ -33,7 +33,7 @@ export interface FleetPlacing extends Placing {
    * The member that loads a version first: one that the deployment is placed on with it.
    * @param isHere whether this one serves the deployment.
    * @param lost members that were asked before and were lost; their leases may not have ended yet.
-   * @throws SkeinError FLEET_MEMORY when no member has room for it, with the numbers;
+   * @throws SkeinError FLEET_MEMORY when no member has memory for it, with the numbers;
    *   STORE_UNREACHABLE.
    */
   takerOf(
@@ -88,7 +88,7 @@ export function createPlacing(options: PlacingOptions): FleetPlacing {
     evictionFor(name, residents, now) {
       const members = holdings(residents);
       const self = membership.incarnation;
-      // What comes takes its room in the placement too: the others make place for what is here now.
+      // A coming version takes its memory in the placement too: the others make place for what is here now.
       const others = loadable(desired()).filter(({ row }) => row.name !== name);
       const expected = bytesOf(name, residents);
       const coming = { digest: `coming of ${name}`, expectedBytes: expected };
@@ -104,7 +104,7 @@ export function createPlacing(options: PlacingOptions): FleetPlacing {
       );
     },
     async takerOf(record, settings, isHere, lost = new Set()) {
-      // One that has just joined may have the room.
+      // A member that has just joined may have the memory.
       await membership.read();
       const { model } = record;
       const others = loadable(desired()).filter(({ row }) => row.name !== model);
@@ -180,12 +180,12 @@ function placedOf({ row, versions }: DesiredDeployment): PlacedDeployment {
   return { id: row.name, versions: [...targets, ...coming], replicas };
 }
 
-/** Of a rollout. */
+/** Whether a rollout is still in progress. */
 export function isInProgress({ phase }: { readonly phase: string }): boolean {
   return !['finished', 'rolled-back'].includes(phase);
 }
 
-/** A deployment with a version that comes, beside the ones that serve until it does. */
+/** A deployment with a version that comes, next to the ones that serve until it does. */
 function comingOf(
   record: VersionRecord,
   settings: DeploymentSettingsPatch | undefined,
@@ -204,7 +204,7 @@ function comingOf(
 function carrierAmong(self: string, placed: readonly string[], holders: readonly string[]): string {
   const preferred = [
     placed.filter((id) => holders.includes(id)),
-    // What no member holds where it is placed is changed by one that serves it.
+    // A deployment that no member holds where it is placed is changed by one that serves it.
     holders,
     placed,
   ].find(({ length }) => length > 0)!;

@@ -204,8 +204,8 @@ describe('@google/genai', () => {
     expect(call).toMatchObject({ name: 'weather', args: { city: 'Ulm' } });
     const response = { output: 'It is sunny in Ulm.' };
     const part = { functionResponse: { id: call!.id!, name: call!.name!, response } };
-    const told = await chat.sendMessage({ message: [part] });
-    expect(told.text).toContain('It is sunny in Ulm.');
+    const answered = await chat.sendMessage({ message: [part] });
+    expect(answered.text).toContain('It is sunny in Ulm.');
   });
 
   test('errors with their status, and aborts', async () => {
@@ -262,7 +262,7 @@ describe('ai with @ai-sdk/openai-compatible', () => {
     for await (const piece of streamed.textStream) sum += piece;
     expect(sum).toBe('Hello there');
     expect((await streamed.usage).totalTokens).toBe(10);
-    const told = await generateText({
+    const answered = await generateText({
       model: provider(model),
       prompt: 'How is the weather?',
       tools: {
@@ -276,7 +276,7 @@ describe('ai with @ai-sdk/openai-compatible', () => {
       },
       stopWhen: stepCountIs(3),
     });
-    expect(told.text).toBe('It is sunny in Ulm.');
+    expect(answered.text).toBe('It is sunny in Ulm.');
   });
 
   test('objects by a schema, embeddings, errors, retries, aborts', async () => {
@@ -333,8 +333,8 @@ describe('@langchain/openai', () => {
     const asking = new HumanMessage('How is the weather?');
     const asked = await chat.bindTools([weather]).invoke([asking]);
     expect(asked.tool_calls).toMatchObject([{ name: 'weather', args: { city: 'Ulm' } }]);
-    const told = await weather.invoke({ ...asked.tool_calls![0]!, type: 'tool_call' });
-    expect((await chat.invoke([asking, asked, told])).content).toBe('It is sunny in Ulm.');
+    const answered = await weather.invoke({ ...asked.tool_calls![0]!, type: 'tool_call' });
+    expect((await chat.invoke([asking, asked, answered])).content).toBe('It is sunny in Ulm.');
     const structured = chat.withStructuredOutput(
       z.object({ city: z.string(), degrees: z.number() }),
       { method: 'jsonSchema' },

@@ -1,5 +1,5 @@
 /**
- * What an operator declares about language models, as records of the state: a record per provider,
+ * An operator's declarations of language models, as records of the state: a record per provider,
  * model, budget, tenant and redaction, and one for stored responses. A change is checked together with all others before it is written, so
  * that what is stored can always be opened.
  */
@@ -67,7 +67,7 @@ function refuseLostParts({ baseUrl }: GenerativeProvider): void {
   if (username + password !== '')
     throw new SkeinError(
       'PROVIDER_INVALID',
-      'The address of the provider holds a user or a password; say where its key is read instead.',
+      'The address of the provider holds a user or a password; name the place of its key instead.',
     );
   if (search + hash !== '')
     throw new SkeinError(
@@ -76,7 +76,7 @@ function refuseLostParts({ baseUrl }: GenerativeProvider): void {
     );
 }
 
-/** Those that a request has of its own, or that say how its connection is used. */
+/** Headers that a request has of its own, or that control its connection. */
 const OWN_HEADERS = new Set([
   'accept',
   'accept-encoding',

@@ -12,14 +12,14 @@ import { encodeTexts } from './encoder.ts';
 
 const ENCODER = { deployment: 'e', input: 'text', inputRank: 1, output: 'vector' };
 
-/** Answers what it is told to; its last cancellation is kept. */
+/** Answers with the function that is given; its last cancellation is kept. */
 function inferenceOf(answer: () => Promise<unknown>) {
-  const told: { cancellation?: Cancellation | undefined } = {};
+  const received: { cancellation?: Cancellation | undefined } = {};
   const infer = ({ cancellation }: { readonly cancellation?: Cancellation | undefined }) => {
-    told.cancellation = cancellation;
+    received.cancellation = cancellation;
     return answer();
   };
-  return { told, inference: { infer } as unknown as Inference };
+  return { received, inference: { infer } as unknown as Inference };
 }
 
 const encode = (inference: Inference, signal: AbortSignal) =>
@@ -44,13 +44,13 @@ it.each([
 it.each(['before', 'during'])('is cancelled by a signal that is aborted %s the call', (when) => {
   const gone = new AbortController();
   if (when === 'before') gone.abort();
-  const { inference, told } = inferenceOf(() => new Promise(() => {}));
+  const { inference, received } = inferenceOf(() => new Promise(() => {}));
   void encode(inference, gone.signal);
   gone.abort();
-  expect(told.cancellation?.cancelled).toBe(true);
+  expect(received.cancellation?.cancelled).toBe(true);
 });
 
-/** A vector of the words that it knows; with `counts` it says how many words a text has. */
+/** A vector of the words of a list; with `counts` it has the number of words of a text. */
 function splitter(counts: boolean): Uint8Array<ArrayBuffer> {
   const graph = new GraphBuilder('encoder');
   const text = graph.input('text', 'string', ['batch']);

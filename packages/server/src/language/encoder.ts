@@ -1,6 +1,6 @@
 /**
  * A deployed text encoder: one string per row in, one vector per row out. A second output of int64, one
- * per row, counts the tokens of each text: its tokenizer is in the graph, so that nothing else knows them.
+ * per row, counts the tokens of each text: its tokenizer is in the graph, so that nothing else can count them.
  */
 import { SkeinError } from '@skein/api';
 import type { Signature, Tensor } from '@skein/onnx';

@@ -32,7 +32,7 @@ function afterAnHour(): void {
 const budgetsOf = async (node: LanguageModels) =>
   (await (await node.gateway()).view()).budgets.map(({ subject }) => subject);
 
-test('hold for it, and for those beside it', async () => {
+test('hold for it, and for the requests with it', async () => {
   const state = await openState(':memory:');
   onTestFinished(() => state.close());
   const [one, two] = [nodeOver(state), nodeOver(state)];

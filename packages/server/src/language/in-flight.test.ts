@@ -1,4 +1,4 @@
-/** What is in flight ends once, by whatever end. */
+/** A call in flight ends once, by whatever end. */
 import type { GenerateEvent, Generation } from '@skein/generative';
 import { expect, test, vi } from 'vitest';
 import { countInFlight } from './in-flight.ts';
@@ -50,7 +50,7 @@ test('an answer that is read, that fails, and that is left', async () => {
   left.endedOnce();
 });
 
-test('an answer of which no event is read: left, or its caller has gone', async () => {
+test('an answer without an event read: left, or its caller has gone', async () => {
   const left = start(whole);
   await left.events[Symbol.asyncIterator]().return?.();
   left.endedOnce();

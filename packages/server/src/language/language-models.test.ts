@@ -204,9 +204,9 @@ test('redactions, in prompts before the upstream and in streams before the calle
   const body = { model: 'assistant', messages: [user('Hi from Ulm')], stream: true };
   const answer = await ask(node.url, body);
   expect(answer.headers.get('skein-redacted')).toBe('1');
-  const said = (await answer.text()).matchAll(/"content":"([^"]*)"/g);
-  // The upstream says "Hello " and "there".
-  expect([...said].map(([, text]) => text).join('')).toBe('Hell~ere');
+  const deltas = (await answer.text()).matchAll(/"content":"([^"]*)"/g);
+  // The upstream sends "Hello " and "there".
+  expect([...deltas].map(([, text]) => text).join('')).toBe('Hell~ere');
   expect(upstream.bodies.at(-1)?.messages[0]).toMatchObject({ content: 'Hi from [city]' });
 
   await client.removeRedaction({ name: 'city' });

@@ -1,7 +1,7 @@
 /**
  * The language models of a node: the gateway over what is declared, opened at the first call.
  *
- * A change of the declarations opens a new gateway beside the old one, which is closed when its last
+ * A change of the declarations opens a new gateway next to the old one, which is closed when its last
  * request has ended. In a fleet another node may have changed them. They are read again behind a
  * request, and before one that would be answered by older ones than a moment: a redaction, a budget or
  * the providers of a tenant hold for the first request after a pause too.
@@ -44,7 +44,7 @@ import { createUnopenedProviders, reasonOf } from './unopened-providers.ts';
 const FRESH_MS = 2000;
 /** How old they are when a request has them read again behind it: a busy node never waits for them. */
 const REFRESH_MS = FRESH_MS / 2;
-/** The longest that a request waits for them. A store that is away must not hold up what a node knows. */
+/** The longest that a request waits for them. A store that is away must not hold up the declarations in memory. */
 const WAIT_MS = 500;
 
 export interface LanguageModelsOptions {
@@ -61,7 +61,7 @@ export interface LanguageModelsOptions {
 export interface LanguageModels {
   /** @throws SkeinError PROVIDER_INVALID when what is declared cannot be opened. */
   gateway(): Promise<Gateway>;
-  /** Those of a caller; undefined: this node keeps none. @throws SkeinError as `gateway` does. */
+  /** The stored responses of a caller; undefined: this node keeps none. @throws SkeinError as `gateway` does. */
   responses(caller: Caller): Promise<KeptResponses | undefined>;
   /** See `seal-key.ts`. */
   readonly sealKey: () => Promise<Buffer | undefined>;
@@ -82,7 +82,7 @@ interface Held {
   /** When each provider was declared. */
   readonly declaredAt: ReadonlyMap<string, string>;
   readonly gateway: Gateway;
-  /** What the faces call. */
+  /** The gateway that the faces call. */
   readonly traced: Gateway;
   /** The same for a request that is traced already. */
   readonly untraced: Gateway;
@@ -106,7 +106,7 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
   let memory: RouteMemory | undefined;
   const quotas = createSpentQuotas(state, () => memory, logger);
 
-  /** @param onUnopened told of providers that cannot be opened; absent: then it fails. */
+  /** @param onUnopened called with providers that cannot be opened; absent: then it fails. */
   async function openHeld(
     settings: GenerativeSettings,
     declaredAt: Held['declaredAt'] = new Map(),
@@ -187,7 +187,7 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
           unopened.clear();
           const next = await openHeld(settings, declaredAt, unopened.note);
           for (const [name, at] of held === undefined ? [] : declaredAt) {
-            if (held?.declaredAt.get(name) !== at) memory?.forget(name);
+            if (held?.declaredAt.get(name) !== at) memory?.drop(name);
           }
           const kept = held?.settings.responses !== undefined;
           held?.retire();
@@ -216,7 +216,7 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
     if (now - freshAt <= REFRESH_MS) return known;
     // A store that is away is asked once in a while, whatever the rate of the requests.
     if (updating === undefined && now - readAt <= REFRESH_MS) return known;
-    // What was away before a pause may be back.
+    // A store that was away before a pause may be back.
     const isAway = isStoreAway && now - readAt <= 2 * FRESH_MS;
     const updated = update().catch((error: unknown) => {
       logger.warn({ err: error }, 'The declarations of language models cannot be read.');

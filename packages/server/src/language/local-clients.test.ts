@@ -92,7 +92,7 @@ test('streams with usage, and frees the place of one that is left in the middle'
     // The model ends its words: a required tool keeps it writing until the limit.
     max_completion_tokens: 900,
     stream: true,
-    tools: [{ type: 'function', function: { name: 'say', parameters: LONG } }],
+    tools: [{ type: 'function', function: { name: 'speak', parameters: LONG } }],
     tool_choice: 'required',
   });
   left.controller.abort();
@@ -178,7 +178,7 @@ test('errors by their class: keys, rates, budgets, models, prompts', async () =>
   expect(Number(headers.get('retry-after'))).toBeGreaterThan(10);
   // The wait is too long: the client has not tried again.
   expect(headers.get('x-should-retry')).toBe('false');
-  // A short wait it takes by itself.
+  // The client takes a short wait automatically.
   const brisk = await operator.createKey({ label: 'brisk', ratePerSecond: 4 });
   const answers = await Promise.all([1, 2, 3].map(() => hello(clientOf(brisk.secret, 5))));
   expect(answers).toHaveLength(3);

@@ -15,7 +15,7 @@ test('a provider that is declared keeps the process that was opened to try it', 
   const folder = testFolder();
   await writeExampleModel(folder);
   const provider = GenerativeProvider.parse({ name: 'here', kind: 'onnx', path: folder });
-  /** Of the process that has the model open now. */
+  /** The id of the process that has the model open now. */
   async function pid(): Promise<number> {
     const shared = (await openLocal(provider)) as LocalProvider;
     const state = await shared.state();

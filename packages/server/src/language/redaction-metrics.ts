@@ -1,4 +1,4 @@
-/** What redactions have replaced, for `/metrics`. */
+/** Replacements of redactions, for `/metrics`. */
 import type { LanguageView } from '@skein/api';
 import { type Exposition, labelled } from '@skein/http';
 

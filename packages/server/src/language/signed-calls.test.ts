@@ -18,7 +18,7 @@ import { startTestNode, type TestNode } from '../testing/test-node.ts';
 const SIGNATURE = Buffer.from('a thought').toString('base64');
 const model = 'assistant';
 const ASKED = 'How is the weather in Ulm?';
-const TOLD = 'It is sunny.';
+const ANSWER = 'It is sunny.';
 const PARAMETERS = { type: 'object', properties: { city: { type: 'string' } } } as const;
 
 interface Content {
@@ -29,7 +29,7 @@ interface Content {
   }[];
 }
 
-/** Calls a tool twice at once, of which the first has the signature, and then says what it was told. */
+/** Calls a tool twice at once; the first call has the signature. Then it repeats the results. */
 function startGemini() {
   const server = createServer((request, response) => {
     let body = '';
@@ -47,11 +47,11 @@ function startGemini() {
         return;
       }
       const call = (city: string) => ({ functionCall: { name: 'weather', args: { city } } });
-      const said = parts.some(({ functionResponse }) => functionResponse !== undefined)
-        ? [{ text: isForeign ? 'As another model has found out, it is sunny.' : TOLD }]
+      const reply = parts.some(({ functionResponse }) => functionResponse !== undefined)
+        ? [{ text: isForeign ? 'As another model has found out, it is sunny.' : ANSWER }]
         : [{ ...call('Ulm'), thoughtSignature: SIGNATURE }, call('Bonn')];
       const answer = {
-        candidates: [{ content: { role: 'model', parts: said }, finishReason: 'STOP' }],
+        candidates: [{ content: { role: 'model', parts: reply }, finishReason: 'STOP' }],
         usageMetadata: { promptTokenCount: 7, candidatesTokenCount: 3 },
       };
       const isStream = request.url!.includes('streamGenerateContent');
@@ -112,7 +112,7 @@ test.for([true, false])('openai, chat, streamed: %s', async (stream) => {
       },
     ],
   });
-  expect(await runner.finalContent()).toBe(TOLD);
+  expect(await runner.finalContent()).toBe(ANSWER);
 });
 
 test.for([true, false])('openai, responses, streamed: %s', async (isStream) => {
@@ -133,7 +133,7 @@ test.for([true, false])('openai, responses, streamed: %s', async (isStream) => {
   );
   expect(results).toHaveLength(2);
   const kept = output as OpenAI.Responses.ResponseInput;
-  expect((await ask([...asked, ...kept, ...results])).output_text).toBe(TOLD);
+  expect((await ask([...asked, ...kept, ...results])).output_text).toBe(ANSWER);
 });
 
 test('@google/genai, in a chat', async () => {
@@ -144,7 +144,7 @@ test('@google/genai, in a chat', async () => {
   const message = functionCalls.map(({ id, name }) => ({
     functionResponse: { id: id!, name: name!, response: { output: 'sunny' } },
   }));
-  expect((await chat.sendMessage({ message })).text).toBe(TOLD);
+  expect((await chat.sendMessage({ message })).text).toBe(ANSWER);
 });
 
 test('ai with @ai-sdk/openai-compatible', async () => {
@@ -160,8 +160,8 @@ test('ai with @ai-sdk/openai-compatible', async () => {
     },
     stopWhen: stepCountIs(3),
   };
-  expect((await generateText(request)).text).toBe(TOLD);
-  expect(await streamText(request).text).toBe(TOLD);
+  expect((await generateText(request)).text).toBe(ANSWER);
+  expect(await streamText(request).text).toBe(ANSWER);
 });
 
 test.for([
@@ -192,10 +192,10 @@ test.for([
     asked = sum!;
   } else asked = await bound.invoke([asking]);
   expect(asked.tool_calls).toHaveLength(2);
-  const told = await Promise.all(
+  const results = await Promise.all(
     asked.tool_calls!.map((call) => weather.invoke({ ...call, type: 'tool_call' })),
   );
-  expect((await bound.invoke([asking, asked, ...told])).text).toBe(TOLD);
+  expect((await bound.invoke([asking, asked, ...results])).text).toBe(ANSWER);
 });
 
 test('a call of another provider, as after a fallback, is marked as one', async () => {

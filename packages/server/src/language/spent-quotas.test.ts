@@ -82,7 +82,7 @@ test.skipIf(requireComponent('redis').skip)(
     await declare(first, upstream.baseUrl('gemini', 'quota-day'));
     const closedAt = (node: FleetNode, model: string) =>
       expect.poll(async () => (await standing(node, model)).closedInMs, PATIENCE);
-    // It knows the models, and has asked for none.
+    // It holds the models, and has asked for none.
     await closedAt(second, 'flash').toBe(0);
 
     expect((await ask(first.url, 'flash', fleet.key)).code).toBe('UPSTREAM_QUOTA');

@@ -1,5 +1,5 @@
 /**
- * Spent quotas of providers that last, such as those of a day, as records of the state: a node that
+ * Spent quotas of providers that last, such as a day's, as records of the state: a node that
  * restarts does not ask again before the reset, and the other members of a fleet with the same key
  * learn of it. They are declarations of a kind of their own.
  *
@@ -18,7 +18,7 @@ export interface SpentQuotas {
   /** Writes it down; a store that is away does not fail the request. */
   keep(quota: SpentQuota): Promise<void>;
   /**
-   * Tells the memory what the records say, writes down what they lack, and removes those that are over.
+   * Updates the memory from the records, writes down what they lack, and removes the ones that are over.
    *
    * @param readAt when the records were asked for.
    * @param declaredAt of each provider: when it was declared last.
@@ -49,7 +49,7 @@ export function createSpentQuotas(
       await state.putDeclaration({
         kind: QUOTA,
         name,
-        // As JSON has it, without a model that is undefined.
+        // The form of JSON, without a model that is undefined.
         value: { backend, providers, id, ...(model === undefined ? {} : { model }), resetsAt },
         updatedAt: new Date(now).toISOString(),
       });

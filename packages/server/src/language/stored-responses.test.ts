@@ -16,7 +16,7 @@ const openai = (url: string, apiKey = 'none') =>
   new OpenAI({ baseURL: `${url}/v1`, apiKey, maxRetries: 0 });
 const keyOf = async (client: Client, tenant: string): Promise<string> =>
   (await client.createKey({ label: tenant, tenant, scopes: ['infer'] })).secret;
-/** What the upstream was asked last, as `role: text`. */
+/** The last request of the upstream, as `role: text`. */
 const askedOf = ({ bodies }: Upstream): string[] =>
   bodies.at(-1)!.messages.map(({ role, content }) => `${role}: ${JSON.stringify(content)}`);
 
@@ -26,7 +26,7 @@ async function start(...given: Parameters<typeof startLanguageNode>): Promise<La
   return started;
 }
 
-test('are off by default, and every answer says so', async () => {
+test('are off by default, and every answer states it', async () => {
   const { node } = await start();
   const client = openai(node.url);
   const answer = await client.responses.create({ model, input: 'Hi', store: true });
@@ -60,7 +60,7 @@ test('continue a conversation with tools, whole and streamed, and can be read an
   });
   const second = await stream.finalResponse();
   expect(second).toMatchObject({ output_text: 'Rain.', previous_response_id: first.id });
-  // Instructions are of one request, as OpenAI has them.
+  // Instructions belong to one request, as OpenAI has them.
   expect(askedOf(upstream)).toEqual([
     'user: "How is the weather?"',
     'assistant: null',
@@ -80,7 +80,7 @@ test('continue a conversation with tools, whole and streamed, and can be read an
   const { output_text: _, ...read } = await client.responses.retrieve(second.id);
   const { output_text: __, ...sent } = second;
   expect(JSON.parse(JSON.stringify(read))).toEqual(
-    // What the client itself adds to a parsed response is not sent.
+    // The client's own additions to a parsed response are not sent.
     expect.objectContaining({ id: sent.id, status: 'completed', usage: sent.usage }),
   );
   expect((await client.responses.retrieve(first.id)).instructions).toBe('Be short.');
@@ -185,7 +185,7 @@ test('are stored as a provider sees them, and are there after a restart', async 
   const first = await startLanguageNode(undefined, { dataFolder: folder });
   await first.client.putRedaction({ name: 'city', pattern: 'Ulm', of: 'prompts' });
   await first.client.putStoredResponses({});
-  const body = { model, input: 'I am in Ulm', instructions: 'Say Ulm.', metadata: { at: 'Ulm' } };
+  const body = { model, input: 'I am in Ulm', instructions: 'Name Ulm.', metadata: { at: 'Ulm' } };
   const { id } = await openai(first.node.url).responses.create(body);
   await first.close();
   const files = await Promise.all(
@@ -198,12 +198,12 @@ test('are stored as a provider sees them, and are there after a restart', async 
   const second = await start(undefined, { dataFolder: folder });
   const client = openai(second.node.url);
   const read = await client.responses.retrieve(id);
-  expect(read).toMatchObject({ instructions: 'Say [city].', metadata: { at: '[city]' } });
+  expect(read).toMatchObject({ instructions: 'Name [city].', metadata: { at: '[city]' } });
   await client.responses.create({ model, input: 'And now?', previous_response_id: id });
   expect(askedOf(second.upstream)[0]).toBe('user: "I am in [city]"');
 });
 
-test.skipIf(requireComponent('redis').skip)('are those of a fleet', async () => {
+test.skipIf(requireComponent('redis').skip)('belong to a whole fleet', async () => {
   const [fleet, upstream] = await Promise.all([startFleet(2), startUpstream()]);
   onTestFinished(async () => {
     await fleet.close();
@@ -240,8 +240,8 @@ test('their items are found by their ids, by the key that has asked alone', asyn
   const reference = { type: 'item_reference' as const, id: call.id! };
   const result = { type: 'function_call_output' as const, call_id: call.call_id, output: 'Rain.' };
   const input = [asked, reference, result];
-  const told = await client.responses.create({ model, input, tools });
-  expect(told.output_text).toBe('Rain.');
+  const answered = await client.responses.create({ model, input, tools });
+  expect(answered.output_text).toBe('Rain.');
   expect(askedOf(upstream)).toEqual([
     'user: "How is the weather?"',
     'assistant: null',

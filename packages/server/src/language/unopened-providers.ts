@@ -1,6 +1,6 @@
 /**
- * Providers that this node cannot open, and why. One whose secret or folder is gone must not keep the
- * node from the others, nor from what is declared later.
+ * Providers that this node cannot open, and the reasons. One whose secret or folder is gone must not keep the
+ * node from the others, nor from later declarations.
  */
 import { SkeinError } from '@skein/api';
 import type { GatewayLogger } from '@skein/http';

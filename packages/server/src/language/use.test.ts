@@ -68,7 +68,7 @@ test('what calls without an answer have cost is counted at their provider, and i
   ]);
 });
 
-test('tokens and cost of an answer after a failed call are those of the budget, each at its provider', async () => {
+test("tokens and cost of an answer after a failed call are the budget's, each at its provider", async () => {
   const state = await openSqliteState(':memory:');
   onTestFinished(() => state.close());
   const upstream = await openFaultyUpstream();
@@ -128,7 +128,7 @@ test('tokens and cost of an answer after a failed call are those of the budget, 
     expect(outputTokens).toBeGreaterThan(0);
     expect(cost).toBeCloseTo((inputTokens * 10 + outputTokens * 1000) / 1e6, 9);
   }
-  // What is not spent goes back.
+  // The unspent part is returned.
   await gateway.close();
   const now = new Date().toISOString();
   expect(await state.budgets.takenBudget(`tenant:shop tokens month ${now.slice(0, 7)}`)).toBe(
@@ -159,7 +159,7 @@ test('the tokens of a joined or repeated answer are counted once', async () => {
   ]);
 });
 
-test('the tokens of a shared answer are those of the caller that pays, if the one that began it has left', async () => {
+test('the tokens of a shared answer belong to the caller that pays, if the one that began it has left', async () => {
   const state = await openSqliteState(':memory:');
   onTestFinished(() => state.close());
   const upstream = await openFaultyUpstream({ gapMs: 20 });

@@ -1,5 +1,5 @@
 /**
- * What has been used of language models, by model and provider: for `/metrics` and the console, and
+ * The use of language models, by model and provider: for `/metrics` and the console, and
  * by caller for the audit trail. A row of the audit sums the requests of a minute, because a row per
  * request would displace what operators did.
  */
@@ -14,9 +14,9 @@ const TTFT_BOUNDS = [10, 25, 50, 100, 200, 350, 500, 750, 1000, 2000, 5000, 10_0
 /** Models and providers that have series of their own; callers name none of them. */
 const MAX_SERIES = 256;
 const AUDIT_EVERY_MS = 60_000;
-/** Rows of one minute in the audit, besides the one that sums the rest. */
+/** Rows of one minute in the audit, without the one that sums the rest. */
 const MAX_AUDIT_ROWS = 50;
-/** What has no series or row of its own. No model has this name: names have no brackets. */
+/** The rest, without a series or row of its own. No model has this name: names have no brackets. */
 const OTHERS = '(others)';
 
 interface Series {
@@ -29,7 +29,7 @@ interface Series {
   inputTokens: number;
   cachedTokens: number;
   outputTokens: number;
-  /** Of answers: calls that gave none have no speed. */
+  /** Tokens of answers: calls that gave none have no speed. */
   answeredTokens: number;
   costUsd: number;
   /** From the first token to the end, of answers with tokens. */
@@ -141,7 +141,7 @@ export function countLanguageUse(
       }
       addToAudit(outcome);
     },
-    /** Of a hedge or a fallback too: the receipt of the answer counts only its own call. */
+    /** Counts a hedge or a fallback too: the receipt of the answer counts only its own call. */
     observeLoss(loss) {
       const { usage, costUsd } = loss;
       const series = seriesOf(loss.model, loss.provider);
@@ -227,7 +227,7 @@ function quantile({ bounds, counts }: ReturnType<typeof histogram>, at: number):
   return bounds.at(-1) ?? 0;
 }
 
-/** Names and units are those of Prometheus; the measures are those of OpenTelemetry's GenAI conventions. */
+/** Names and units follow Prometheus; the measures follow OpenTelemetry's GenAI conventions. */
 function exposeSeries(all: readonly Series[], into: Exposition): void {
   if (all.length === 0) return;
   const labels = new Map(

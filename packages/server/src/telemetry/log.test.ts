@@ -202,13 +202,13 @@ describe('the access log', () => {
 
 describe('combined observers', () => {
   it('are called for every event, in order', () => {
-    const told: string[] = [];
+    const calls: string[] = [];
     const observer = (name: string) => ({
-      answered: () => void told.push(`${name} answered`),
-      refused: () => void told.push(`${name} refused`),
-      batchRan: () => void told.push(`${name} batchRan`),
-      replicaChanged: () => void told.push(`${name} replicaChanged`),
-      scaled: () => void told.push(`${name} scaled`),
+      answered: () => void calls.push(`${name} answered`),
+      refused: () => void calls.push(`${name} refused`),
+      batchRan: () => void calls.push(`${name} batchRan`),
+      replicaChanged: () => void calls.push(`${name} replicaChanged`),
+      scaled: () => void calls.push(`${name} scaled`),
     });
     const all = combineObservers([observer('a'), observer('b')]);
     const replica = { id: 'a', busy: false, since: 0, runs: 7, state: 'ready' as const };
@@ -217,7 +217,7 @@ describe('combined observers', () => {
     all.batchRan('risk', '1', 1, { inputMs: 0.5, computeMs: 1, outputMs: 0.25 });
     all.replicaChanged('risk', '1', replica);
     all.scaled!({ deployment: 'risk', version: '1', from: 1, to: 2, cause: 'demand' });
-    expect(told).toEqual(
+    expect(calls).toEqual(
       ['answered', 'refused', 'batchRan', 'replicaChanged', 'scaled'].flatMap((what) => [
         `a ${what}`,
         `b ${what}`,

@@ -21,7 +21,7 @@ export interface FleetNode {
 export interface TestFleet {
   readonly redis: TestRedis;
   readonly nodes: readonly FleetNode[];
-  /** Of the administrator. */
+  /** The administrator's key. */
   readonly key: string;
   close(): Promise<void>;
 }
@@ -81,14 +81,14 @@ export async function startFleet(
   };
 }
 
-/** One copy in a process of its own, of which a member counts 64 MiB besides the weights. */
+/** One copy in a process of its own; a member counts 64 MiB for it in addition to the weights. */
 export const IN_PROCESS = {
   objective: { latencyMs: 30_000 },
   replicas: { min: 1, max: 1 },
   isolation: 'process',
 } as const;
 
-/** Its answer tells versions apart: they have other weights. @returns the version. */
+/** Its answer distinguishes versions: they have other weights. @returns the version. */
 export async function deployVersion(
   { client }: Pick<FleetNode, 'client'>,
   name: string,

@@ -49,7 +49,7 @@ export interface NodeProcess extends AsyncDisposable {
     settings?: DeploymentSettingsPatch,
     plan?: Parameters<Client['deploy']>[0]['plan'],
   ): Promise<DeploymentView>;
-  /** Runs a command beside it, in its folder. */
+  /** Runs a command in the node's folder. */
   run(...words: string[]): Promise<CliOutcome>;
   /** The one JSON document that a command prints which succeeds. */
   json<T>(...words: string[]): Promise<T>;

@@ -1,4 +1,4 @@
-/** What became of a call, in one word: for tests in which a call may end in more than one way. */
+/** The outcome of a call, in one word: for tests in which a call may end in more than one way. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SkeinError } from '@skein/api';
 

@@ -1,4 +1,4 @@
-/** A TCP connection that sends and receives as it is told, for tests of misbehaving clients. */
+/** A TCP connection that sends and receives as a test directs, for tests of misbehaving clients. */
 import { connect, type Socket } from 'node:net';
 
 export interface RawClient {

@@ -10,7 +10,7 @@ import { slowModel } from './slow-model.ts';
 import { testFolder } from '../../../../scripts/testing/folder.ts';
 
 export const KEY = '0123456789abcdef0123456789abcdef';
-/** What a request may end with here. Anything else is a lost request. */
+/** Outcomes of a request here. Any other one is a lost request. */
 export const CODED = new Set([
   'answered',
   'DEADLINE_UNREACHABLE',

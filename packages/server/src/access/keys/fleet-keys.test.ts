@@ -6,7 +6,7 @@ import { auditTrail } from '../audit-trail.ts';
 
 type Access = Awaited<ReturnType<typeof createAccess>>;
 
-/** Two nodes over one state; the second follows when the test says so. */
+/** Two nodes over one state; the second follows when the test calls it. */
 let state: State;
 let here: Access;
 let there: Access;
@@ -41,7 +41,7 @@ const codeAt = (access: Access, secret: string): string => {
 };
 
 describe('the keys of a fleet on one node', () => {
-  it('are those of every node, until they are revoked on any', async () => {
+  it("are every node's, until they are revoked on any", async () => {
     const { key, secret } = await newKey();
     expect(codeAt(there, secret)).toBe('KEY_INVALID');
     await follow();
@@ -85,7 +85,7 @@ describe('the keys of a fleet on one node', () => {
     await expect(there.keys.show(key.id)).rejects.toThrow(/no API key/);
   });
 
-  it('name the one that may be added although its maker was told otherwise', async () => {
+  it('name the key that may be added although its maker got an error', async () => {
     const addKey = vi.spyOn(state, 'addKey');
     addKey.mockImplementationOnce(async (record) => {
       await state.addKey(record);

@@ -48,7 +48,7 @@ it('keeps every key as long as there is room', async () => {
   expect(await ring.list()).toHaveLength(2);
 });
 
-it('forgets no key whose revocation is not written yet', async () => {
+it('drops no key whose revocation is not written yet', async () => {
   for (const id of ['a', 'b', 'c', 'd', 'e']) await stored(id);
   const ring = await openKeyRing(
     { ...state, revokeKey: () => Promise.reject(new Error('the disk is full')) },

@@ -1,12 +1,12 @@
 /**
  * The keys in memory, by id, for access checks and lists.
  *
- * A new key is written to the state first, because a key that a restart forgets is of no use. A
+ * A new key is written to the state first, because a key that a restart drops is useless. A
  * revocation takes effect in memory first, so that the next request is rejected even if the disk is
  * full or the store is unreachable; it is then written to the state until it is durable
  * (`revocations.ts`).
  *
- * Keys that ended stay listed until a new one finds no room: it then takes the place of those that
+ * Keys that ended stay listed until the ring is full: a new one then takes the place of the keys that
  * ended longest ago.
  */
 import type { KeyRecord, State } from '@skein/state';
@@ -24,13 +24,13 @@ export interface HeldKey {
   readonly hash: Buffer;
   /** Requests per second over all nodes; absent: unlimited. */
   readonly ratePerSecond: number | undefined;
-  /** What this node admits of them. */
+  /** This node's part of the rate. */
   readonly bucket: TokenBucket | undefined;
   /** Absent: 1. */
   readonly weight: number | undefined;
   /** Requests in flight over all nodes; Infinity: unlimited. */
   readonly maxConcurrent: number;
-  /** What this node admits of them. */
+  /** This node's part of the requests in flight. */
   concurrent: number;
   /** Recent requests that were refused for that. */
   crowdedOut: number;
@@ -57,9 +57,9 @@ export interface KeyRing extends Keys {
 
 /** Every key is in memory, and a change of a tenant's weight reads all of them. */
 const MAX_KEYS = 100_000;
-/** A node of a fleet that was away for longer may still know a forgotten key as valid, and says that the store lost it. */
-const FORGET_AFTER_MS = 30 * 86_400_000;
-const FORGOTTEN_AT_ONCE = 100;
+/** A node of a fleet that was away for longer may still hold a removed key as valid, and reports that the store lost it. */
+const REMOVED_AFTER_MS = 30 * 86_400_000;
+const REMOVED_AT_ONCE = 100;
 
 /**
  * @param onRevoked called synchronously when a key is revoked.
@@ -99,14 +99,14 @@ export async function openKeyRing(
     changes += 1;
   }
 
-  /** Forgets the keys that ended longest ago, if any did so long enough ago. */
-  async function makeRoom(): Promise<void> {
-    const before = Date.now() - FORGET_AFTER_MS;
+  /** Removes the keys that ended longest ago, if any did so long enough ago. */
+  async function removeEnded(): Promise<void> {
+    const before = Date.now() - REMOVED_AFTER_MS;
     const ended = [...records.values()]
       .map((record) => ({ id: record.id, at: endedAt(record) }))
       .filter(({ id, at }) => at < before && !revocations.unwritten.has(id))
       .sort((a, b) => a.at - b.at)
-      .slice(0, FORGOTTEN_AT_ONCE)
+      .slice(0, REMOVED_AT_ONCE)
       .map(({ id }) => id);
     if (ended.length === 0) return;
     await state.removeKeys(ended);
@@ -126,7 +126,7 @@ export async function openKeyRing(
       ),
 
     async create(key) {
-      if (held.size >= maxKeys) await makeRoom();
+      if (held.size >= maxKeys) await removeEnded();
       if (held.size >= maxKeys) {
         throw new SkeinError('KEYS_TOO_MANY', `The node has ${held.size} API keys already.`);
       }

@@ -1,5 +1,5 @@
 /**
- * Tells the open streams of a caller that its key has ended: at once when the key is revoked,
+ * Notifies the open streams of a caller that its key has ended: at once when the key is revoked,
  * within half a second when it expires.
  *
  * A request is authorised once, when it arrives, but a stream stays open for days. One timer serves

@@ -51,7 +51,7 @@ it.each([new SkeinError('STORAGE_FULL', 'The disk is full.'), new Error('the thr
     const [listed] = await access.keys.list();
     expect(listed?.revokedAt).toBeDefined();
     expect(await access.keys.show(key.id)).toMatchObject({ durable: false });
-    // As the error says: a restart would make the key valid again.
+    // The error names it: a restart would make the key valid again.
     expect(isRefused(await open(), secret)).toBe(false);
   },
 );

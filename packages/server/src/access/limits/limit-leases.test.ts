@@ -34,7 +34,7 @@ function nodeOf(...keys: readonly HeldKey[]) {
     inFlight: () => node.inFlight,
     clock: { now: () => now },
   });
-  // Its timer is that of the machine.
+  // Its timer is the machine's.
   limits.close();
   return Object.assign(node, {
     asked,
@@ -80,7 +80,7 @@ describe('the share of a rate', () => {
     expect(rates).toEqual([25, ...Array<number>(22).fill(40), 25, 25, 25, 25, 0]);
   });
 
-  it('is demanded by recent calls, of which a burst is neither forgotten nor held for long', async () => {
+  it('is demanded by recent calls, and a burst is neither dropped nor held for long', async () => {
     const key = limitedRate(100);
     const node = nodeOf(key);
     key.bucket!.asked += 10;

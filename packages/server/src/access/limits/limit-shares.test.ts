@@ -10,7 +10,7 @@ interface Node {
   readonly limits: LimitShares;
 }
 
-/** The store's clock and that of every node, in milliseconds. */
+/** The clock of the store and of every node, in milliseconds. */
 let now: number;
 let state: State;
 let nodes: Node[];
@@ -88,7 +88,7 @@ describe('a limit over a fleet', () => {
     await passing(10_000, () => {
       for (const node of nodes) if (admits(node, key)) admitted += 1;
     });
-    // What one node would admit: the bucket, and ten seconds.
+    // One node would admit the bucket, and ten seconds.
     const limit = rate + 10 * rate;
     expect(admitted).toBeLessThanOrEqual(1.02 * limit);
     expect(admitted).toBeGreaterThan(0.85 * limit);
@@ -126,7 +126,7 @@ describe('a limit over a fleet', () => {
     expect(refused).toBe(0);
   });
 
-  it('goes on with the last shares while the store is away', async () => {
+  it('continues with the last shares while the store is away', async () => {
     const rate = 100;
     const key = await openNodes({ ratePerSecond: rate });
     const ask = () => {

@@ -3,7 +3,7 @@
  * use, and enforces the share alone, so that no request waits for the store.
  *
  * Before the first lease, and after a pause, a node admits an equal part of the limit. While the
- * store is away it goes on with its last share. A key without calls is not renewed: its share
+ * store is away it continues with its last share. A key without calls is not renewed: its share
  * returns to the others when the lease ends.
  */
 import type { Clock } from '@skein/serving';
@@ -42,7 +42,7 @@ const IDLE_MS = 3000;
 /** Keys that are renewed at a time; the others wait for the next turn. */
 const MOST = 256;
 
-/** What this node has seen of a key. */
+/** This node's view of a key. */
 interface Use {
   asked: number;
   /** Requests per second. */
@@ -101,7 +101,7 @@ export function leaseLimits(options: LimitSharesOptions): LimitShares {
       const asked = key.bucket?.asked ?? 0;
       const rate = (1000 * (asked - use.asked)) / passedMs;
       use.asked = asked;
-      // A burst between two renewals must not look like a rate for long, nor be forgotten at once.
+      // A burst between two renewals must not count as a rate for long, nor be dropped at once.
       use.demand = Math.max(rate, use.demand / 2);
       if (rate > 0 || key.crowdedOut > 0 || inFlight(key.caller.tenant) > 0) use.busyAt = now;
       if (now - use.busyAt < IDLE_MS) {

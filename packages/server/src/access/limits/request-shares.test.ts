@@ -1,4 +1,4 @@
-/** Requests of a tenant that never end, over real sockets, beside others. */
+/** Requests of a tenant that never end, over real sockets, next to other tenants' requests. */
 import { connect, type Socket } from 'node:net';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { issueToken } from '@skein/http';

@@ -29,7 +29,7 @@ export function requestBudget(max: number, shareOf: ShareOf): SharedBudget {
   });
 }
 
-/** Counts each authorised request until its answer has been sent, but those of operators: they must come through. */
+/** Counts each authorised request until its answer has been sent. Requests of operators are not counted: they must come through. */
 export function shareRequests(access: FaceAccess, budget: SharedBudget): FaceAccess {
   /** Requests that wait behind another answer of their connection: a client may send many of them over one. */
   const waiting = new WeakMap<Socket, Set<BudgetHold>>();
@@ -51,7 +51,7 @@ export function shareRequests(access: FaceAccess, budget: SharedBudget): FaceAcc
     if (response.destroyed) return caller;
     const hold = budget.hold(caller.tenant);
     hold.take(1);
-    // One that waits has no socket yet, and is not told when its connection closes.
+    // A waiting request has no socket yet, and is not notified when its connection closes.
     const others = response.socket === null ? waitingOn(request.socket).add(hold) : undefined;
     response.once('close', () => {
       hold.release();

@@ -21,7 +21,7 @@ export function tenantLoad(): TenantLoad {
 }
 
 export function arrive(load: TenantLoad, now: Instant): void {
-  // An idle period says nothing about how long requests take.
+  // An idle period reveals nothing about the duration of requests.
   if (load.inFlight === 0) load.lastLeftAt = now;
   load.inFlight += 1;
 }

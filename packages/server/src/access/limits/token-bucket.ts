@@ -3,7 +3,7 @@
  *
  * The Generic Cell Rate Algorithm (ITU-T I.371, annex A): every request moves that time one
  * interval further, and is rejected if it is then more than a whole bucket ahead. The decisions
- * equal those of a continuously refilled token bucket, without a timer and without rounding drift.
+ * equal a continuously refilled token bucket's, without a timer and without rounding drift.
  */
 import type { Instant } from '@skein/serving';
 

@@ -71,7 +71,7 @@ describe.skipIf(moto.skip)('a node whose bucket', () => {
     expect(await outcomeOf(deployVersion(node, 'risk', version + 1))).toBe(code);
     expect((await node.client.listVersions({ name: 'risk' })).versions).toHaveLength(version);
     await serves();
-    // What needs no bytes of the bucket goes on.
+    // Work that needs no bytes of the bucket continues.
     const { id, secret } = await node.client.createKey({
       label: 'k',
       tenant: 't',
@@ -87,7 +87,7 @@ describe.skipIf(moto.skip)('a node whose bucket', () => {
   });
 
   it(
-    'is denied to a member that needs the bytes rolls a deploy back, which says so',
+    'is denied to a member that needs the bytes rolls a deploy back, and the deploy reports it',
     LONG,
     async () => {
       const answers = (node: FleetNode) =>

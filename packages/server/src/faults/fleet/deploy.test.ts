@@ -12,7 +12,7 @@ beforeEach(async () => {
 });
 afterEach(() => fleet.close());
 
-async function knows({ client }: NodeProcess, name: string): Promise<boolean> {
+async function hasDeployment({ client }: NodeProcess, name: string): Promise<boolean> {
   const { deployments } = await client.listDeployments();
   return deployments.some((each) => each.name === name);
 }
@@ -35,12 +35,12 @@ test('a deploy whose member is killed while it loads is placed again on another 
     const deploying = a.deploy(name, model, settings);
     let taker: NodeProcess | undefined;
     while (taker === undefined) {
-      const known = await Promise.all(others.map((node) => knows(node, name)));
+      const known = await Promise.all(others.map((node) => hasDeployment(node, name)));
       taker = others.find((_, i) => known[i]);
     }
     process.kill(taker.pid, 'SIGSTOP');
     // It has stored the deployment already: the next one is tried.
-    if (await knows(a, name)) {
+    if (await hasDeployment(a, name)) {
       process.kill(taker.pid, 'SIGCONT');
       await deploying;
       continue;
@@ -79,7 +79,7 @@ test('new settings, and a rollback, whose member is killed meanwhile are carried
     const [first] = (await holders()) as [NodeProcess];
     process.kill(first.pid, 'SIGSTOP');
     const changing = change();
-    // What was sent before is with the stopped one when this is answered.
+    // When this is answered, the stopped one has received all earlier messages.
     await a.client.getNode();
     await first.kill();
     nodes.splice(nodes.indexOf(first), 1);

@@ -1,4 +1,4 @@
-/** Members over mutual TLS, of which none has the memory for both models that a composition calls. */
+/** Members over mutual TLS; none has the memory for both models that a composition calls. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createClient, type Client } from '@skein/api/client';
@@ -88,7 +88,7 @@ test.skipIf(openssl.skip)(
       return quote?.refusal?.code;
     };
     expect(await quoteTo(node)).toBe('MODEL_UNKNOWN');
-    // It knows the key, and its certificate is of another authority.
+    // It holds the key, and another authority has signed its certificate.
     expect(await quoteTo(stranger)).toBeUndefined();
   },
 );

@@ -1,4 +1,4 @@
-/** Nodes of a fleet over a real Redis: what one is told, all of them do; and they serve on while it is away. */
+/** Nodes of a fleet over a real Redis: a change on one reaches all of them; and they serve on while it is away. */
 import { mkdir, rm } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import {
@@ -45,7 +45,7 @@ describe('a fleet', () => {
     }, PATIENCE);
     await a.client.undeploy({ name: 'risk' });
     await answers(b, 'risk', 'MODEL_UNKNOWN');
-    // What happened is in the history of every node.
+    // The change is in the history of every node.
     const { entries } = await b.client.listHistory({ limit: 50 });
     expect(entries.map(({ kind }) => kind)).toEqual(
       expect.arrayContaining(['deployed', 'rollout-finished', 'settings-changed', 'undeployed']),
@@ -129,7 +129,7 @@ describe('a fleet', () => {
     }
     const metrics = await (await fetch(`${a.url}/metrics`, auth())).text();
     expect(metrics).toContain('skein_store_standing{state="frozen"} 1');
-    // The empty store has no key: the administrator adopts it on the node that knows theirs.
+    // The empty store has no key: the administrator adopts it on a node that holds theirs.
     const { store } = await a.client.adoptStore();
     expect(store?.state).toBe('current');
     await answers(a, 'kept', 'KEY_INVALID');

@@ -61,7 +61,7 @@ describe('two nodes', { timeout: 180_000 + ROUNDS * ROUND_MS }, () => {
     }
   });
 
-  test('of which one leaves: what it has taken is answered', async () => {
+  test('that lose a member: the requests that it has taken are answered', async () => {
     const [a, b] = [await fleet.start(), await fleet.start()];
     await deploySlow(a);
     await together(a, b);

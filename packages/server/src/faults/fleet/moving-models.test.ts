@@ -16,7 +16,7 @@ import {
 } from '../../testing/fleet.ts';
 
 const MIB = 2 ** 20;
-/** Of a small model in a process of its own: what the process needs besides its weights. */
+/** Memory of a small model in a process of its own: the process needs it in addition to its weights. */
 const COPY = 64 * MIB;
 /** Three models on each, and no fourth one. */
 const BUDGET = 3.4 * COPY;
@@ -38,7 +38,7 @@ afterEach(async () => {
   fleet = undefined;
 });
 
-/** Of a node that takes part in nothing: it is told what the members publish, and renews when the test says so. */
+/** Watches as a node that takes part in nothing: it reads the members' records, and renews when the test calls it. */
 async function watch({ redis }: TestFleet) {
   const state = await openState(redis.url);
   const info = { ...memberInfo('watcher'), address: '', memoryBytes: 0 };
@@ -76,7 +76,7 @@ async function askAsMember(peer: Peer, deployment: string): Promise<string> {
 }
 
 describe('two members with memory for three models each', { timeout: 240_000 }, () => {
-  test('give no copy up before every other member knows it, and answer until then', async () => {
+  test('give no copy up before every other member has read of it, and answer until then', async () => {
     fleet = await startFleet(2, { fleetKey: FLEET_KEY, modelMemoryBytes: BUDGET });
     const { nodes } = fleet;
     const names = ['one', 'two', 'three'];
@@ -92,7 +92,7 @@ describe('two members with memory for three models each', { timeout: 240_000 }, 
     let guest: Promise<unknown> | undefined;
     let peer: Peer | undefined;
     try {
-      // Its copies need the room of others; the watcher is not told that they go.
+      // Its copies need the memory of others; the watcher is not notified that they go.
       guest = deployVersion(nodes[0]!, 'guest', 7, IN_PROCESS);
       guest.catch(() => {});
       let leaving: { readonly member: Member; readonly name: string } | undefined;
@@ -114,7 +114,7 @@ describe('two members with memory for three models each', { timeout: 240_000 }, 
       });
       const link = peer;
       for (let i = 0; i < 20; i++) expect(await askAsMember(link, name)).toBe('answered');
-      // Once it knows, the copy goes.
+      // Once the watcher has read it, the copy goes.
       const refused = async (): Promise<string> => {
         await watcher.renew();
         return askAsMember(link, name);

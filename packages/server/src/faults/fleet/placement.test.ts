@@ -11,7 +11,7 @@ import {
 } from '../../testing/fleet.ts';
 
 const MIB = 2 ** 20;
-/** Of a small model in a process of its own: what the process needs besides its weights. */
+/** Memory of a small model in a process of its own: the process needs it in addition to its weights. */
 const COPY = 64 * MIB;
 /** Three models, and no fourth one. */
 const BUDGET = 3.4 * COPY;
@@ -93,7 +93,7 @@ describe('two members with memory for three models each', { timeout: 180_000 }, 
     );
     expect(outcome).toMatch(/^FLEET_MEMORY .*takes 256 MiB .*largest member has 218 MiB/);
     expect(await answerOf(a, 'five', key)).toBe('MODEL_UNKNOWN');
-    // What the refused one would have taken is answered still, after what moves for a change.
+    // The deployments next to the refused one are still answered, after the moves for a change.
     for (const name of names) {
       await expect.poll(() => answerOf(b, name, key), PATIENT).toBe(name === 'one' ? second : '1');
     }

@@ -34,7 +34,7 @@ afterAll(async () => {
   proxy?.close();
 });
 
-/** Tells the server, past the proxy. @returns what it answers. */
+/** Sends a command to the server, past the proxy. @returns its answer. */
 async function direct(...command: readonly string[]): Promise<string> {
   const run = promisify(execFile);
   return (await run('redis-cli', ['-u', fleet.redis.url, ...command])).stdout;
@@ -70,44 +70,48 @@ const isCurrent = () =>
   }, PATIENCE);
 
 describe('a node whose Redis', () => {
-  it('takes seconds for each answer serves on, and changes nothing or says so', LONG, async () => {
-    await deployVersion(node, 'slow', 1);
-    const [kept, given] = [await newKey('kept'), await newKey('given')];
-    const sending = traffic('slow', kept.secret, '1');
-    expect(await answerOf(node, 'slow', given.secret)).toBe('1');
-    proxy.delayMs = DELAY_MS;
-    await vi.waitFor(async () => {
-      expect((await node.client.getNode()).store?.state).toBe('away');
-    }, PATIENCE);
+  it(
+    'takes seconds for each answer serves on, and changes nothing or reports it',
+    LONG,
+    async () => {
+      await deployVersion(node, 'slow', 1);
+      const [kept, given] = [await newKey('kept'), await newKey('given')];
+      const sending = traffic('slow', kept.secret, '1');
+      expect(await answerOf(node, 'slow', given.secret)).toBe('1');
+      proxy.delayMs = DELAY_MS;
+      await vi.waitFor(async () => {
+        expect((await node.client.getNode()).store?.state).toBe('away');
+      }, PATIENCE);
 
-    const changes = [
-      deployVersion(node, 'other', 1),
-      node.client.changeSettings({ name: 'slow', settings: { maxQueue: 7 } }),
-      node.client.createKey({ label: 'new', tenant: 't', scopes: ['infer'] }),
-    ];
-    for (const outcome of await Promise.all(changes.map(outcomeOf))) {
-      expect(['succeeded', 'STORE_UNREACHABLE']).toContain(outcome);
-    }
-    // It is refused here whatever the store says.
-    const revoked = await outcomeOf(node.client.revokeKey({ id: given.id }));
-    expect(['succeeded', 'REVOCATION_NOT_DURABLE']).toContain(revoked);
-    expect(await answerOf(node, 'slow', given.secret)).toBe('KEY_INVALID');
-    expect((await fetch(`${node.url}/v2/health/ready`)).status).toBe(200);
-    const before = sending.answered();
-    await expect.poll(sending.answered, PATIENCE).toBeGreaterThan(before + 20);
+      const changes = [
+        deployVersion(node, 'other', 1),
+        node.client.changeSettings({ name: 'slow', settings: { maxQueue: 7 } }),
+        node.client.createKey({ label: 'new', tenant: 't', scopes: ['infer'] }),
+      ];
+      for (const outcome of await Promise.all(changes.map(outcomeOf))) {
+        expect(['succeeded', 'STORE_UNREACHABLE']).toContain(outcome);
+      }
+      // It is refused here whatever the store answers.
+      const revoked = await outcomeOf(node.client.revokeKey({ id: given.id }));
+      expect(['succeeded', 'REVOCATION_NOT_DURABLE']).toContain(revoked);
+      expect(await answerOf(node, 'slow', given.secret)).toBe('KEY_INVALID');
+      expect((await fetch(`${node.url}/v2/health/ready`)).status).toBe(200);
+      const before = sending.answered();
+      await expect.poll(sending.answered, PATIENCE).toBeGreaterThan(before + 20);
 
-    proxy.delayMs = 0;
-    await isCurrent();
-    expect(await sending.stop()).toEqual([]);
-    await vi.waitFor(async () => {
-      expect(await node.client.getKey({ id: given.id })).toMatchObject({
-        revokedAt: expect.any(String),
-        durable: true,
-      });
-    }, PATIENCE);
-    await deployVersion(node, 'slow', 2);
-    expect(await answerOf(node, 'slow', kept.secret)).toBe('2');
-  });
+      proxy.delayMs = 0;
+      await isCurrent();
+      expect(await sending.stop()).toEqual([]);
+      await vi.waitFor(async () => {
+        expect(await node.client.getKey({ id: given.id })).toMatchObject({
+          revokedAt: expect.any(String),
+          durable: true,
+        });
+      }, PATIENCE);
+      await deployVersion(node, 'slow', 2);
+      expect(await answerOf(node, 'slow', kept.secret)).toBe('2');
+    },
+  );
 
   it(
     'is full serves on, refuses what makes it grow, and takes revocations and removals',

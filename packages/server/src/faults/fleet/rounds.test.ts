@@ -40,12 +40,12 @@ test.skipIf(skip)(
       .split('\n')
       .filter((line) => line !== '')
       .map((line) => JSON.parse(line) as RoundLine);
-    const told = `${JSON.stringify(lines.at(-1))}\n${stderr}`;
+    const output = `${JSON.stringify(lines.at(-1))}\n${stderr}`;
     expect(
       lines.flatMap(({ broken }) => broken),
-      told,
+      output,
     ).toEqual([]);
-    expect([lines.length, code], told).toEqual([rounds, 0]);
+    expect([lines.length, code], output).toEqual([rounds, 0]);
   },
   120_000 + ROUND_MS * (FULL ? 16 * KINDS.length : FEW.length),
 );

@@ -1,6 +1,6 @@
 /**
  * Nodes in processes of their own that start while their bucket or their Redis is away: one that was
- * here before serves what it knows, and one that is new says why it does not start.
+ * here before serves its models, and one that is new explains why it does not start.
  */
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -36,7 +36,7 @@ describe.skipIf(moto.skip)('a node that starts', () => {
   let bucket: FaultyBucket;
   let redis: TestRedis;
   let blobs: string;
-  /** Of the node that was here before. */
+  /** The data folder of the node that was here before. */
   let folder: string;
   let version = 0;
   beforeAll(async () => {
@@ -88,7 +88,7 @@ describe.skipIf(moto.skip)('a node that starts', () => {
       ['-p', `${redis.port}`, 'config', 'set', 'requirepass', password],
       { env: { ...process.env, REDISCLI_AUTH: before } },
     );
-  const says = (node: NodeProcess, text: string) => expect.poll(node.log, PATIENCE).toContain(text);
+  const logs = (node: NodeProcess, text: string) => expect.poll(node.log, PATIENCE).toContain(text);
 
   it.each([
     ['is denied', DENIED, 'STORE_DENIED', 'Access is denied to the bucket models'],
@@ -97,13 +97,13 @@ describe.skipIf(moto.skip)('a node that starts', () => {
     bucket.answer = answer;
     await using node = await start();
     await answers(node);
-    await says(node, `"code":"${code}","reason":"${message}`);
+    await logs(node, `"code":"${code}","reason":"${message}`);
     expect((await fetch(`${node.url}/v2/health/accepting`)).status).toBe(200);
     expect(await outcomeOf(deployVersion(node, 'risk', version + 1))).toBe(code);
     await answers(node);
     bucket.answer = 'pass';
     await deploys(node);
-    await says(node, 'The bucket of the fleet can be used again.');
+    await logs(node, 'The bucket of the fleet can be used again.');
 
     bucket.answer = answer;
     await expect(startNew()).rejects.toMatchObject({

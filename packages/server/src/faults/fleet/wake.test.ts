@@ -5,7 +5,7 @@ import { answerOf } from '../../testing/fleet.ts';
 import type { NodeProcess } from '../../testing/node-process.ts';
 import { openSlowFleet, PATIENT, type SlowFleet } from '../../testing/slow-fleet.ts';
 
-/** Of the time that a cold start takes here: too little for one, and enough for a refusal on a busy machine. */
+/** A part of the time that a cold start takes here: too little for one, and enough for a refusal on a busy machine. */
 const IMPATIENT = 0.25;
 const PATIENT_MS = 60_000;
 const REFUSED = ['NO_REPLICA', 'DEADLINE_UNREACHABLE'];
@@ -24,7 +24,7 @@ async function replicasOf({ client }: NodeProcess): Promise<number> {
   return targets.reduce((sum, { replicas }) => sum + replicas.length, 0);
 }
 
-test('three members, of which one has no room: each of them wakes it, and counts the cold start', async () => {
+test('three members, one without memory for it: each of them wakes it, and counts the cold start', async () => {
   const [a, b] = [await fleet.start(), await fleet.start()];
   const c = await fleet.start({ args: ['--model-memory', '1MiB'] });
   await a.deploy('risk', mlp({ sizes: [4, 8, 3], seed: 1 }), {
@@ -40,7 +40,7 @@ test('three members, of which one has no room: each of them wakes it, and counts
   await expect
     .poll(async () => (await c.client.getDeployment({ name: 'risk' })).status, PATIENT)
     .toBe('elsewhere');
-  // The third one knows both holders, so that it asks both.
+  // The third one has read of both holders, so that it asks both.
   await expect
     .poll(async () => {
       const { members } = await c.client.getFleet();

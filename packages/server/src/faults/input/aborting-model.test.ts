@@ -67,7 +67,7 @@ it.skipIf(process.platform !== 'linux')(
   },
 );
 
-/** y = a / b in int32, which x86 ends with SIGFPE for −2³¹ / −1: ONNX Runtime looks for zeros only. */
+/** y = a / b in int32, which x86 ends with SIGFPE for −2³¹ / −1: ONNX Runtime checks for zeros only. */
 function division(): Model {
   const graph = new GraphBuilder('division');
   graph.input('a', 'int32', ['n']);
@@ -123,7 +123,7 @@ it.skipIf(process.arch !== 'x64')(
         a: { shape: [a.length], data: Int32Array.from(a) },
         b: { shape: [a.length], data: Int32Array.from(b) },
       });
-    // Four different ones, each of which ends two replicas: eight failures are what fails a version
+    // Four different ones; each of them ends two replicas: eight failures are what fails a version
     // whose replicas do not start.
     for (let other = 1; other <= 4; other++) {
       await expect(divide([-(2 ** 31), other], [-1, 1])).rejects.toMatchObject({

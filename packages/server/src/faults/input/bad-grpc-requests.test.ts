@@ -1,4 +1,4 @@
-/** Invalid gRPC requests to a real node: each is rejected with a code, and the node goes on. */
+/** Invalid gRPC requests to a real node: each is rejected with a code, and the node continues. */
 import { connect } from 'node:http2';
 import { Client, credentials } from '@grpc/grpc-js';
 import { create, toBinary, type MessageInitShape } from '@bufbuild/protobuf';

@@ -1,4 +1,4 @@
-/** Invalid HTTP requests to a real node: each is rejected with a code, and the node goes on. */
+/** Invalid HTTP requests to a real node: each is rejected with a code, and the node continues. */
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ERRORS, type ErrorBody, type ErrorCode } from '@skein/api';

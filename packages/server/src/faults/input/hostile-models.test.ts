@@ -67,7 +67,7 @@ async function endsInTime(): Promise<void> {
 
 describe('a model that never ends', () => {
   it.each(['auto', 'thread', 'process'] as const)(
-    'is not deployed with isolation %s, says why, and costs the node nothing more',
+    'is not deployed with isolation %s, gives the reason, and costs the node nothing more',
     async (isolation) => {
       await start();
       await node.deploy('small', SMALL);
@@ -214,7 +214,7 @@ describe.skipIf(!linux)('a model that allocates all memory', () => {
     },
   );
 
-  it('on some inputs gets an error, and its replica goes on', async () => {
+  it('on some inputs gets an error, and its replica continues', async () => {
     await start();
     await node.deploy('filling', filling(), {
       isolation: 'process',

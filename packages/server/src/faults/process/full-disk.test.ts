@@ -1,4 +1,4 @@
-/** A real node on a real disk that fills up: nothing is stored in part, nothing is lost, and the node goes on. */
+/** A real node on a real disk that fills up: nothing is stored in part, nothing is lost, and the node continues. */
 import { randomBytes } from 'node:crypto';
 import { existsSync, readdirSync, rmSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';

@@ -101,10 +101,10 @@ it('every acknowledged change is present after a restart', { timeout: 120_000 },
     for (const key of promised.keys) expect(keys).toContain(key);
 
     const { entries } = await client.deploymentHistory({ name: 'risk', limit: 1000 });
-    const told = entries
+    const recorded = entries
       .filter(({ kind }) => kind === 'deployed' || kind === 'rollout-finished')
       .map(({ details }) => details['version'] ?? details['to']);
-    for (const version of promised.deployed) expect(told).toContain(version);
+    for (const version of promised.deployed) expect(recorded).toContain(version);
   }
 
   for (let round = 0; round < ROUNDS; round++) {

@@ -1,4 +1,4 @@
-/** A node that restarts: it reports ready only when it is, and knows its deployments from its first answer on. */
+/** A node that restarts: it reports ready only when it is, and lists its deployments from its first answer on. */
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';

@@ -135,7 +135,7 @@ describe('while it serves', () => {
       x: { shape: [], data: Float32Array.of(0) },
     });
 
-  it('with a job, an event stream, a rollout, and requests, none of which is lost', async () => {
+  it('with a job, an event stream, a rollout, and requests: no request is lost', async () => {
     const delays = FULL ? [0, 20, 50, 100, 150, 200, 300, 400, 600, 900] : [0, 120, 400];
     for (const ms of delays) {
       await using node = await startNodeProcess({ jobs: true, args: ['--grace', `${GRACE_MS}ms`] });

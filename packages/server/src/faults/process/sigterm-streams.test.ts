@@ -1,5 +1,5 @@
 /**
- * SIGTERM while something is open that does not end by itself: a federation with its sites, an answer of a
+ * SIGTERM while something is open that does not end alone: a federation with its sites, an answer of a
  * language model, a request that another member answers. The process kills itself
  * 900 ms after its grace time, so that exit code 0 means in time.
  */

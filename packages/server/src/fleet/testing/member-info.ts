@@ -1,4 +1,4 @@
-/** What a member of the tests says of itself. */
+/** The record of a member in the tests. */
 import { type MemberInfo, SCHEMA } from '@skein/state';
 
 export const memberInfo = (name: string, loaded: MemberInfo['loaded'] = []): MemberInfo => ({

@@ -1,6 +1,6 @@
 /**
  * Rollouts of language models as records of the state: one per model, and one window per member that
- * has sent requests during it. They are declarations of kinds of their own, beside the model's.
+ * has sent requests during it. They are declarations of kinds of their own, next to the model's.
  */
 import {
   type GenerativeModel,

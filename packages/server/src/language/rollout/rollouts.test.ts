@@ -112,7 +112,7 @@ describe('a canary of a language model', { timeout: 120_000 }, () => {
     );
   });
 
-  test('that fails is rolled back by itself, and every caller has its answer', async () => {
+  test('that fails is rolled back automatically, and every caller has its answer', async () => {
     const [upstream, node] = [await upstreamOf(), await startTestNode()];
     onTestFinished(() => node.close());
     const { client, url } = node;
@@ -135,7 +135,7 @@ describe('a canary of a language model', { timeout: 120_000 }, () => {
   });
 
   test.skipIf(requireComponent('redis').skip)(
-    'over a fleet is judged on what all members have seen, and goes on without the one that began it',
+    'over a fleet is judged on what all members have seen, and continues without the one that began it',
     async () => {
       const [upstream, fleet] = [await upstreamOf(), await startFleet(2)];
       onTestFinished(() => fleet.close());
@@ -149,7 +149,7 @@ describe('a canary of a language model', { timeout: 120_000 }, () => {
       expect(begun.phase).toBe('shifting');
       await Promise.all(Array.from({ length: 20 }, () => ask(first.url, fleet.key)));
       await first.stop();
-      // The other member has no traffic, and knows of what the first has seen.
+      // The other member has no traffic, and has read the first one's window.
       await expect
         .poll(async () => (await rolloutOf(second.client)).phase, PATIENCE)
         .toBe('finished');

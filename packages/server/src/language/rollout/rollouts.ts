@@ -1,11 +1,11 @@
 /**
  * Conducts the rollouts of language models: writes down what this member has seen, and lets the
- * policy of rollouts decide on what all members have seen. The decisions are those of
+ * policy of rollouts decide on what all members have seen. The decisions come from
  * `serving/rollout`, as for deployments.
  *
- * Every member looks; the one that holds the lease of a rollout for a moment takes its step. A
+ * Every member reads the records; the one that holds the lease of a rollout for a moment takes its step. A
  * change of the record is made under the lease only, so that an operator's rollback and a step of
- * another member do not overwrite each other. A member that restarts goes on with its first request.
+ * another member do not overwrite each other. A member that restarts resumes with its first request.
  */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -54,7 +54,7 @@ export interface LanguageRollouts {
   start(name: string, request: RolloutRequest, actor: string): Promise<LanguageRolloutView>;
   /** @throws SkeinError MODEL_UNKNOWN, NOTHING_TO_ROLL_BACK, ROLLOUT_IN_PROGRESS. */
   rollBack(name: string, reason: string, actor: string): Promise<LanguageRolloutView>;
-  /** Of records as they are read: the gateways of this process follow them. */
+  /** Takes over records as they are read: the gateways of this process follow them. */
   follow(records: readonly DeclarationRecord[]): void;
   views(): Promise<LanguageRolloutView[]>;
   close(): Promise<void>;
@@ -66,7 +66,7 @@ export interface LanguageRolloutsOptions {
     'declarations' | 'putDeclaration' | 'removeDeclaration' | 'leases' | 'addAudit'
   >;
   readonly logger: GatewayLogger;
-  /** Of this process, once a gateway is open. */
+  /** The traffic of this process, once a gateway is open. */
   readonly traffic: () => RolloutTraffic | undefined;
   readonly requireProviders: (names: readonly string[]) => Promise<void>;
   readonly putModel: (model: GenerativeModel) => Promise<void>;
@@ -130,7 +130,7 @@ export function createLanguageRollouts(options: LanguageRolloutsOptions): Langua
     name: string,
   ): LanguageRolloutRecord | undefined => rolloutsOf(records).find(({ model }) => model === name);
 
-  /** What all members have seen: this one now, the others as they have written it. */
+  /** The windows of all members: this one's now, the others' as they have written them. */
   function windowsNow(
     records: readonly DeclarationRecord[],
     stored: LanguageRolloutRecord,

@@ -7,7 +7,7 @@ import { startUpstream, type Upstream } from './upstream.ts';
 export interface LanguageNode {
   readonly node: TestNode;
   readonly upstream: Upstream;
-  /** Of an operator. */
+  /** A client with the operator's key. */
   readonly client: Client;
   close(): Promise<void>;
 }

@@ -1,11 +1,11 @@
 /**
- * A server of OpenAI's form that answers by what the last message of the user says:
+ * A server of OpenAI's form that answers by a word of the user's last message:
  *
- *   weather   calls the tool first, then says what the tool has said
+ *   weather   calls the tool first, then repeats the tool's result
  *   busy      429 until it has been asked often enough
  *   refused   400, as for a request that is wrong
  *   forever   streams until its reader leaves
- *   echo      says it again
+ *   echo      repeats it
  *   …         a greeting; with a JSON Schema, an object of it
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -29,7 +29,7 @@ export interface Upstream {
   readonly keys: (string | undefined)[];
   /** Requests that `busy` still refuses. */
   refusals: number;
-  /** What it asks for with them. */
+  /** The time that it asks for with them. */
   retryAfterMs: number;
   /** Streams without an end that are open. */
   open: number;
@@ -73,13 +73,13 @@ export async function startUpstream(): Promise<Upstream> {
       return fail(response, 429, 'Slow down.');
     }
     if (asked.includes('forever')) return forever(response);
-    const said = lastTextOf(body, 'tool');
-    if (asked.includes('weather') && said === '') {
+    const result = lastTextOf(body, 'tool');
+    if (asked.includes('weather') && result === '') {
       return send(body, response, [], { finish_reason: 'tool_calls' });
     }
     const isJson = body.response_format?.type === 'json_schema';
     const greeting = asked.includes('echo') ? asked : 'Hello there';
-    const text = isJson ? '{"city":"Ulm","degrees":21}' : said === '' ? greeting : said;
+    const text = isJson ? '{"city":"Ulm","degrees":21}' : result === '' ? greeting : result;
     return send(body, response, text.split(/(?<= )/), { finish_reason: 'stop' });
   }
 

@@ -1,4 +1,4 @@
-/** What tenants hold of the shared budgets: the largest holders by name, the rest as one. */
+/** The tenants' parts of the shared budgets: the largest holders by name, the rest as one. */
 import type { SharedBudget } from '@skein/api/shared-budget';
 import { labelled, type Exposition } from '@skein/http';
 

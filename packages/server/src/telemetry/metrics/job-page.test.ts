@@ -113,7 +113,7 @@ describe('a node that ran jobs shows a success, a failure and a lost lease', () 
   );
 });
 
-describe('what the store says', () => {
+describe("the store's numbers", () => {
   const NONE = {
     blocked: 0,
     ready: 0,

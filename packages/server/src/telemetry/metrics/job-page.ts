@@ -81,7 +81,7 @@ export function createJobMetrics(ownQueues: readonly string[], scale: WorkerScal
     async read(store) {
       if (!isAsking && performance.now() - askedAt >= READ_EVERY_MS) asking = ask(store);
       await within(asking, PATIENCE_MS, () => {
-        // What was seen before is no longer known to be so.
+        // Earlier numbers are no longer known to be true.
         seen = undefined;
       });
     },

@@ -104,7 +104,7 @@ export function createMetrics({
     render() {
       const now = clock.now();
       const current = views();
-      series.forget(
+      series.dropIdle(
         (name, version) =>
           current.some(
             (view) =>

@@ -2,7 +2,7 @@
 import type { Forwarding } from '@skein/fleet';
 import { type Exposition, labelled } from '@skein/http';
 
-/** What other members have asked of this node; counts only grow. */
+/** Requests of other members to this node; counts only grow. */
 export interface Received {
   requests: number;
   predictions: number;

@@ -17,7 +17,7 @@ export function createProcessMetrics(skeinVersion: string) {
       const memory = process.memoryUsage();
       const loop = performance.eventLoopUtilization();
 
-      into.family('skein_build_info', 'gauge', 'Always 1; the labels say what runs.');
+      into.family('skein_build_info', 'gauge', 'Always 1; the labels name the build.');
       into.sample(build, 1);
       into.family('process_cpu_seconds_total', 'counter', 'CPU time used, in seconds.');
       into.sample('', (user + system) / 1e6);

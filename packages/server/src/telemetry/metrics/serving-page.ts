@@ -90,7 +90,7 @@ const TRITON: readonly VersionFamily[] = [
 
 type Evidence = NonNullable<DeploymentView['targets'][number]['evidence']>;
 
-/** What the estimates of run times rest on. */
+/** The evidence of the estimates of run times. */
 const EVIDENCE: readonly (readonly [
   name: string,
   type: 'counter' | 'gauge',

@@ -16,7 +16,7 @@ import { objectiveWindow, type ObjectiveWindow } from './objective-window.ts';
 export const OTHER = '(other)';
 const MAX_DEPLOYMENTS = 500;
 const MAX_VERSIONS = 50;
-const FORGET_AFTER_MS = 3_600_000;
+const IDLE_AFTER_MS = 3_600_000;
 
 /** Milliseconds. */
 const DURATION_BOUNDS = [
@@ -74,15 +74,15 @@ export function createServingSeries() {
       );
     },
     /** Drops series that are not deployed and had no event for an hour. */
-    forget(isDeployed: (deployment: string, version?: string) => boolean, now: Instant): void {
+    dropIdle(isDeployed: (deployment: string, version?: string) => boolean, now: Instant): void {
       for (const [name, deployment] of deployments) {
         for (const [version, series] of deployment.versions) {
-          if (now - series.lastSeen > FORGET_AFTER_MS && !isDeployed(name, version)) {
+          if (now - series.lastSeen > IDLE_AFTER_MS && !isDeployed(name, version)) {
             deployment.versions.delete(version);
           }
         }
         if (
-          now - deployment.lastSeen > FORGET_AFTER_MS &&
+          now - deployment.lastSeen > IDLE_AFTER_MS &&
           deployment.versions.size === 0 &&
           !isDeployed(name)
         ) {

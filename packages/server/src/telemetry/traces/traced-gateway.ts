@@ -27,7 +27,7 @@ export function traceGateway(
         attributes: {
           'gen_ai.operation.name': operation,
           'gen_ai.request.model': model,
-          // Of one that no provider answers.
+          // The system of a request that no provider answers.
           'gen_ai.provider.name': systemOf(undefined),
         },
       },

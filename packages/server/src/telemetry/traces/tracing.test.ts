@@ -226,7 +226,7 @@ describe('traces over OTLP', () => {
     expect(exports).toEqual([]);
   });
 
-  it('refuse an address that is none, and say where it was given', async () => {
+  it('refuse an address that is none, and name the place where it was given', async () => {
     const started = startTracing({ endpoint: 'collector:4318', version: '9', warn: () => {} });
     await expect(started).rejects.toMatchObject({
       code: 'USAGE',

@@ -1,10 +1,10 @@
-/** What happens to a fleet in a round. A line for each kind of fault. */
+/** Faults of a fleet, one for each round. A line for each kind of fault. */
 import { cp, rename, rm } from 'node:fs/promises';
 import type { Scene, Site } from './scene.ts';
 import { is, until } from './settled.ts';
 import { ask } from './traffic.ts';
 
-/** What a fault happens to, and how strongly. */
+/** The target of a fault, and its strength. */
 export interface Aim {
   readonly target: Site;
   readonly other: Site;
@@ -19,7 +19,7 @@ export interface Fault {
   readonly kills?: true;
   /** It answers nothing meanwhile. */
   readonly stops?: true;
-  /** A member that the store has given up, or that contradicts the store, goes on with its last share of a limit. */
+  /** A member that the store has given up, or that contradicts the store, continues with its last share of a limit. */
   readonly parts?: true;
   /** The store is behind what the members know, until they adopt it. */
   readonly rewinds?: true;

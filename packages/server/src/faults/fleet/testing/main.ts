@@ -19,7 +19,7 @@ const { values } = parseArgs({
     kind: { type: 'string', multiple: true },
   },
 });
-/** Of each member: what it logged last, in characters. */
+/** The end of each member's log, in characters. */
 const LOG_LENGTH = 20_000;
 const folder = mkdtempSync(join(tmpdir(), 'skein-rounds-'));
 try {

@@ -16,9 +16,9 @@ import { writeFileSync } from 'node:fs';
 export interface TestNetwork {
   /** The command that starts a program at a site. */
   within(site: number): readonly string[];
-  /** Of a site. */
+  /** The address of a site. */
   address(site: number): string;
-  /** Of this process, on the way to a site. */
+  /** The address of this process, on the way to a site. */
   gateway(site: number): string;
   /** Drops what one site sends to another one. */
   drop(from: number, to: number): void;

@@ -1,4 +1,4 @@
-/** What a fleet promises, checked after each fault. */
+/** The promises of a fleet, checked after each fault. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GraphBuilder, seededRandom, tensor, writeModel } from '@skein/onnx';
 import { outcomeOf } from '../../../testing/outcome.ts';
@@ -19,9 +19,9 @@ import { ask, startTraffic, type Traffic } from './traffic.ts';
 
 /** Requests per second of the limited key, over all members. */
 const RATE = 30;
-/** What a burst, and members that start, may add to it. */
+/** Requests that a burst, and members that start, may add to it. */
 const BURST = 2 * RATE;
-/** What a request may end with. Anything else is lost, or says what is not so. */
+/** Outcomes of a request. Any other one is a lost request, or a false answer. */
 const CODED = new Set([
   'answered',
   'DEADLINE_UNREACHABLE',
@@ -31,7 +31,7 @@ const CODED = new Set([
   'PEER_LOST',
 ]);
 
-/** What a change may be refused with. */
+/** Codes with which a change may be refused. */
 const REFUSED = new Set([
   'STORE_UNREACHABLE',
   'STORE_REPLACED',
@@ -39,7 +39,7 @@ const REFUSED = new Set([
   'PEER_LOST',
 ]);
 
-/** What a submitted or cancelled job may end with. */
+/** Outcomes of a submitted or cancelled job. */
 const SUBMITTED = new Set(['succeeded', 'STORE_UNREACHABLE', 'STORE_REPLACED']);
 
 export interface RoundLine {
@@ -335,10 +335,10 @@ async function runRound(
   };
 }
 
-/** Whether a change may end so: it was made, or refused with a code that says why. */
+/** Whether a change may end so: it was made, or refused with a code that gives the reason. */
 function isOutcome(outcome: string, { kills, rewinds }: Fault): boolean {
   if (outcome === 'succeeded' || REFUSED.has(outcome)) return true;
-  // The store forgets what a change has begun.
+  // The store has lost what a change has begun.
   if (rewinds === true && outcome === 'ROLLED_BACK') return true;
   return kills === true && outcome === 'NODE_UNREACHABLE';
 }

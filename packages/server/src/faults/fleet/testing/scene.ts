@@ -20,7 +20,7 @@ export interface Site {
   readonly url: string;
   readonly client: Client;
   node: NodeProcess;
-  /** Moves what its clock says, in milliseconds. */
+  /** Moves its clock, in milliseconds. */
   setClock(shiftMs: number): void;
   kill(): Promise<void>;
   /** On its folder and its port. */
@@ -37,7 +37,7 @@ export interface Scene {
   close(): Promise<void>;
 }
 
-/** Shifts the clock by what a file says, ten times a second. */
+/** Shifts the clock by the number in a file, ten times a second. */
 const CLOCK = `
 import { readFileSync } from 'node:fs';
 const [Real, file] = [Date, process.env.SKEIN_TEST_CLOCK];
@@ -94,7 +94,7 @@ export async function openScene(folder: string): Promise<Scene> {
           key,
           '--cores',
           '1',
-          // The first one has no room for what runs in a process of its own.
+          // The first one has no memory for a model in a process of its own.
           '--model-memory',
           site === SITES[0] ? '60MiB' : '1GiB',
         ],

@@ -1,4 +1,4 @@
-/** A fleet after a fault: waits until it has settled, and reads what it says then. */
+/** A fleet after a fault: waits until it has settled, and reads its answers then. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Scene, Site } from './scene.ts';
 import type { Answer } from './traffic.ts';
@@ -6,7 +6,7 @@ import type { Answer } from './traffic.ts';
 /** A fault has passed, and everything has settled, within this. */
 const SETTLED_MS = 120_000;
 
-/** @param holds true, or what is in the way. @throws Error that says what did not come. */
+/** @param holds true, or the obstacle. @throws Error that names what did not come. */
 export async function until(what: string, holds: () => Promise<boolean | string>): Promise<void> {
   const end = performance.now() + SETTLED_MS;
   for (;;) {
@@ -23,7 +23,7 @@ export const is = ({ outcome }: Answer, expected: string): true | string =>
   outcome === expected || outcome;
 
 export async function adoptEverywhere({ sites }: Scene): Promise<void> {
-  // Those that know nothing that the older copy lacks go on by themselves.
+  // Members that hold nothing that the older copy lacks resume automatically.
   for (const { client } of sites) {
     await until(
       'the store is judged',
@@ -37,7 +37,7 @@ export async function adoptEverywhere({ sites }: Scene): Promise<void> {
       async () => (await client.adoptStore({})).store?.state === 'current',
     );
   }
-  // A rollout that had begun in the copy goes on.
+  // A rollout that had begun in the copy resumes.
   await sleep(3000);
 }
 
@@ -53,7 +53,7 @@ export const statesOf = (sites: readonly Site[], name: string): Promise<string[]
   Promise.all(
     sites.map(async ({ client }) => {
       const { revision, status, targets } = await client.getDeployment({ name });
-      // A member that does not hold it does not say more.
+      // A member that does not hold it reports no more.
       const versions = targets.map(({ version }) => version).join();
       return status === 'elsewhere' ? `${revision}` : `${revision}: ${versions}`;
     }),
