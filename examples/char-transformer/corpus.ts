@@ -15,7 +15,7 @@ const SOUNDS: Readonly<Record<string, string>> = {
 };
 const ANIMALS = Object.keys(SOUNDS);
 const MOODS = ['old', 'quiet', 'hungry', 'lazy', 'wet'];
-const DEEDS = ['watches the', 'sleeps behind the', 'walks around the', 'waits for the'];
+const DEEDS = ['watches the', 'sleeps beside the', 'walks around the', 'waits for the'];
 const THINGS = ['boat', 'fisherman', 'lighthouse', 'net', 'ferry', 'crane'];
 
 /** Nats of choice in one sentence. */
