@@ -1,5 +1,5 @@
 /** State that the parts of the serving plane share. */
-import { SkeinError } from '@skein/api';
+import { type RolloutEvidence, SkeinError } from '@skein/api';
 import type { State } from '@skein/state';
 import type { Registry } from './registry/contract.ts';
 import type { Clock, ServingObserver, Target } from './contract.ts';
@@ -8,10 +8,19 @@ import type { EventBus } from './monitoring/events.ts';
 import type { Placing } from './follow/placing.ts';
 import type { Journal } from './monitoring/journal.ts';
 import type { LiveTarget } from './deployment/live-target.ts';
-import type { RolloutPeers } from './rollout/peers.ts';
-import type { RolloutRun } from './rollout/rollout-run.ts';
+import type { RolloutPeers, RolloutReport } from './rollout/peers.ts';
+import type { EffectiveSettings } from './deployment/settings.ts';
 import type { ServingLog } from './serving-log.ts';
 import type { MakeTarget } from './deployment/target-factory.ts';
+
+/** A rollout in progress, for the parts of a node that end it or report on it. */
+export interface RunningRollout {
+  readonly settings: EffectiveSettings;
+  report(): RolloutReport;
+  evidence(): Promise<RolloutEvidence>;
+  abort(reason: string, actor: string): Promise<void>;
+  leave(): Promise<void>;
+}
 
 export interface ServingContext {
   readonly state: State;
@@ -30,7 +39,7 @@ export interface ServingContext {
   /** The other members of a fleet; absent: this node is alone, and its rollouts are its own. */
   readonly peers: RolloutPeers | undefined;
   /** Rollouts in progress, by deployment. */
-  readonly runs: Map<string, RolloutRun>;
+  readonly runs: Map<string, RunningRollout>;
   /** Changes in progress, by deployment; each resolves with whether the change was made. */
   readonly changing: Map<string, Promise<boolean>>;
   /** @throws SkeinError when deployments cannot be changed now, such as while the fleet's store is away. */

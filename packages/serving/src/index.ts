@@ -24,7 +24,7 @@ export { expectedBytes } from './scaling/model-memory.ts';
 export { openServing, type EmbeddedServing, type EmbeddedServingOptions } from './open-serving.ts';
 export type { Registry } from './registry/contract.ts';
 export { createRegistry } from './registry/registry.ts';
-export type { DesiredDeployment } from './changes/restore.ts';
+export type { DesiredDeployment } from './follow/placing.ts';
 export type { RolloutPeers, RolloutReport } from './rollout/peers.ts';
 export { createServing, type Serving, type ServingOptions } from './serving.ts';
 export type { WeightOf } from './dispatch/queue/deadline-queue.ts';

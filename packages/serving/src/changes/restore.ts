@@ -12,19 +12,12 @@ import { newDeployment } from './changes.ts';
 import type { ServingContext } from '../context.ts';
 import type { DeployedModel } from '../contract.ts';
 import type { Deployment } from '../deployment/deployment.ts';
-import type { Place } from '../follow/placing.ts';
+import type { DesiredDeployment, Place } from '../follow/placing.ts';
 import { leave } from '../follow/residence.ts';
 import { bringUp, prepare } from './loading.ts';
 import { UNLOADED } from './removal.ts';
 import { effectiveSettings } from '../deployment/settings.ts';
 import { discard } from './unloading.ts';
-
-/** A deployment as it is stored, with the versions that take its traffic. */
-export interface DesiredDeployment {
-  readonly row: DeploymentRecord;
-  /** Versions of its targets; one that is missing makes the deployment fail with this reason. */
-  readonly versions: readonly VersionRecord[];
-}
 
 export interface StoredDeployment {
   readonly row: DeploymentRecord;

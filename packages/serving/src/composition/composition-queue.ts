@@ -9,9 +9,9 @@
 import type { WeightOf } from '../dispatch/queue/deadline-queue.ts';
 import type { Instant } from '../contract.ts';
 import { levelOf } from '../dispatch/policy/admission.ts';
-import { DeadlineQueue, type Lane } from '../dispatch/queue/deadline-queue.ts';
+import { DeadlineQueue } from '../dispatch/queue/deadline-queue.ts';
 import { LatencyModel } from '../dispatch/cost/latency-model.ts';
-import { Ticket } from '../dispatch/queue/ticket.ts';
+import { Ticket, type Lane } from '../dispatch/queue/ticket.ts';
 import type { CompositionRun } from './composition-run.ts';
 
 /** Shift of the deadline per priority level, as a fraction of the objective. */

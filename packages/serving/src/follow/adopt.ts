@@ -7,14 +7,9 @@ import type { ServingContext } from '../context.ts';
 import type { Deployment } from '../deployment/deployment.ts';
 import type { LiveTarget } from '../deployment/live-target.ts';
 import { bringUp, prepare, replicasInUse, switchTo } from '../changes/loading.ts';
-import {
-  type DesiredDeployment,
-  registerDesired,
-  restore,
-  type StoredDeployment,
-} from '../changes/restore.ts';
+import { registerDesired, restore, type StoredDeployment } from '../changes/restore.ts';
 import { UNLOADED } from '../changes/removal.ts';
-import type { Place } from './placing.ts';
+import type { DesiredDeployment, Place } from './placing.ts';
 import { handOver, leave } from './residence.ts';
 import { effectiveSettings, needsNewReplicas } from '../deployment/settings.ts';
 import { discard, retire } from '../changes/unloading.ts';

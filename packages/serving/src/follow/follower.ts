@@ -7,10 +7,9 @@
  */
 import type { ServingContext } from '../context.ts';
 import { exclusively } from '../changes/exclusive.ts';
-import type { DesiredDeployment } from '../changes/restore.ts';
 import { canJoin, joinRollout } from '../rollout/join-rollout.ts';
 import { abandon, adopt } from './adopt.ts';
-import type { Place } from './placing.ts';
+import type { DesiredDeployment, Place } from './placing.ts';
 import {
   type Action,
   type Actual,

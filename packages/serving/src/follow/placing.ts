@@ -3,7 +3,13 @@
  * `packages/fleet`; a node without other members to forward to holds everything.
  */
 import type { Instant } from '../contract.ts';
-import type { DesiredDeployment } from '../changes/restore.ts';
+
+/** A deployment as it is stored, with the versions that take its traffic. */
+export interface DesiredDeployment {
+  readonly row: DeploymentRecord;
+  /** Versions of its targets; one that is missing makes the deployment fail with this reason. */
+  readonly versions: readonly VersionRecord[];
+}
 
 /** A deployment in the memory of this node. */
 export interface ResidentDeployment {

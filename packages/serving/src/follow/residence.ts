@@ -10,9 +10,8 @@ import type { Deployment } from '../deployment/deployment.ts';
 import { exclusively } from '../changes/exclusive.ts';
 import type { LiveTarget } from '../deployment/live-target.ts';
 import { isUnloading, residentsOf } from '../scaling/memory-use.ts';
-import type { DesiredDeployment } from '../changes/restore.ts';
 import { retire } from '../changes/unloading.ts';
-import type { Place } from './placing.ts';
+import type { DesiredDeployment, Place } from './placing.ts';
 
 /** Takes a deployment out of the memory of this node; its accepted requests are answered first. */
 export async function leave(

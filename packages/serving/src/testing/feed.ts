@@ -1,8 +1,8 @@
 /** Wanted deployments of a fleet, for nodes in the process of a test. */
 import { SkeinError } from '@skein/api';
 import type { DesiredDeployments } from '../follow/follower.ts';
-import type { DesiredDeployment } from '../changes/restore.ts';
 import type { Scene } from './scene.ts';
+import type { DesiredDeployment } from '../follow/placing.ts';
 
 /** The fleet's wanted deployments, read from the state when the test asks for it. */
 export interface Feed extends DesiredDeployments {

@@ -11,11 +11,11 @@ import { assess, type Backlog, type Candidate, type Verdict } from './admission.
 import { Caution } from './caution.ts';
 import { decideBatch, type BatchDecision } from './batcher.ts';
 import { rowsToTry } from './exploration.ts';
-import { DeadlineQueue, type Lane } from '../queue/deadline-queue.ts';
+import { DeadlineQueue } from '../queue/deadline-queue.ts';
 import { Selection } from './selection.ts';
 import { Servers, type Server } from '../queue/servers.ts';
 import type { Standing } from '../queue/timeline.ts';
-import type { Ticket } from '../queue/ticket.ts';
+import type { Lane, Ticket } from '../queue/ticket.ts';
 import { replicaTuning } from '../replica-tuning.ts';
 import { tuning } from '../tuning.ts';
 

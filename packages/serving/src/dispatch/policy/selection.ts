@@ -7,10 +7,10 @@
  * promise is kept.
  */
 import type { Instant } from '../../contract.ts';
-import type { DeadlineQueue, Lane } from '../queue/deadline-queue.ts';
+import type { DeadlineQueue } from '../queue/deadline-queue.ts';
 import { Draft } from './draft.ts';
 import type { Servers } from '../queue/servers.ts';
-import type { Ticket } from '../queue/ticket.ts';
+import type { Lane, Ticket } from '../queue/ticket.ts';
 
 export class Selection<Payload> {
   readonly #queue: DeadlineQueue<Payload>;

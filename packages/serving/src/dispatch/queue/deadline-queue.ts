@@ -27,8 +27,7 @@
 import type { Instant } from '../../contract.ts';
 import { ArrivalRate } from './arrival-rate.ts';
 import type { LatencyCurve } from '../cost/latency-curve.ts';
-import { comesBefore, TenantQueue } from './tenant-queue.ts';
-import type { Ticket } from './ticket.ts';
+import { type Ticket, comesBefore, TenantQueue, type Lane, type Tenant } from './ticket.ts';
 import { Timeline } from './timeline.ts';
 import { tuning } from '../tuning.ts';
 
@@ -43,32 +42,6 @@ const REVIEW_EVERY_MS = 5_000;
 const SPARE_LANES = 256;
 /** The level that does not move the deadline. */
 export const MIDDLE_LEVEL = 3;
-
-export interface Tenant<Payload> {
-  readonly name: string;
-  /** Its weight; read again every few seconds. */
-  weight: number;
-  /** Received service, in milliseconds of one replica per weight. */
-  virtualTime: number;
-  requests: number;
-  /** Queued work, in milliseconds of one replica. */
-  work: number;
-  lastSeenAt: Instant;
-  readonly tenantQueues: TenantQueue<Payload>[];
-}
-
-export interface Lane<Payload> {
-  readonly key: string;
-  /** Whether its requests may share a run. */
-  readonly batches: boolean;
-  readonly curve: LatencyCurve;
-  readonly arrivals: ArrivalRate;
-  readonly tenantQueues: TenantQueue<Payload>[];
-  rows: number;
-  requests: number;
-  /** Queued work, in milliseconds of one replica. */
-  work: number;
-}
 
 export interface QueueOptions {
   /** Weight of a tenant. */
