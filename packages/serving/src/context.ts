@@ -19,6 +19,8 @@ export interface RunningRollout {
   report(): RolloutReport;
   evidence(): Promise<RolloutEvidence>;
   abort(reason: string, actor: string): Promise<void>;
+  /** Follows the row that another member changed. */
+  follow(): Promise<void>;
   leave(): Promise<void>;
 }
 

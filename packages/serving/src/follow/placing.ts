@@ -2,6 +2,7 @@
  * The placement of deployments on members, as a node of a fleet reads it. The policy is in
  * `packages/fleet`; a node without other members to forward to holds everything.
  */
+import type { DeploymentRecord, VersionRecord } from '@skein/state';
 import type { Instant } from '../contract.ts';
 
 /** A deployment as it is stored, with the versions that take its traffic. */

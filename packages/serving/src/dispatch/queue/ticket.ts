@@ -1,11 +1,13 @@
 /**
- * One accepted request until it runs: the data for the policies, its positions in the timeline and
- * in its tenant queue, and a payload for the dispatcher.
+ * One accepted request until it runs, with the lane, the tenant and the queue that it waits in.
  *
- * Intrusive on purpose: a request costs this one object, and removing it from a structure needs no
+ * A ticket has the data for the policies, its positions in the timeline and in its tenant queue, and a
+ * payload for the dispatcher. Intrusive on purpose: a request costs this one object, and removing it from a structure needs no
  * search.
  */
 import type { Instant } from '../../contract.ts';
+import type { LatencyCurve } from '../cost/latency-curve.ts';
+import type { ArrivalRate } from './arrival-rate.ts';
 
 export interface Lane<Payload> {
   readonly key: string;
@@ -143,7 +145,7 @@ export class Ticket<Payload = unknown> {
   totalWork = 0;
   latestFree = 0;
 
-  // Its position in its tenant queue, see `tenant-queue.ts`.
+  // Its position in its tenant queue.
   tenantQueue: TenantQueue<Payload> | undefined = undefined;
   index = -1;
   /** The deadline, moved by the priority level. */
