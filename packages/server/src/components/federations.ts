@@ -11,15 +11,12 @@ import type { Coordinator } from '@skein/federation/coordinator';
 import type { UpgradeHandler } from '@skein/http';
 import type { Registry } from '@skein/serving';
 import type { DataFolder } from '@skein/state';
-import type { FederationsOptions, OpenedFederations } from '../federations/open-federations.ts';
+import type {
+  FederationsOptions,
+  OpenedFederations,
+  StartFederation,
+} from '../federations/open-federations.ts';
 import type { Opening } from './component.ts';
-
-export interface StartFederation {
-  readonly model: string;
-  readonly version: string;
-  /** The draft of a plan, without name, model and task. */
-  readonly plan: Readonly<Record<string, unknown>>;
-}
 
 export interface FederationComponent {
   list(): Promise<FederationView[]>;

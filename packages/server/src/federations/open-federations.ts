@@ -24,9 +24,15 @@ import type { Registry } from '@skein/serving';
 import { TrainError } from '@skein/train';
 import { createDiskSpace, FLEET_NAMESPACE, openFileArtifacts } from '@skein/state';
 import type { NodeSettings } from '../components/options.ts';
-import type { StartFederation } from '../components/federations.ts';
 import { MAX_MODEL_BYTES } from '../components/component.ts';
 import { storeVersion, versionOf } from './trained-version.ts';
+
+export interface StartFederation {
+  readonly model: string;
+  readonly version: string;
+  /** The draft of a plan, without name, model and task. */
+  readonly plan: Readonly<Record<string, unknown>>;
+}
 
 export interface OpenedFederations {
   readonly coordinator: Coordinator;

@@ -3,8 +3,10 @@ import type { Face } from './face.ts';
 import { geminiFace } from './gemini/face.ts';
 import { managementFace, type ManagementOfFace } from './management/face.ts';
 import { metricsFace, type MetricsOptions } from './metrics-face.ts';
-import { inferenceFace, type InferenceOptions } from './oip/face.ts';
-import { openAiFace, type OpenAiOptions } from './openai/face.ts';
+import { inferenceFace } from './oip/face.ts';
+import { openAiFace } from './openai/face.ts';
+import type { InferenceOptions } from './oip/options.ts';
+import type { OpenAiOptions } from './openai/options.ts';
 
 export type FacesOptions = InferenceOptions & MetricsOptions & OpenAiOptions & ManagementOfFace;
 

@@ -7,7 +7,7 @@ import type { ServerEvent } from '@skein/http';
 import { jobEventView, type JobStore } from '@skein/jobs';
 import type { Caller } from '../../access/contract.ts';
 import { seesAll, shownName, storedId } from './job-names.ts';
-import type { NodeHandlers } from './management.ts';
+import type { NodeHandlers } from './options.ts';
 
 export function jobEvents({ jobs }: { readonly jobs: JobStore }): NodeHandlers['streamJobEvents'] {
   async function* read(

@@ -12,7 +12,7 @@
  */
 import type { ServerEvent } from '@skein/http';
 import type { HistoryEntry } from '@skein/state';
-import type { ManagementLimits, ManagementOptions, NodeHandlers } from './management.ts';
+import type { ManagementLimits, ManagementOptions, NodeHandlers } from './options.ts';
 
 interface Seen {
   readonly id: string;

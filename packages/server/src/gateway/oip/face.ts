@@ -2,33 +2,10 @@
  * The Open Inference Protocol, version 2, with Triton's extensions: `/v2/…` over HTTP and
  * `inference.GRPCInferenceService`.
  */
-import type { Inference } from '@skein/serving';
-import type { FaceAccess } from '../../access/refused-logins.ts';
 import type { Face } from '../face.ts';
-import type { RefusalListener } from '../rules.ts';
 import { inferenceService } from './grpc/methods.ts';
 import { inferenceRoutes } from './http/routes.ts';
-import type { PayloadCodec } from './tensors/payload-codec.ts';
-import type { ModelRepository } from './models/repository.ts';
-import type { SharedRegions } from './shared-memory/shared-memory.ts';
-import type { StatisticsSource } from './statistics.ts';
-
-export interface InferenceOptions {
-  readonly inference: Inference;
-  readonly access: FaceAccess;
-  /** Called for requests that are refused before the serving plane. */
-  readonly refused?: RefusalListener | undefined;
-  readonly codec: PayloadCodec;
-  readonly repository: ModelRepository;
-  readonly statistics: StatisticsSource;
-  /** Name of the server in the protocol's metadata. Default: `skein`. */
-  readonly serverName?: string | undefined;
-  readonly regions: SharedRegions;
-  /** Whether the deployments of the store have been restored. */
-  readonly hasRestored: () => boolean;
-  /** Version of the node. */
-  readonly version: string;
-}
+import type { InferenceOptions } from './options.ts';
 
 export function inferenceFace(options: InferenceOptions): Face {
   return {

@@ -1,8 +1,8 @@
 /** The answer as its client asked for it: with classes, as classes, and in shared memory. */
 import type { DeployedModel, InferenceAnswer } from '@skein/serving';
 import { classified, classNameOf, withClassNames, type Classes } from './classification.ts';
-import type { InferenceOptions } from './face.ts';
 import { writeShared, type SharedOutputs } from './shared-memory/shared-tensors.ts';
+import type { InferenceOptions } from './options.ts';
 
 /** The outputs that the client asked for. */
 export interface Shown {

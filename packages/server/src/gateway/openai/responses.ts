@@ -17,13 +17,13 @@ import { responseEvents } from './responses-events.ts';
 import { headOf, itemsOf, responseOf, statusOf } from './responses-object.ts';
 import { reasoningSeals } from './reasoning-seals.ts';
 import { readResponse, type ResponseRequest } from './responses-request.ts';
-import type { OpenAiTransport } from './routes.ts';
 import {
   conversationOf,
   type KeptResponse,
   newResponseId,
   referredItems,
 } from './stored-responses.ts';
+import type { OpenAiTransport } from './options.ts';
 
 export async function answerResponse(
   call: ModelCall,

@@ -4,7 +4,7 @@ import type { GenerativeModelView } from '@skein/generative';
 import { type NodeExchange, sendText, toSkeinError } from '@skein/http';
 import type { Instant } from '@skein/serving';
 import { requireMethod, unknownRoute } from '../face.ts';
-import { type LanguageTransport, type ModelCall, serveCall } from '../generative/call.ts';
+import { type ModelCall, serveCall } from '../generative/call.ts';
 import { collect } from '../generative/collect.ts';
 import { authorizationOf, geminiModel } from '../generative/gemini-model.ts';
 import { streamAnswer } from '../generative/event-stream.ts';
@@ -16,11 +16,9 @@ import { modelOf as modelIn, readChat, readCompletion, type TextRequest } from '
 import { completionChunks, textCompletion } from './completion-answer.ts';
 import { answerEmbeddings } from './embeddings.ts';
 import { errorOf, pathOf, sendOpenAiError } from './errors.ts';
-import type { OpenAiOptions } from './face.ts';
 import { answerResponse } from './responses.ts';
 import { serveStoredResponse } from './stored-responses.ts';
-
-export type OpenAiTransport = OpenAiOptions & LanguageTransport;
+import type { OpenAiTransport } from './options.ts';
 
 type Endpoint = (call: ModelCall, options: OpenAiTransport) => Promise<void>;
 

@@ -16,7 +16,7 @@ import { decodeSegment } from '../path-segment.ts';
 import { summaryPart } from './reasoning-item.ts';
 import type { ReasoningSeals } from './reasoning-seals.ts';
 import { messagesOf } from './responses-request.ts';
-import type { OpenAiTransport } from './routes.ts';
+import type { OpenAiTransport } from './options.ts';
 
 /** The stored part of a response, as JSON. */
 export interface KeptResponse {

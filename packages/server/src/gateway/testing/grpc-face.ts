@@ -4,9 +4,10 @@ import type { MessageInitShape } from '@bufbuild/protobuf';
 import { onTestFinished } from 'vitest';
 import { deployedModel, fakeInference } from '../../testing/fake-inference.ts';
 import { createGrpcGateway, type GrpcGatewayOptions } from '../grpc/gateway.ts';
-import { inferenceFace, type InferenceOptions } from '../oip/face.ts';
+import { inferenceFace } from '../oip/face.ts';
 import type { ModelInferRequestSchema } from '../oip/grpc/proto/inference.gen.ts';
 import { fakePlane } from './fake-plane.ts';
+import type { InferenceOptions } from '../oip/options.ts';
 
 export async function startGrpcFace(
   overrides: Partial<InferenceOptions & GrpcGatewayOptions> = {},

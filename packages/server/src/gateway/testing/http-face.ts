@@ -6,8 +6,9 @@ import { deployedModel, fakeInference } from '../../testing/fake-inference.ts';
 import { createHttpGateway, type HttpGatewayOptions } from '../http/gateway.ts';
 import { managementFace, type ManagementOfFace } from '../management/face.ts';
 import { metricsFace, type MetricsOptions } from '../metrics-face.ts';
-import { inferenceFace, type InferenceOptions } from '../oip/face.ts';
+import { inferenceFace } from '../oip/face.ts';
 import { fakePlane } from './fake-plane.ts';
+import type { InferenceOptions } from '../oip/options.ts';
 
 type Overrides = Partial<InferenceOptions & MetricsOptions & HttpGatewayOptions> & {
   readonly management?: ManagementOfFace['management'];

@@ -1,6 +1,6 @@
 import type { Caller } from '../../../access/contract.ts';
-import type { ManagementOptions, NodeHandlers } from '../management.ts';
 import { seesAll } from '../job-names.ts';
+import type { ManagementOptions, NodeHandlers } from '../options.ts';
 
 /**
  * An upload may be as large as the limit of the listener. A tenant can read its own uploads and the

@@ -1,4 +1,4 @@
-import type { ManagementOptions, NodeHandlers } from '../management.ts';
+import type { ManagementOptions, NodeHandlers } from '../options.ts';
 
 export function deploymentHandlers({
   control,

@@ -13,7 +13,6 @@ import {
   workerView,
 } from '@skein/jobs';
 import type { Caller } from '../../../access/contract.ts';
-import type { ManagementOptions, NodeHandlers } from '../management.ts';
 import {
   knownJob,
   seesAll,
@@ -22,6 +21,7 @@ import {
   withShownNames,
   withStoredNames,
 } from '../job-names.ts';
+import type { ManagementOptions, NodeHandlers } from '../options.ts';
 
 /** A job may have a megabyte of arguments: a page of a list ends after so many bytes of JSON. */
 const LIST_BYTES = 4 * 2 ** 20;

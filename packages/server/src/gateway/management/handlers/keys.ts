@@ -1,7 +1,7 @@
 import type { BudgetUsageView, KeyView } from '@skein/api';
 import { DEFAULT_QUOTA } from '@skein/jobs';
 import type { KeyView as HeldKeyView } from '../../../access/contract.ts';
-import type { ManagementOptions, NodeHandlers } from '../management.ts';
+import type { ManagementOptions, NodeHandlers } from '../options.ts';
 
 export function keyHandlers({
   keys,

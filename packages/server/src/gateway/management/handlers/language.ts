@@ -1,5 +1,5 @@
 import type { LanguageView } from '@skein/api';
-import type { ManagementOptions, NodeHandlers } from '../management.ts';
+import type { ManagementOptions, NodeHandlers } from '../options.ts';
 
 export function languageHandlers({
   languageModels: { declarations, rollouts, view, check },

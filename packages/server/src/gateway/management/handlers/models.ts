@@ -1,6 +1,6 @@
 import { SkeinError, type ModelView, type VersionView } from '@skein/api';
 import type { VersionRecord } from '@skein/state';
-import type { ManagementOptions, NodeHandlers } from '../management.ts';
+import type { ManagementOptions, NodeHandlers } from '../options.ts';
 
 export function modelHandlers({
   registry,

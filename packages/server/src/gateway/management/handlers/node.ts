@@ -1,5 +1,5 @@
 import { ERRORS } from '@skein/api';
-import type { ManagementOptions, NodeHandlers } from '../management.ts';
+import type { ManagementOptions, NodeHandlers } from '../options.ts';
 
 const ERROR_ROWS = Object.entries(ERRORS).map(([code, row]) => ({ code, ...row }));
 

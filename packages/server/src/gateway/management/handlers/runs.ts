@@ -1,5 +1,5 @@
-import type { ManagementOptions, NodeHandlers } from '../management.ts';
 import { invalidRequest } from '../../brief.ts';
+import type { ManagementOptions, NodeHandlers } from '../options.ts';
 
 export function runHandlers({ runs }: Pick<ManagementOptions, 'runs'>) {
   return {

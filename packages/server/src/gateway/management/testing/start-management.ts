@@ -25,10 +25,11 @@ import { createFederations } from '../../../components/federations.ts';
 import { createFleet } from '../../../fleet/fleet.ts';
 import { createLanguageModels } from '../../../language/language-models.ts';
 import { countLanguageUse } from '../../../language/use.ts';
-import { createManagement, type ManagementLimits } from '../management.ts';
+import { createManagement } from '../management.ts';
 import { documentedCodes } from './documented-codes.ts';
 import { createFakeControl, type FakeControl } from './fake-control.ts';
 import { testFolder } from '../../../../../../scripts/testing/folder.ts';
+import type { ManagementLimits } from '../options.ts';
 
 export interface TestNode {
   readonly url: string;

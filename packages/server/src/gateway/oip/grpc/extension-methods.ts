@@ -2,8 +2,8 @@
 import { callerOf } from '../../grpc/rules.ts';
 import { unary, type GrpcMethod } from '../../grpc/method.ts';
 import { refuseCuda, type Region } from '../shared-memory/shared-memory.ts';
-import type { GrpcOptions } from './methods.ts';
 import { GRPCInferenceService } from './proto/inference.gen.ts';
+import type { GrpcOptions } from '../options.ts';
 
 export function extensionMethods({ regions, logger }: GrpcOptions): GrpcMethod[] {
   const { method } = GRPCInferenceService;

@@ -13,7 +13,6 @@ import { Cancellation, type InferenceAnswer, type Instant } from '@skein/serving
 import { requestIdFrom, toSkeinError } from '@skein/http';
 import type { Caller } from '../../../access/contract.ts';
 import { deadlineFrom, timeoutFromHeader, traceFrom } from '../../request-headers.ts';
-import type { GrpcOptions } from './methods.ts';
 import { requestIdOf, type GrpcRequest } from './request.ts';
 import { encodeGrpcAnswer, encodeStreamAnswer, encodeStreamError } from './answer.ts';
 import { admittedCall, callerOf, first, type AdmittedCall } from '../../grpc/rules.ts';
@@ -24,6 +23,7 @@ import { namesShown, showFor } from '../shown-answer.ts';
 import { readShared } from '../shared-memory/shared-tensors.ts';
 import { addInputs, memoryOf } from '../tensors/owned-tensors.ts';
 import { bytesHeld } from '../tensors/tensor-bytes.ts';
+import type { GrpcOptions } from '../options.ts';
 
 type Message = Buffer | MessagePieces;
 type InferStream = ServerDuplexStream<Buffer, Message>;

@@ -2,8 +2,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { remoteOf } from '@skein/http';
 import { GRPCInferenceService, type ModelStatisticsSchema } from './proto/inference.gen.ts';
-import type { GrpcService, GrpcTransport } from '../../face.ts';
-import type { InferenceOptions } from '../face.ts';
+import type { GrpcService } from '../../face.ts';
 import { extensionMethods } from './extension-methods.ts';
 import { modelInfer, modelStreamInfer } from './infer.ts';
 import { rawDefinition, unary, type GrpcMethod, type UnaryCall } from '../../grpc/method.ts';
@@ -17,8 +16,7 @@ import {
   type DurationStatistic,
   type ModelStatistics,
 } from '../statistics.ts';
-
-export type GrpcOptions = InferenceOptions & GrpcTransport;
+import type { GrpcOptions } from '../options.ts';
 
 export function inferenceService(options: GrpcOptions): GrpcService {
   return { service: GRPCInferenceService, methods: methods(options) };

@@ -4,8 +4,8 @@ import { type Exchange, sendJson, sendText } from '@skein/http';
 import { requireMethod, unknownRoute } from '../../face.ts';
 import { brief } from '../../brief.ts';
 import { refuseCuda } from '../shared-memory/shared-memory.ts';
-import type { HttpOptions } from './routes.ts';
 import { smallBody } from './small-body.ts';
+import type { HttpOptions } from '../options.ts';
 
 /** `[/region/{name}]/status`, `/region/{name}/register`, `[/region/{name}]/unregister`. */
 export async function serveRegions(

@@ -18,7 +18,6 @@ import { type Exchange, readBody, SAFE_HEADERS } from '@skein/http';
 import type { Caller } from '../../../access/contract.ts';
 import { deadlineFrom, timeoutFromHeader, traceFrom } from '../../request-headers.ts';
 import type { EncodedAnswer } from './answer.ts';
-import type { HttpOptions } from './routes.ts';
 import { namesShown, showFor } from '../shown-answer.ts';
 import { readShared } from '../shared-memory/shared-tensors.ts';
 import { addInputs, memoryOf } from '../tensors/owned-tensors.ts';
@@ -26,6 +25,7 @@ import { bytesHeld } from '../tensors/tensor-bytes.ts';
 import { decodeRawRequest } from './raw-request.ts';
 import { reportRefusal } from '../../rules.ts';
 import { brief } from '../../brief.ts';
+import type { HttpOptions } from '../options.ts';
 
 /** Above this size, binary outputs are written separately instead of being copied behind the JSON. */
 const COPY_BYTES = 16 * 1024;

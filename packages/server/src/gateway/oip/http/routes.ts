@@ -7,8 +7,7 @@
  */
 import type { Instant } from '@skein/serving';
 import { type Exchange, remoteOf, sendJson, sendText } from '@skein/http';
-import { requireMethod, unknownRoute, type HttpRoutes, type HttpTransport } from '../../face.ts';
-import type { InferenceOptions } from '../face.ts';
+import { requireMethod, unknownRoute, type HttpRoutes } from '../../face.ts';
 import { serveRegions } from './extension-routes.ts';
 import { inferOverHttp } from './infer.ts';
 import { modelConfigJson } from '../models/model-config.ts';
@@ -22,8 +21,7 @@ import {
 } from '../statistics.ts';
 import { decodeSegment } from '../../path-segment.ts';
 import { authorizeReader, isNodeReady } from '../../rules.ts';
-
-export type HttpOptions = InferenceOptions & HttpTransport;
+import type { HttpOptions } from '../options.ts';
 
 const PREFIX = '/v2';
 
