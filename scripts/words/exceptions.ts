@@ -32,7 +32,6 @@ export const NOT_YET: readonly string[] = [
   'packages/generative',
   'bench/README.md',
   'docs/concepts',
-  'docs/decisions/README.md',
   'docs/reference',
   'docs/why-skein.md',
   'README.md',
