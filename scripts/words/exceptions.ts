@@ -34,7 +34,4 @@ export const NOT_YET: readonly string[] = [
   'docs/concepts/generative.md',
   'docs/concepts/threat-model.md',
   'docs/reference',
-  'docs/why-skein.md',
-  'README.md',
-  'SECURITY.md',
 ];
