@@ -32,5 +32,4 @@ export const NOT_YET: readonly string[] = [
   'packages/generative',
   'docs/concepts/generative.md',
   'docs/concepts/threat-model.md',
-  'docs/reference',
 ];
