@@ -5,7 +5,7 @@
  * A call that the client requires is made by the grammar: the model fills in
  * `{"name": …, "arguments": …}`. A call that the model may choose comes between `<tool_call>` and
  * `</tool_call>`, as the templates of Qwen, Hermes and SmolLM ask for it. The grammar holds the arguments
- * of strict tools to their schemas; beside a schema the model may call or answer, and it holds it to one of both.
+ * of strict tools to their schemas. With an answer schema, it lets the model either call or answer.
  */
 import { randomUUID } from 'node:crypto';
 import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';

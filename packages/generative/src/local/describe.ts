@@ -1,4 +1,4 @@
-/** What a path on this machine holds, without loading it. */
+/** Describes the model at a path on this machine, without loading it. */
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readGguf } from './gguf/header.ts';
@@ -10,7 +10,7 @@ export interface LocalModelDescription {
   readonly path: string;
   /** The kind of provider that runs it. */
   readonly kind: 'onnx' | 'gguf';
-  /** Such as `llama`. */
+  /** The model's family, such as `llama`. */
   readonly family: string;
   /** Tokens of prompt and answer, as the model states them. */
   readonly context: number | undefined;

@@ -43,7 +43,7 @@ async function answer(
 it('fails a request whose schema shows itself impossible on the way, and no other', async () => {
   const texts = ['one', 'two'];
   const alone = [await answer(texts[0]!), await answer(texts[1]!)];
-  // That the rule begins with itself is found when the answer has come to it.
+  // The rule begins with itself; the automaton detects this when the answer reaches the rule.
   const schema = {
     type: 'object',
     properties: { x: { $ref: '#/$defs/a' } },

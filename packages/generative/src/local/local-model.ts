@@ -33,7 +33,7 @@ export interface LocalModelInfo {
   readonly rows: number;
   /** Whether it answers messages; otherwise it only continues texts. */
   readonly chat: boolean;
-  /** Whether it goes on with an answer that was cut. */
+  /** Whether it continues an answer that was cut. */
   readonly continues: boolean;
   readonly engine: 'onnxruntime' | 'llama.cpp';
 }
@@ -46,12 +46,12 @@ export interface LocalModel {
     signal: AbortSignal,
     gapMs: number,
   ): AsyncGenerator<GenerateEvent, void>;
-  /** Of the prompt. @throws SkeinError GENERATION_UNSUPPORTED, CONTEXT_TOO_LONG. */
+  /** Tokens of the prompt. @throws SkeinError GENERATION_UNSUPPORTED, CONTEXT_TOO_LONG. */
   countTokens(request: GenerateRequest): number;
   close(): Promise<void>;
 }
 
-/** Of the memory for keys and values, for prefixes that may come again. */
+/** Share of the memory for keys and values that keeps prefixes for later requests. */
 const PREFIX_SHARE = 0.25;
 
 /** @throws SkeinError LANGUAGE_MODEL_INVALID. */
@@ -109,7 +109,7 @@ export async function openOnnxModel(options: LocalModelOptions): Promise<LocalMo
   };
 }
 
-/** What a tokenizer may shorten a text by before it looks for tokens, such as by composing accents. */
+/** Largest factor by which a tokenizer shortens a text before it searches for tokens, such as by composing accents. */
 const NORMALISED = 4;
 
 /**
@@ -129,7 +129,7 @@ function readPrompt(
       `The prompt has ${fewest} tokens or more; the model's context holds ${context}.`,
     );
   };
-  // Of an answer whose tokens are not known, the text is read with the prompt.
+  // If the tokens of the answer's beginning are unknown, its text is read with the prompt.
   const { text = '', tokens } = request.continuation ?? {};
   const begun = tokens === undefined ? text : '';
   if (request.prompt !== undefined) return encode(request.prompt + begun, true);

@@ -191,7 +191,7 @@ describe.skipIf(storiesMissing !== undefined)(`stories260K ${storiesMissing ?? '
             try {
               process.kill(pid, 'SIGKILL');
             } catch {
-              // A stream beside this one was first.
+              // A concurrent stream has killed the process already.
             }
           }
         }

@@ -27,7 +27,7 @@ type Optional<T> = { readonly [K in keyof T]?: T[K] | undefined };
 
 export interface LocalProvider extends Provider {
   readonly info: LocalModelInfo;
-  /** Of the engine now; starts the process if it has ended. */
+  /** The engine's current state; starts the process if it has ended. */
   state(): Promise<EngineState & { readonly pid: number }>;
 }
 

@@ -13,14 +13,14 @@ const MAX_STOPS = 64;
 const MAX_STOP_LENGTH = 1024;
 const DEFAULT_MAX_TOKENS = 4096;
 
-/** What rows need to know of a model. */
+/** The parts of a model that rows need. */
 export interface RowModel {
   /** @throws SkeinError GENERATION_UNSUPPORTED, CONTEXT_TOO_LONG. */
   promptOf(request: GenerateRequest): number[];
   readonly vocabulary: TokenTable;
   /** Tokens that end an answer. */
   readonly ends: ReadonlySet<number>;
-  /** What the model's own files ask for. */
+  /** Defaults from the model's own files. */
   readonly defaults: Sampling;
   /** Made when a grammar first needs it: over a large vocabulary that takes a while. */
   readonly trie: () => TokenTrie;
@@ -48,7 +48,7 @@ export async function* answerOfRows(
     generate(rowOf(model, request, prompt, form.grammar, choice)),
   );
   const readers = rows.map((_, choice) => form.read(choice));
-  /** Tokens of which no text has been shown yet. */
+  /** Tokens whose text has not been shown yet. */
   const unnamed: number[] = [];
   let inputTokens = prompt.length;
   let outputTokens = 0;

@@ -15,7 +15,7 @@ export interface ByteTokenizer {
 export const BYTE_SPECIAL = { bos: '<|begin|>', eos: '<|end|>', answer: '<|answer|>' } as const;
 const SPECIAL = Object.values(BYTE_SPECIAL);
 
-/** @param words of which no two are equal, none of a single byte. */
+/** @param words distinct words, each longer than one byte. */
 export function byteTokenizer(words: readonly string[]): ByteTokenizer {
   const bytes = Array.from({ length: 256 }, (_, byte) => characterOfByte(byte));
   const spelled = words.map((word) =>
@@ -47,7 +47,7 @@ export function byteTokenizer(words: readonly string[]): ByteTokenizer {
   };
 }
 
-/** What tokenizer.json says of special tokens with ids from `first`, one of which begins a text. */
+/** The parts of tokenizer.json for special tokens with ids from `first`; `bos` begins a text. */
 export function specialParts(contents: readonly string[], first: number, bos: string) {
   return {
     version: '1.0',

@@ -1,7 +1,7 @@
 /**
  * The example model: a whole decoder whose weights are computed instead of trained, so that a fresh
- * clone has a language model without a download. It answers every prompt with the same words, and
- * says so.
+ * clone has a language model without a download. It answers every prompt with the same words, which
+ * explain this.
  *
  * Each token leads to the next one: row j of the last matrix is the embedding of the token before j.
  * Random vectors of 128 dimensions are nearly orthogonal, so one logit stands far above the others.
@@ -15,7 +15,7 @@ const WORDS =
   'Hello! I am the example model of Skein. My weights were computed when this folder was written: ' +
   'nothing has been learned, and every prompt gets these words. Deploy a folder with a trained one, ' +
   'and it will answer here instead.';
-/** Of a wanted token; others have about a third of it at most. */
+/** Logit of a wanted token; other tokens have about a third of it at most. */
 const LOGIT = 60;
 
 export async function writeExampleModel(folder: string): Promise<void> {
@@ -40,7 +40,7 @@ export async function writeExampleModel(folder: string): Promise<void> {
   );
   const row = (token: number): Float32Array =>
     embedding.subarray(token * hidden, (token + 1) * hidden);
-  // What a prompt says makes no difference.
+  // The text of a prompt makes no difference.
   for (let token = 0; token < tokenizer.firstWord; token++) row(token).set(row(tokenizer.answer));
   const head = new Float32Array(vocabulary * hidden);
   const leadsTo = (token: number, next: number): void =>
@@ -84,7 +84,7 @@ export async function writeExampleModel(folder: string): Promise<void> {
 export const PLAIN_TEMPLATE =
   "{{ bos_token }}{% for message in messages %}{{ message['role'] }}: {{ message['content'] }}\n{% endfor %}<|answer|>";
 
-/** The text in pieces of one word or more, of which no two are equal. */
+/** The text in distinct pieces of one word or more. */
 function distinct(text: string): string[] {
   const pieces = new Set<string>();
   let piece = '';

@@ -54,7 +54,7 @@ export async function writeModelFolder(folder: string, parts: FolderParts): Prom
   });
 }
 
-/** A teller of stories, which continues what the messages say. */
+/** Template of a story model, which continues the text of the messages. */
 const STORY_TEMPLATE =
   "{{ bos_token }}{% for message in messages %}{{ message['content'] }}{% if not loop.last %}\n{% endif %}{% endfor %}";
 

@@ -1,6 +1,6 @@
 /**
  * Writes a decoder of the Llama family (Touvron et al., 2023) as ONNX: RMS norms, rotary positions,
- * grouped-query attention over a KV cache, a gated MLP. Names and operators are those of ONNX
+ * grouped-query attention over a KV cache, a gated MLP. It uses the names and operators of ONNX
  * Runtime GenAI's exports, so that the loader needs one path for both.
  *
  * Attention is com.microsoft.GroupQueryAttention, whose past and present may be the same memory: the
@@ -256,7 +256,7 @@ function padRows(
   return result;
 }
 
-/** As `padRows`, for the inputs of the output projection. */
+/** Does the same as `padRows` for the inputs of the output projection. */
 function padColumns(
   matrix: Float32Array,
   heads: number,

@@ -32,7 +32,7 @@ export function quantise4(matrix: Float32Array, outputs: number, inputs: number)
       const [low, high] = [inverseOf(evenScale), inverseOf(oddScale)];
       for (let i = 0; i < QUANTISED_BLOCK; i++) {
         const both = levelOf(matrix[even + i]!, low) | (levelOf(matrix[odd + i]!, high) << 4);
-        // As integers of two's complement.
+        // The mask turns both levels into 4-bit integers in two's complement.
         packed[((start + i) * outputs + output) >> 1] = both ^ 0x88;
       }
     }
@@ -40,7 +40,7 @@ export function quantise4(matrix: Float32Array, outputs: number, inputs: number)
   return { packed, scales, block: QUANTISED_BLOCK };
 }
 
-/** Of the block that begins at this weight: it gives the largest weight the most negative level. */
+/** Scale of the block that begins at this weight: it gives the largest weight the most negative level. */
 export function scaleOf(weights: Float32Array, start: number): number {
   let largest = 0;
   let size = 0;

@@ -1,6 +1,6 @@
 /**
- * Random weights in the shape of a real model: it says nothing, at the speed and in the memory of the
- * real one. No token ends its answers, so that one is as long as was asked for.
+ * Random weights in the shape of a real model: the answers are meaningless, the speed and the memory
+ * are real. No token ends an answer, so each answer has the requested length.
  */
 import { seededRandom } from '@skein/onnx';
 import { BYTE_SPECIAL, byteTokenizer } from './byte-tokenizer.ts';

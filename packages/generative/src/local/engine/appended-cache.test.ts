@@ -87,7 +87,7 @@ it.each([
       context: POSITIONS,
     });
     try {
-      // Without a past: what each row must say.
+      // Without a past: the expected logits of each row.
       const alone: number[] = [];
       for (const tokens of [A, B])
         alone.push(...(await decoder.prompt({ row: 2, past: 0, tokens }, 1)));

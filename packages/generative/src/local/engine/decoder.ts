@@ -44,7 +44,7 @@ type CacheType = DecoderGraph['cacheType'];
 type Feeds = Record<string, OrtTensor>;
 type Fetches = Record<string, OrtTensor | null>;
 
-/** What the binding says about the sequence that ends its conversion of outputs; see `graph.ts`. */
+/** The binding's error for the sequence that ends its conversion of outputs; see `graph.ts`. */
 const NOT_CONVERTED = 'Non tensor type is temporarily not supported';
 const FATAL = 4;
 const RUN_OPTIONS: InferenceSession.RunOptions = { logSeverityLevel: FATAL };
@@ -123,7 +123,7 @@ async function probe(session: InferenceSession, graph: DecoderGraph): Promise<nu
   return logits!.dims.at(-1)!;
 }
 
-/** The inputs besides the cache, of rows whose pieces are equally long. */
+/** The inputs without the cache, for rows whose pieces are equally long. */
 function inputsOf(
   inputs: ReadonlySet<string>,
   pieces: readonly Piece[],

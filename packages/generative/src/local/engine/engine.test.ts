@@ -176,7 +176,7 @@ describe.skipIf(storiesMissing !== undefined)(`stories260K ${storiesMissing ?? '
 
   it('scores the tokens that are shown: none of a stop string, and each with its text', async () => {
     const whole = await read(engineOf().generate(requestOf('The dog'), NEVER, 1000));
-    // Of several tokens, so that the first ones of it wait.
+    // Each stop string has several tokens, so that its first ones wait.
     for (const [from, to] of [
       [12, 17],
       [9, 20],
@@ -197,7 +197,7 @@ describe.skipIf(storiesMissing !== undefined)(`stories260K ${storiesMissing ?? '
         }
         const isStopped = stops.includes(stop);
         expect(text).toBe(isStopped ? whole.text.slice(0, whole.text.indexOf(stop)) : whole.text);
-        // A token of which the stop string has only the end is shown in part.
+        // If the stop string begins inside a token, that token is shown in part.
         const last = events.flatMap(({ scores = [] }) => scores).at(-1)?.token;
         const partly = last === undefined ? 0 : textOf(last).length - 1;
         expect(scored.length - text.length).toBeLessThanOrEqual(isStopped ? partly : 0);

@@ -144,7 +144,7 @@ export class Engine {
   /** Runs until no request is left. */
   async #run(): Promise<void> {
     for (;;) {
-      // What has arrived during the last step is read now, or it would wait for another one.
+      // Reads the requests that arrived during the last step; otherwise they would wait for another step.
       await turn();
       this.#dropCancelled();
       this.#startNext();

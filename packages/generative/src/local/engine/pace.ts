@@ -15,7 +15,7 @@ export interface Pace {
 
 /** Longest piece, also when no row waits: a cancelled prompt ends with its piece. */
 const LONGEST = 256;
-/** Piece of which the speed is learned, and the least: shorter ones spend most of their time on overhead. */
+/** Smallest piece, and the piece that measures the speed: shorter ones spend most of their time on overhead. */
 const LEAST = 16;
 
 /** Tokens of the next piece: as many as fit between two steps. */
@@ -26,7 +26,7 @@ export function nextPiece({ remaining, running, gapMs, stepMs, tokenMs }: Pace):
   return Math.min(remaining, Math.max(LEAST, Math.min(LONGEST, fitting)));
 }
 
-/** A mean that forgets: `weight` of the newest value. */
+/** A moving mean: the newest value counts with `weight`. */
 export function blended(mean: number, value: number, weight = 0.2): number {
   return mean === 0 ? value : mean + weight * (value - mean);
 }

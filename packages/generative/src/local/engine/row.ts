@@ -12,9 +12,9 @@ export interface TokenMask {
 
 export interface RowRequest {
   readonly prompt: readonly number[];
-  /** The beginning of the answer, which was said before. */
+  /** The beginning of the answer, which an earlier request generated. */
   readonly begun?: readonly number[] | undefined;
-  /** Of what follows. */
+  /** Most tokens to generate, `begun` excluded. */
   readonly maxTokens: number;
   readonly sampling: SamplingOptions;
   readonly stop: readonly string[];
@@ -29,16 +29,16 @@ export interface TokenScore extends ScoredToken {
 
 export interface RowEnd {
   readonly reason: 'stop' | 'length';
-  /** With what was said before. */
+  /** Tokens of the prompt and of the answer's beginning. */
   readonly promptTokens: number;
-  /** Of them, found in the prefix cache. */
+  /** Number of `promptTokens` found in the prefix cache. */
   readonly cachedTokens: number;
   readonly answerTokens: number;
 }
 
 export interface RowEvent {
   readonly text: string;
-  /** The token that it is of; absent: one that ends the answer. */
+  /** The token of this event; absent: one that ends the answer. */
   readonly token?: number | undefined;
   readonly scores?: readonly TokenScore[] | undefined;
   /** The last event has it. */
@@ -57,9 +57,9 @@ export class Row {
   readonly #text: TextStream;
   readonly #vocabulary: TokenTable;
   readonly #ends: ReadonlySet<number>;
-  /** Of tokens whose text waits, by where it begins. */
+  /** Scores of tokens whose text waits, with the place where that text begins. */
   readonly #scores: { readonly from: number; readonly score: TokenScore }[] = [];
-  /** Tokens before the first one of its own. */
+  /** Tokens before the first one that this row generates. */
   readonly #given: number;
   readonly #limit: number;
   readonly #emit: (event: RowEvent) => void;
@@ -80,7 +80,7 @@ export class Row {
     this.#ends = bounds.ends;
     this.#limit = Math.min(this.#given + request.maxTokens, bounds.context);
     this.#emit = emit;
-    // What was said has its effect on what may follow, and on the text that is held back.
+    // The beginning affects which tokens may follow, and the text that is held back.
     for (const token of begun) {
       this.#sampler.said(token);
       this.#text.push(vocabulary.bytes(token));
@@ -113,7 +113,7 @@ export class Row {
     return false;
   }
 
-  /** Those of a stop string are never shown, as its text is not. */
+  /** Scores whose text is shown. The scores of a stop string are never shown, like its text. */
   #shownScores(): TokenScore[] | undefined {
     const { decoded, shown, stopped } = this.#text;
     const waiting = this.#scores.findIndex(({ from }) => from >= shown);

@@ -1,6 +1,6 @@
 /**
- * Chooses the next token from logits. The steps and their order are those of Hugging Face's
- * generation and of llama.cpp: penalties, mask, temperature, top-k, top-p, min-p, draw.
+ * Chooses the next token from logits. Hugging Face's generation and llama.cpp take the same steps in
+ * the same order: penalties, mask, temperature, top-k, top-p, min-p, draw.
  */
 import { seededRandom, type Random } from '@skein/onnx';
 import type { Sampling } from '../../contract.ts';
@@ -8,7 +8,7 @@ import type { Sampling } from '../../contract.ts';
 /**
  * `repetitionPenalty` divides the logits of tokens that occurred, prompt included (CTRL, Keskar et
  * al., 2019). `frequencyPenalty` is subtracted per occurrence in the answer, `presencePenalty` once
- * from what occurs in the answer.
+ * from each token that occurs in the answer.
  */
 export interface SamplingOptions extends Sampling {
   /** 0: always the most probable token. */
@@ -29,7 +29,7 @@ export class Sampler {
   }
 
   /**
-   * The next token; it counts as said. Changes the logits.
+   * The next token; it counts as an occurrence. Changes the logits.
    * @param allowed tokens that may be chosen; all when absent.
    */
   next(logits: Float32Array, allowed?: Uint8Array): number {

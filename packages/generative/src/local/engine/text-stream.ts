@@ -19,12 +19,12 @@ export class TextStream {
     return this.#ended;
   }
 
-  /** Characters so far, with those that wait. Of one whose bytes are not all there, it is the place. */
+  /** Characters so far, waiting ones included; also the place of a character whose bytes are incomplete. */
   get decoded(): number {
     return this.#decoded;
   }
 
-  /** Of them, those that were returned. */
+  /** Decoded characters that were returned. */
   get shown(): number {
     return this.#shown;
   }

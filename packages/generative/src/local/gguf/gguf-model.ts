@@ -1,9 +1,9 @@
 /**
  * A GGUF model, run by node-llama-cpp where the operator has installed it: the package takes 29 MB
- * for one platform, so it is no dependency of Skein. It batches sequences by itself; Skein bounds
+ * for one platform, so it is no dependency of Skein. The package batches sequences; Skein bounds
  * the queue, renders the messages and reads the text. Plain text is sampled by llama.cpp; under a
- * grammar, or for log probabilities, the probabilities come here and are sampled as those of an
- * ONNX model are.
+ * grammar, or for log probabilities, the probabilities come here, and the sampler of ONNX models
+ * reads them.
  */
 import { SkeinError } from '@skein/api';
 import type { GenerateRequest } from '../../contract.ts';

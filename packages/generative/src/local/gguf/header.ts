@@ -176,7 +176,7 @@ export function parseGguf(bytes: Uint8Array, kept = NO_KEYS): GgufHeader {
 }
 
 export interface GgufModel {
-  /** Such as `llama`. */
+  /** The model's family, such as `llama`. */
   readonly architecture: string;
   readonly name: string | undefined;
   readonly context: number | undefined;
@@ -185,7 +185,7 @@ export interface GgufModel {
 }
 
 /**
- * Recognises a GGUF file and says what it holds.
+ * Recognises a GGUF file and describes its model.
  * @throws SkeinError LANGUAGE_MODEL_INVALID when it is none, is truncated, or holds no language model.
  */
 export async function readGguf(path: string): Promise<GgufModel> {
@@ -254,5 +254,5 @@ function describe({ metadata, tensors, dataOffset }: GgufHeader, size: number): 
   };
 }
 
-/** Whether the error says that the bytes ended; for tests that mutate headers. */
+/** Whether the error is about bytes that ended too early; for tests that mutate headers. */
 export const isShort = (error: unknown): boolean => error instanceof Short;

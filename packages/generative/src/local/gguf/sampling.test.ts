@@ -11,7 +11,7 @@ const vocabulary = {
   isSpecial: (token: number) => token === END,
 };
 
-/** A model that says the same probabilities after every token, as llama.cpp gives them. */
+/** A model that has the same probabilities after every token, as llama.cpp gives them. */
 class Sequence {
   readonly tokens: number[] = [];
   readonly leastAsked: number[] = [];

@@ -57,8 +57,8 @@ export async function* sampledByLlama(
 }
 
 /**
- * What llama.cpp punishes: it has one list of tokens for all three penalties. Those of the prompt are on it for the
- * repetition penalty, unless another penalty would count them too.
+ * The options of llama.cpp's penalties. It has one list of tokens for all three; the prompt is on it for the
+ * repetition penalty, unless another penalty would count its tokens too.
  */
 function repeatOf(sampling: SamplingOptions, prompt: readonly number[], answer: readonly number[]) {
   const { repetitionPenalty: penalty = 1, frequencyPenalty = 0, presencePenalty = 0 } = sampling;
@@ -89,14 +89,14 @@ export async function* sampledHere(
   }
 }
 
-/** Of a token without a probability. Those that a 32-bit number can hold have logarithms above -104. */
+/** Logit of a token without a probability. The logarithms of positive 32-bit floats are above -104. */
 const LEAST_LOGIT = -200;
 /** How far below the most probable token, in logits at temperature 1, a token is not worth a draw. */
 const FAR = 20;
 
 /**
- * The logits of the token that follows these, less a constant. To fetch those of a whole vocabulary takes tens
- * of milliseconds, so only tokens that may be drawn are fetched, unless the request needs all.
+ * The logits of the token that follows these, less a constant. The logits of a whole vocabulary take tens of
+ * milliseconds to fetch, so only tokens that may be drawn are fetched, unless the request needs all.
  */
 async function logitsAfter(
   sequence: LlamaSequence,
@@ -110,7 +110,7 @@ async function logitsAfter(
   if (needsAll || mask === undefined) return logitsOf(probable, size);
   const allowed = mask.allowed();
   const [most = 0] = probable.values();
-  // An allowed token so near to the most probable one has been fetched with all that are drawn beside it.
+  // If an allowed token is so near to the most probable one, every token that may be drawn was fetched with it.
   for (const [token, each] of probable) {
     if (allowed[token] === 1 && each > most * Math.exp(-far / 2)) return logitsOf(probable, size);
   }

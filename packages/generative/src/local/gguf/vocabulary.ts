@@ -6,7 +6,7 @@ import { readGgufHeader, type GgufValue } from './header.ts';
 
 const TOKENS = 'tokenizer.ggml.tokens';
 const TYPES = 'tokenizer.ggml.token_type';
-/** ggml's kinds of tokens: unknown, control and unused ones say nothing. */
+/** ggml's kinds of tokens without text: unknown, control and unused. */
 const SPECIAL: ReadonlySet<GgufValue> = new Set([2, 3, 5]);
 /** A text that the vocabulary was given as it stands. */
 const USER_DEFINED = 4;

@@ -18,7 +18,7 @@ export interface GgufTokens {
   readonly eos: number;
 }
 
-/** A vocabulary of bytes and made-up words, for weights that say nothing. */
+/** A vocabulary of bytes and made-up words, for meaningless weights. */
 export function bytePieces(vocabulary: number): GgufTokens {
   const special = ['<unk>', '<s>', '</s>'].map((text) => ({ text, score: 0, kind: 3 as const }));
   const bytes = Array.from({ length: 256 }, (_, byte) => ({

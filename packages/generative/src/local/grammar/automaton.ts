@@ -40,18 +40,18 @@ export interface State {
 /** Rules that begin with themselves never come to a byte. */
 const DEEPEST = 500;
 /**
- * Stacks that are looked at for one token, about 100 ms: callers write the schemas, and all answers of a
- * model are made by one thread.
+ * Stacks that are expanded for one token, about 100 ms: callers write the schemas, and one thread
+ * makes all answers of a model.
  */
 const MOST_PER_TOKEN = 2 ** 18;
-/** Stacks that are remembered, about 50 MiB. A state that comes again after they are forgotten is made again. */
+/** Stacks that are kept, about 50 MiB. Past this, all are dropped; a state that recurs is made again. */
 const MOST_REMEMBERED = 2 ** 19;
 
 export class Automaton {
   readonly start: State;
   readonly #stacks = new Map<string, Stack>();
   readonly #states = new Map<string, State>();
-  /** Of symbols, and of the items of repetitions. */
+  /** Ids of symbols, and of the items of repetitions. */
   readonly #ids = new Map<GrammarSymbol | readonly GrammarSymbol[], number>();
   readonly #repeats = new Map<string, GrammarSymbol>();
   /** No id is given twice. */
@@ -64,7 +64,7 @@ export class Automaton {
     this.start = this.#stateOf([this.#push(grammar, undefined)]);
   }
 
-  /** The next token begins. @returns whether all but the caller's states was forgotten. */
+  /** Begins the next token. @returns whether all states but the caller's were dropped. */
   beginToken(): boolean {
     this.#left = MOST_PER_TOKEN;
     if (this.#remembered <= MOST_REMEMBERED) return false;
@@ -90,7 +90,7 @@ export class Automaton {
     const found = new Map<number, Stack>();
     /** Choices lead to the same stack on many ways. */
     const seen = new Set<Stack>();
-    /** What is being expanded: a stack inside of itself has no byte. */
+    /** Stacks that are being expanded: a stack inside of itself has no byte. */
     const open = new Set<Stack>();
     let accepts = false;
     const expand = (stack: Stack | undefined): void => {
@@ -140,7 +140,8 @@ export class Automaton {
     most: number,
   ): GrammarSymbol {
     if (least === symbol.least && most === symbol.most) return symbol;
-    // The items of one repetition are one array, whatever is left of it. Their symbols are not its own: every list goes on with a comma.
+    // One array holds a repetition's items, however many are left.
+    // Their symbols cannot identify it: every list continues with a comma.
     const key = `${this.#idOf(symbol.item)}:${least}-${most}`;
     let found = this.#repeats.get(key);
     if (found === undefined) {

@@ -2,15 +2,15 @@
  * Whether the alternatives of `oneOf` exclude each other. A grammar takes a text that any of them
  * allows, and cannot keep one that two allow from being made: such a text would break the schema.
  *
- * What cannot be shown counts as possible, so that some alternatives are refused that exclude each
- * other, such as two patterns. A kind of object is told apart by its `const`, its required names or
- * the types of these, which is how such schemas are written.
+ * Alternatives overlap unless this file can show that they do not, so some that exclude each other
+ * are refused, such as two patterns. Kinds of objects differ by their `const`, their required names or
+ * the types of these names, which is how such schemas are written.
  */
 type Schema = Readonly<Record<string, unknown>>;
 
 /** Bounds the pairs of a request's schemas that are compared, in one `oneOf`. */
 const MOST_PAIRS = 100_000;
-/** Of references, properties and alternatives in each other. */
+/** Deepest nesting of references, properties and alternatives. */
 const DEEPEST = 16;
 
 /**
@@ -39,7 +39,7 @@ export function overlapping(
     const values = valuesOf(made);
     const wanted = valuesOf(asked);
     if (values !== undefined) return values.every((value) => isRefused(value, asked, wanted));
-    // What is made satisfies its own schema, and so is none of these.
+    // A produced value satisfies its own schema, so it equals no value that this schema refuses.
     if (wanted !== undefined) return wanted.every((value) => isRefused(value, made, undefined));
     if (types?.length !== 1) return false;
     switch (types[0]) {
@@ -92,7 +92,7 @@ function objectBreaks(
 function isRefused(value: unknown, asked: Schema, wanted: readonly unknown[] | undefined): boolean {
   if (wanted !== undefined) {
     const text = JSON.stringify(value);
-    // Of objects and lists the same value has several texts.
+    // The same object or list has several texts.
     return (
       !wanted.some((each) => JSON.stringify(each) === text) &&
       (typeof value !== 'object' || value === null)

@@ -6,7 +6,7 @@
 import { type Node, parse } from '../../redaction/parse.ts';
 import { byte, choice, repeat, type Sequence } from './json-text.ts';
 
-/** Every reader takes the year 1; that of Python has no year 0. */
+/** Every reader takes the year 1; Python's has no year 0. */
 const YEAR = String.raw`(?:000[1-9]|00[1-9]\d|0[1-9]\d\d|[1-9]\d{3})`;
 const LEAP_YEAR = String.raw`(?:\d\d(?:0[48]|[2468][048]|[13579][26])|(?:0[48]|[2468][048]|[13579][26])00)`;
 const DAY = String.raw`(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\d|30)|02-(?:0[1-9]|1\d|2[0-8]))`;
@@ -24,7 +24,7 @@ const PAIR = `(?:${GROUP}:${GROUP}|${IPV4})`;
 /** At most so many groups before `::`. */
 const groups = (most: number): string =>
   most === 1 ? `(?:${GROUP})?` : `(?:${GROUP}(?::${GROUP}){0,${most - 1}})?`;
-/** As RFC 3986 has them in section 3.2.2, by what comes after `::`. */
+/** The alternatives of RFC 3986, section 3.2.2, by the groups after `::`. */
 const IPV6 = [
   `(?:${GROUP}:){6}${PAIR}`,
   `::(?:${GROUP}:){5}${PAIR}`,

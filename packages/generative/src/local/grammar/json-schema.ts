@@ -27,7 +27,7 @@ import { inUnits, numbersWithin, placesOf } from './number-range.ts';
 
 type Schema = Readonly<Record<string, unknown>>;
 
-/** They say nothing about the text. */
+/** Keywords that do not constrain the text. */
 const ANNOTATIONS = namesOf(`
   $schema $id $comment $defs definitions title description default examples deprecated readOnly
   writeOnly strict
@@ -44,7 +44,7 @@ const KNOWN = new Set([
 const CHOICES = ['$ref', 'const', 'enum', 'anyOf', 'oneOf'];
 const MOST_SCHEMAS = 5000;
 const DEEPEST = 64;
-/** Of a bound on a length: the automaton counts. */
+/** Largest bound on a length: the automaton counts. */
 const MOST_COUNT = 10_000;
 
 /** How many schemas may still be compiled: the tools of a request share it. */
@@ -86,7 +86,7 @@ export function grammarOfSchema(root: Schema, from = '#', budget = schemaBudget(
     return ofType(schema, type ?? impliedType(schema), place, depth);
   }
 
-  /** @param key one of `CHOICES`. Of what may stand beside it only the type is kept. */
+  /** @param key one of `CHOICES`. Only `type` may stand next to it, and nothing next to `$ref`. */
   function ofChoice(schema: Schema, key: string, place: string, depth: number): Sequence {
     const { [key]: value, type } = schema;
     const beside = Object.keys(schema).find(
@@ -210,7 +210,7 @@ function oneOf(options: readonly Sequence[], place: string): Sequence {
   return [choice(() => options)];
 }
 
-/** An alternative that also has the types beside `anyOf`. */
+/** An alternative that also has the types next to `anyOf`. */
 function ofTypes(types: unknown, alternative: unknown): unknown {
   if (types === undefined) return alternative;
   if (alternative === true) return { type: types };
@@ -238,7 +238,7 @@ function isOf(types: unknown): (value: unknown) => boolean {
   };
 }
 
-/** @throws SkeinError GENERATION_UNSUPPORTED for values that are not said to be numbers or strings. */
+/** @throws SkeinError GENERATION_UNSUPPORTED for a bound without a numeric type, or a format without a type. */
 function refuseUntyped(schema: Schema, place: string): void {
   const key = BOUNDS.find((each) => each in schema);
   if (key !== undefined)
@@ -262,7 +262,7 @@ function unknownFormat(name: unknown, known: readonly unknown[], place: string):
   return unsupported(place, `has the format ${quoted(name)}`, works);
 }
 
-/** Of OpenAPI. Every number of 15 digits keeps the last three. */
+/** OpenAPI's formats of numbers. Every number of 15 digits keeps the last three. */
 const NUMBER_FORMATS: readonly unknown[] = ['int32', 'int64', 'float', 'double'];
 const INT32 = { least: -(2 ** 31), most: 2 ** 31 - 1 };
 

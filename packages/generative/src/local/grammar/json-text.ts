@@ -65,7 +65,7 @@ const CHARACTER = choice(() => [
     hex,
   ],
 ]);
-/** One array for all strings: the automaton knows repetitions by their items. */
+/** One array for all strings: the automaton identifies repetitions by their items. */
 const CHARACTERS: Sequence = [CHARACTER];
 
 const LONGEST_LINE = 20;

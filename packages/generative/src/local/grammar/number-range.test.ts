@@ -13,7 +13,7 @@ function accepts(schema: Schema, text: string): boolean {
   return state?.accepts === true;
 }
 
-/** Every text of a finite grammar, each of which must end: a beginning that cannot is an error. */
+/** Every text of a finite grammar. A beginning without an end is an error. */
 function textsOf(schema: Schema): string[] {
   const automaton = new Automaton(grammarOfSchema(schema));
   const texts: string[] = [];

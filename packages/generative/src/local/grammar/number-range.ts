@@ -99,7 +99,7 @@ export function numbersWithin({ least, most, places, step }: NumberRange): Seque
     }
   }
 
-  /** Whether a multiple of the step ends in digits from `low` to `high`, after those of the remainder. */
+  /** Whether digits from `low` to `high`, after digits with this remainder, make a multiple of the step. */
   function hasMultiple(low: string, high: string, remainder: number): boolean {
     const over = (Number(low) + shifted(remainder, low.length)) % step;
     return over === 0 || Number(low) + step - over <= Number(high);

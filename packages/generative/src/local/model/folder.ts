@@ -15,9 +15,9 @@ import { readVocabulary, type Vocabulary } from './vocabulary.ts';
 
 export interface ModelFolder {
   readonly graph: DecoderGraph;
-  /** Of the graph; its files with weights are there. */
+  /** The folder of the graph and of its files with weights. */
   readonly graphFolder: string;
-  /** Such as `llama`. */
+  /** The model's family, such as `llama`. */
   readonly family: string;
   /** Tokens of prompt and answer. */
   readonly context: number;
@@ -29,7 +29,7 @@ export interface ModelFolder {
   readonly defaults: SamplingDefaults;
 }
 
-/** What the authors of the model recommend (generation_config.json). */
+/** Defaults that the authors of the model recommend (generation_config.json). */
 type SamplingDefaults = Pick<Sampling, 'temperature' | 'topK' | 'topP' | 'repetitionPenalty'>;
 
 /** Where exporters put the graph, most specific first. */

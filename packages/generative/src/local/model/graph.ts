@@ -37,11 +37,11 @@ export interface DecoderGraph {
   readonly layers: number;
   readonly keyHeads: number;
   readonly headSize: number;
-  /** Input names besides the cache. */
+  /** Input names, without the cache's. */
   readonly inputs: ReadonlySet<string>;
   /** Longest position that the rotary tables hold; Infinity where the graph computes them. */
   readonly positions: number;
-  /** Files with weights, beside the model. */
+  /** Files with weights, next to the model. */
   readonly externalFiles: ReadonlyMap<string, number>;
 }
 

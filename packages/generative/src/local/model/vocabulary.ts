@@ -1,6 +1,6 @@
 /**
  * The bytes of each token, which text streams, stop strings and grammars need: a token may be a part
- * of a character, and only its bytes say which.
+ * of a character, and only its bytes show which.
  *
  * Two forms exist among decoders: byte-level BPE writes each byte as a printable character (GPT-2),
  * SentencePiece writes `▁` for a space and `<0x0A>` for a byte that has no token.
@@ -9,7 +9,7 @@ import { Tokenizer } from '@huggingface/tokenizers';
 import { SkeinError } from '@skein/api';
 import { invalid } from './invalid.ts';
 
-/** What each token says. */
+/** The bytes of each token. */
 export interface TokenTable {
   readonly size: number;
   /** Empty for special tokens, such as the end of a text. */
@@ -22,7 +22,7 @@ export interface Vocabulary extends TokenTable {
   readonly longest: number;
   /**
    * Special tokens inside the text are recognised, as chat templates need.
-   * @throws SkeinError LANGUAGE_MODEL_INVALID when a part of the tokenizer is not what it says.
+   * @throws SkeinError LANGUAGE_MODEL_INVALID when a part of the tokenizer cannot read the text.
    */
   encode(text: string, addSpecial: boolean): number[];
   id(token: string): number | undefined;
@@ -40,7 +40,7 @@ interface TokenizerFile {
 
 const utf8 = new TextEncoder();
 const NONE = new Uint8Array(0);
-/** Of a vocabulary; the largest have 262,144. A table is made of all ids, and the file states them. */
+/** Most tokens of a vocabulary; the largest has 262,144. The file states the ids, and a table has an entry for each. */
 const MOST_TOKENS = 2 ** 21;
 
 /** @throws SkeinError LANGUAGE_MODEL_INVALID when the tokenizer is none of a decoder. */
@@ -51,7 +51,7 @@ export function readVocabulary(
   try {
     return vocabularyOf(file, config);
   } catch (error) {
-    // Of the library, and of values that are nested too deep or have another form.
+    // The error comes from the library, or from values that are nested too deep or have another form.
     throw error instanceof SkeinError ? error : invalid('tokenizer.json cannot be read', error);
   }
 }
@@ -122,7 +122,7 @@ function sentencePiece(token: string): Uint8Array {
     : Uint8Array.of(Number.parseInt(byte, 16));
 }
 
-/** What a token says, by how its vocabulary is written. */
+/** The bytes of a token, by how its vocabulary is written. */
 export const bytesOfPiece = { 'byte-level': byteLevel, 'sentence-piece': sentencePiece } as const;
 
 /** How byte-level BPE writes a byte. */
@@ -130,7 +130,7 @@ export function characterOfByte(byte: number): string {
   return CHARACTERS[byte]!;
 }
 
-/** Of GPT-2's encoder: printable bytes stand for themselves, others follow from 256 on. */
+/** Characters of GPT-2's encoder: printable bytes stand for themselves, others follow from 256 on. */
 const CHARACTERS: readonly string[] = ((): string[] => {
   let next = 256;
   return Array.from({ length: 256 }, (_, byte) => {

@@ -79,7 +79,7 @@ function norm(x: Float64Array, scale: Float32Array, at: number, epsilon: number)
   return x.map((value, i) => (value / Math.sqrt(mean + epsilon)) * scale[at + i]!);
 }
 
-/** Of layer `layer`: [outputs, inputs] × [inputs]. */
+/** Multiplies the matrix of layer `layer`: [outputs, inputs] × [inputs]. */
 function product(
   matrix: Float32Array,
   layer: number,

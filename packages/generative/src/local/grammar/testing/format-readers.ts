@@ -1,4 +1,4 @@
-/** Naive readers of the formats of strings, for tests and mutated inputs; as narrow as the documentation says. */
+/** Naive readers of the formats of strings, for tests and mutated inputs; as narrow as the documentation. */
 import { isIPv4, isIPv6 } from 'node:net';
 
 const isDate = (text: string): boolean =>
@@ -15,7 +15,7 @@ function isTime(text: string): boolean {
   return hours < 24 && minutes < 60 && seconds < 60 && zoneHours < 24 && zoneMinutes < 60;
 }
 
-/** Each unit goes on with the next smaller one only. */
+/** The next smaller unit alone may follow a unit. */
 function isDuration(text: string): boolean {
   if (/^P\d{1,9}W$/.test(text)) return true;
   const [, days, clock] = /^P((?:\d{1,9}[YMD])*)(?:T((?:\d{1,9}[HMS])+))?$/.exec(text) ?? [];

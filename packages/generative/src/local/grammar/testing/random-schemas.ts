@@ -22,7 +22,7 @@ const VALUES = [
   '😀"\\',
 ];
 const STEPS = [1, 2, 3, 7, 10, 0.5, 0.25, 0.1, 0.01];
-/** Formats of numbers say little about a text. */
+/** Formats of numbers constrain a text little. */
 const OF_STRINGS = FORMATS.filter((name) => !/int|float|double/.test(name));
 
 /** @param deep how many schemas may be inside of each other. */
