@@ -107,7 +107,7 @@ it('takes a step of several batches as one of all of their rows, also after a ki
   const resumed = await train(four, { ...short, accumulate: 4, checkpoints: memory });
   expect(bytesOf(resumed.tensors)).toEqual(bytesOf(found.tensors));
   await expect(train(four, { ...short, checkpoints: memory, accumulate: 2 })).rejects.toThrow(
-    'of another run: its accumulate is 4, not 2.',
+    'belongs to another run: its accumulate is 4, not 2.',
   );
   await expect(train(four, { ...short, data, accumulate: 4 })).rejects.toThrow(
     '250 rows do not come out even in steps of 4 batches of 16.',
@@ -234,7 +234,7 @@ it('refuses the checkpoint of another run, or one that is damaged', async () => 
   const short = { ...plan, epochs: 1, checkpoints: memory };
   await train(step, short);
   await expect(train(step, { ...short, seed: 3 })).rejects.toThrow(
-    'of another run: its seed is 9, not 3.',
+    'belongs to another run: its seed is 9, not 3.',
   );
   const momentum = trainingStep(model, { ...graded, optimiser: sgd({ momentum: 0.9 }) });
   await expect(train(momentum, short)).rejects.toThrow(
