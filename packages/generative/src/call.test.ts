@@ -1,4 +1,4 @@
-/** What a call gives back, and what it is billed for, by how it ends. */
+/** A call's result and its bill, for each way in which it ends. */
 import type { ErrorCode } from '@skein/api/errors';
 import { expect, it, vi } from 'vitest';
 import type { GenerateEvent, Provider } from './contract.ts';

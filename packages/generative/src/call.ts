@@ -1,6 +1,6 @@
 /**
  * One call to a route: its place at the provider and its reserved worst case are taken before it is
- * sent and given back together, once, and what its end says of the route is noted.
+ * sent and given back together, once, and its outcome is noted for the route.
  */
 import { SkeinError } from '@skein/api/errors';
 import type { Usage } from './contract.ts';
@@ -44,7 +44,7 @@ const FREE: ReadonlySet<string> = new Set([
   'CONTEXT_TOO_LONG',
 ]);
 
-/** Of a call that ended without content; one that was late or left is billed for its prompt all the same. */
+/** Whether a call without content is free; a late or abandoned call is still billed for its prompt. */
 export function isUnbilled(error: unknown): boolean {
   return error instanceof SkeinError && FREE.has(error.code);
 }

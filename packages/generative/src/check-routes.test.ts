@@ -1,4 +1,4 @@
-/** What providers say of models before a request does, over HTTP. */
+/** Checks of models at their providers, before any request, over HTTP. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { GenerativeSettings } from '@skein/api';

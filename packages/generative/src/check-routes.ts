@@ -2,12 +2,12 @@
 import { SkeinError } from '@skein/api/errors';
 import { upstreamError } from './wire/upstream-error.ts';
 
-/** What the provider of a route says of its model. */
+/** A provider's answer about the model of one route. */
 export interface RouteCheck {
   readonly provider: string;
   /** Its name at the provider. */
   readonly model: string;
-  /** What a request would meet; absent: nothing, as far as the provider says. */
+  /** The error that a request would meet; absent: the provider reports none. */
   readonly problem?: SkeinError;
 }
 

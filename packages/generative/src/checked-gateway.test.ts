@@ -1,4 +1,4 @@
-/** What a program in JavaScript may get wrong: each has a code, and no route is closed for it. */
+/** Mistakes of a JavaScript program: each has a code, and none closes a route. */
 import type { GenerativeSettings } from '@skein/api';
 import { expect, it } from 'vitest';
 import type { Caller, GenerateRequest } from './contract.ts';

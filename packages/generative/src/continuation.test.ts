@@ -124,7 +124,7 @@ describe.each(CUTS)('an upstream with the fault %s', (fault) => {
   });
 });
 
-/** Says a word and is cut, at each call; `next` decides about those that go on. */
+/** Sends a word and is cut, at each call; `next` decides about calls that continue. */
 function cutting(name: string, next: () => 'cut' | 'away' | 'whole') {
   const told = { calls: 0 };
   const provider: Provider = {

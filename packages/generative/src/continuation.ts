@@ -1,6 +1,6 @@
 /**
- * Goes on with a streamed answer that was cut, for a caller that has asked for it: the same model
- * gets what it has said so far, and says the rest.
+ * Continues a streamed answer that was cut, for a caller that has asked for it: the same model
+ * gets the text so far and sends the rest.
  *
  *   first part ─ cut ─▶ the prompt and the text so far, to a route of the same model ─▶ the rest
  *
@@ -18,17 +18,17 @@ import { MOST_CONTINUATIONS } from './tuning.ts';
 export function isContinuable(request: GenerateRequest): boolean {
   const { stream, choices = 1, tools = [], toolChoice, format, logprobs } = request;
   const mayCall = tools.length > 0 && toolChoice !== 'none';
-  // Those of a token may have come without its text.
+  // The log probabilities of a token may have come without its text.
   const isText = (format?.type ?? 'text') === 'text' && logprobs === undefined;
   return stream && choices === 1 && !mayCall && isText;
 }
 
-/** What the caller has got. */
+/** The content that the caller has received. */
 interface Said {
   text: string;
   /** Undefined: the provider does not name them. */
   tokens: number[] | undefined;
-  /** Whether there is more in it than text, or nothing is left to say. */
+  /** Whether it holds more than text, or is complete. */
   isClosed: boolean;
 }
 

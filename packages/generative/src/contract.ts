@@ -1,5 +1,5 @@
 /**
- * What faces, the gateway and providers of generative models say to each other.
+ * The messages between faces, the gateway and providers of generative models.
  *
  *   face ─ GenerateRequest ─▶ gateway (admission, routing, budgets, caches) ─▶ provider
  *   face ◀─ GenerateEvent … ─ gateway ◀──────────────────────────────────────── provider
@@ -15,7 +15,7 @@ import type { Instant, TraceContext } from '@skein/serving';
 import type { ClosedBy } from './routing/circuit.ts';
 
 /**
- * Fields of the wire that the contract has no word for, in OpenAI's form. Those of Gemini's wire are
+ * Fields of the wire that the contract has no word for, in OpenAI's form. Fields of Gemini's wire are
  * where Google's own OpenAI form has them: under `extra_body.google` of a request, and under
  * `extra_content.google` of a part, a call or an event.
  */
@@ -31,7 +31,7 @@ export interface ImagePart {
   readonly type: 'image';
   /** An `https:` address, or a `data:` URL with the bytes in base64. */
   readonly url: string;
-  /** Those of the image itself are `detail`, and others under `image_url`. */
+  /** The image's own field is `detail`; other fields are under `image_url`. */
   readonly extra?: Extra | undefined;
 }
 
@@ -50,8 +50,8 @@ export interface ToolCall {
   /** JSON text, as the model wrote it. */
   readonly arguments: string;
   /**
-   * Such as `extra_content.google.thought_signature`, without which Gemini refuses the next turn.
-   * Those of the function itself under `function`.
+   * Includes `extra_content.google.thought_signature`; without it Gemini refuses the next turn.
+   * Fields of the function itself are under `function`.
    */
   readonly extra?: Extra | undefined;
 }
@@ -60,13 +60,13 @@ export interface Message {
   /** `system` includes OpenAI's `developer`. */
   readonly role: 'system' | 'user' | 'assistant' | 'tool';
   readonly content: readonly Part[];
-  /** Of an assistant: what it thought, where the client sends it back. */
+  /** An assistant's reasoning, where the client sends it back. */
   readonly reasoning?: string | undefined;
-  /** Of an assistant. */
+  /** Calls by an assistant. */
   readonly toolCalls?: readonly ToolCall[] | undefined;
-  /** Of a tool: the call that it answers. */
+  /** The call that a tool's message answers. */
   readonly toolCallId?: string | undefined;
-  /** Of a tool: its name; of others: of the participant. */
+  /** A tool's name, or the participant's name in messages of other roles. */
   readonly name?: string | undefined;
   readonly extra?: Extra | undefined;
 }
@@ -77,7 +77,7 @@ export interface Tool {
   /** JSON Schema of its arguments. */
   readonly parameters?: Extra | undefined;
   readonly strict?: boolean | undefined;
-  /** Those of the function itself under `function`. */
+  /** Fields of the function itself are under `function`. */
   readonly extra?: Extra | undefined;
 }
 
@@ -105,7 +105,7 @@ export interface Sampling {
   readonly seed?: number | undefined;
 }
 
-/** The beginning of an answer that a provider is to go on with, instead of beginning another one. */
+/** The beginning of an answer that a provider is to continue, instead of beginning another one. */
 export interface Continuation {
   readonly text: string;
   /** Its tokens, as the provider itself has named them: the text alone may have others. */
@@ -113,7 +113,7 @@ export interface Continuation {
 }
 
 export interface GenerateRequest {
-  /** To the gateway: the model that the operator declared. To a provider: the name that it knows. */
+  /** For the gateway: the model that the operator declared. For a provider: its own name of the model. */
   readonly model: string;
   readonly messages: readonly Message[];
   /** Continues this text instead of answering messages, without a chat template: `/v1/completions`. */
@@ -154,9 +154,9 @@ export interface Usage {
   readonly inputTokens: number;
   /** Includes the reasoning. */
   readonly outputTokens: number;
-  /** Of the input: read from the provider's prompt cache. */
+  /** Input tokens that were read from the provider's prompt cache. */
   readonly cachedInputTokens?: number | undefined;
-  /** Of the output. */
+  /** Output tokens that were spent on reasoning. */
   readonly reasoningTokens?: number | undefined;
   /** Whether it was estimated, because the provider sent none. */
   readonly isEstimate?: boolean | undefined;
@@ -179,7 +179,7 @@ export type GenerateEvent =
   | {
       readonly type: 'text';
       readonly text: string;
-      /** Of an answer that may be continued, as far as the provider knows them. */
+      /** Token ids of an answer that may be continued, if the provider reports them. */
       readonly tokens?: readonly number[];
       readonly choice?: number;
       readonly extra?: Extra;
@@ -212,7 +212,7 @@ export type GenerateEvent =
       readonly reason: FinishReason;
       readonly choice?: number;
       readonly extra?: Extra;
-      /** Beside the message: `content_filter_results`, `stop_reason` … */
+      /** Fields next to the message: `content_filter_results`, `stop_reason` … */
       readonly choiceExtra?: Extra;
     };
 
@@ -244,21 +244,21 @@ export interface Embeddings {
 }
 
 /**
- * Where models run. A provider knows nothing of budgets, routes or other providers.
+ * Where models run. A provider is independent of budgets, routes and other providers.
  *
- * @throws SkeinError from every method. UPSTREAM_* of `@skein/api` say whether another provider may
- *   succeed; `retryAfterMs` is what the upstream asked for.
+ * @throws SkeinError from every method. UPSTREAM_* of `@skein/api` show whether another provider
+ *   may succeed; `retryAfterMs` is the wait that the upstream asked for.
  */
 export interface Provider {
   readonly name: string;
-  /** Whether it goes on with a `continuation`. Default: not. */
+  /** Whether it can continue an answer from a `continuation`. Default: not. */
   readonly continues?: boolean | undefined;
   /** Ends after the last `finish` and `usage`; throws otherwise. Leaving the loop cancels the call. */
   generate(request: GenerateRequest, call: ProviderCall): AsyncIterable<GenerateEvent>;
   embed?(request: EmbedRequest, call: ProviderCall): Promise<Embeddings>;
   /** The tokens of a request's prompt, without an answer. */
   countTokens?(request: GenerateRequest, call: ProviderCall): Promise<number>;
-  /** Whether it has a model; one that cannot say resolves too. @throws SkeinError as a request would. */
+  /** Checks that it has a model; resolves too if it cannot find out. @throws SkeinError as a request would. */
   check?(model: string, signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }
@@ -272,13 +272,13 @@ export interface Caller {
   readonly arrivedAt: Instant;
   /** When the first content must be there; absent: the objective of the model decides. */
   readonly deadline?: Instant | undefined;
-  /** As in serving: 1 is the most urgent, 0 the middle. */
+  /** Priority on serving's scale: 1 is the most urgent, 0 the middle. */
   readonly priority: number;
   /** Requests of one key go to one provider while it works: its prompt cache is warm. */
   readonly stickyKey?: string | undefined;
   /** Whether a stream that is cut is to be continued, where a provider can. */
   readonly continues?: boolean | undefined;
-  /** Of the request, where its client has sent one. */
+  /** The request's trace context, where its client has sent one. */
   readonly trace?: TraceContext | undefined;
   /** Absent: the caller. `operator`: the node asks of its own accord, to measure. */
   readonly payer?: 'operator' | undefined;
@@ -287,16 +287,16 @@ export interface Caller {
   readonly signal: AbortSignal;
 }
 
-/** What a request has cost. Money is in US dollars. */
+/** The cost of a request. Money is in US dollars. */
 export interface Receipt {
-  /** Of the answer; absent: from the cache. */
+  /** The provider of the answer; absent: from the cache. */
   readonly provider?: string | undefined;
   readonly model: string;
-  /** Of the answer. */
+  /** Tokens of the answer. */
   readonly usage: Usage;
-  /** Of all calls for it, hedges and failed ones included. */
+  /** Cost of all calls for the request, hedges and failed ones included. */
   readonly costUsd: number;
-  /** Of the answer. The rest of `costUsd` is told as losses. */
+  /** Cost of the answer. The rest of `costUsd` is reported as losses. */
   readonly answerUsd: number;
   readonly cache: 'hit' | 'joined' | 'miss';
   /** Calls to providers: 1, and each fallback and hedge; 0: nothing was sent for it, or another caller pays for it. */
@@ -344,7 +344,7 @@ export interface RouteView {
   readonly closedBy?: ClosedBy | undefined;
   /** Spent quotas by id, and in how many milliseconds each is reset. */
   readonly quotas: Readonly<Record<string, number>>;
-  /** Of the time to the first token of an empty prompt; absent: too few requests so far. */
+  /** Quantiles of the time to the first token of an empty prompt; absent: too few requests so far. */
   readonly ttft?: { readonly p50: number; readonly p95: number; readonly p99: number } | undefined;
   readonly msPerPromptToken: number;
 }
@@ -367,12 +367,12 @@ export interface GatewayView {
   }[];
 }
 
-/** What the faces call. */
+/** The interface that the faces call. */
 export interface Gateway {
   /**
    * Resolves with the first content: the gateway is committed to a provider then.
    * @throws SkeinError for each refusal and failure before it. One that is refused for load has
-   *   `retryAfterMs`; after a wait longer than a client should spend, `shouldRetry` says so.
+   *   `retryAfterMs`; `shouldRetry` is false after a wait longer than a client should spend.
    */
   generate(request: GenerateRequest, caller: Caller): Promise<Generation>;
   embed(request: EmbedRequest, caller: Caller): Promise<Embeddings & { readonly receipt: Receipt }>;
@@ -392,7 +392,7 @@ export interface Gateway {
   /** How the routes stand now. */
   standing(): readonly ModelView[];
   view(): Promise<GatewayView>;
-  /** What is asked afterwards is refused with NODE_DRAINING. */
+  /** Later requests are refused with NODE_DRAINING. */
   close(): Promise<void>;
 }
 

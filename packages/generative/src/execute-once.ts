@@ -39,7 +39,7 @@ export async function executeOnce<Result extends { readonly usage: Usage }>(
         const answer = run(route.provider, route.settings.model, bounds);
         // A provider that ignores its signal is not awaited.
         const result = await unlessAborted(answer, signal);
-        // 0 tokens of what was sent say nothing.
+        // An input of 0 tokens is no count: the provider did not count it.
         const isCounted = result.usage.inputTokens > 0;
         const usage: Usage = isCounted ? result.usage : { ...expected, isEstimate: true };
         const answerNanoDollars = call.settle(undefined, usage)!;

@@ -20,7 +20,7 @@ const clock = { now: () => Date.now() };
 const request = requestOf('m', { stream: false });
 const prompt = promptTokens(request, undefined);
 const worst = { inputTokens: 1, outputTokens: 1 };
-/** Of the time to the first token so far, in milliseconds. */
+/** Usual time to the first token so far, in milliseconds. */
 const USUAL_MS = 100;
 const failed = upstreamError('UPSTREAM_FAILED', { provider: 'a', message: 'x' });
 

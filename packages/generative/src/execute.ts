@@ -19,13 +19,13 @@ import { LARGE_PROMPT } from './tuning.ts';
 
 export type Events = EventIterator | readonly GenerateEvent[];
 
-/** What a request has cost. */
+/** The cost of a request. */
 export interface Spent {
-  /** Of all calls, hedges and failed ones included. */
+  /** Cost of all calls, hedges and failed ones included. */
   readonly nanoDollars: number;
-  /** Without those that `lost` was told of. */
+  /** Cost without the calls that were reported to `lost`. */
   readonly answerNanoDollars: number;
-  /** Of the answer. */
+  /** Tokens of the answer. */
   readonly usage: Usage;
 }
 
@@ -40,7 +40,7 @@ export interface Answer {
   readonly worst: number;
   /** Once the events have ended. */
   readonly spent: () => Spent;
-  /** What its own call has used so far, estimated where the provider has not said. */
+  /** Usage of the answer's own call so far, estimated where the provider has reported none. */
   readonly used: () => Usage;
   /** Whether it was cut and continued: the same request may get another answer. */
   readonly isContinued?: () => boolean;
@@ -55,7 +55,7 @@ export async function execute(execution: Execution, request: GenerateRequest): P
   const { model, assignment } = execution;
   const { contextTokens, maxOutputTokens } = model.settings;
   const prompt = promptTokens(request, contextTokens);
-  // What was read of a large request, and what is written of it, are two turns of the event loop.
+  // A large request is read and written in two turns of the event loop.
   if (prompt.most > LARGE_PROMPT) await turn();
   const maxTokens = tokenLimitOf(execution, request);
   const outputTokens = (maxTokens ?? maxOutputTokens) * (request.choices ?? 1);

@@ -1,4 +1,4 @@
-/** What all calls of one request share. */
+/** State that all calls of one request share. */
 import type { GenerativeModel } from '@skein/api';
 import type { Instant } from '@skein/serving';
 import type { Caller, GenerateRequest, Usage } from './contract.ts';
@@ -16,7 +16,7 @@ export interface Model {
 
 export interface Execution {
   readonly model: Model;
-  /** Of the model's, those to which the tenant's data may go. */
+  /** The model's routes to which the tenant's data may go. */
   readonly routes: readonly Route[];
   /** Where a route of the model is being replaced. */
   readonly assignment?: Assignment | undefined;
@@ -26,9 +26,9 @@ export interface Execution {
   readonly random: () => number;
   /** How long it may wait for the first content, where others than its caller do so too; absent: by the caller's deadline. */
   readonly until?: Instant | undefined;
-  /** Told of the first content. Of an answer that is not streamed, that is long before its end. */
+  /** Called at the first content. For an answer that is not streamed, that is long before its end. */
   readonly begun?: (() => void) | undefined;
-  /** Told of each call that has failed, was overtaken or left before it answered. */
+  /** Called for each call that has failed, was overtaken or was left before it answered. */
   readonly lost?: ((loss: LostCall) => void) | undefined;
 }
 
@@ -49,7 +49,7 @@ export interface Start {
   readonly isHurried: boolean;
 }
 
-/** What the provider is told. A worst case that a budget reserves is one only if the provider is held to it. */
+/** The token limit for the provider. A budget's reserved worst case holds only if the provider is held to it. */
 export function tokenLimitOf(
   { model, caller, ledger }: Pick<Execution, 'model' | 'caller' | 'ledger'>,
   { maxTokens }: GenerateRequest,

@@ -1,4 +1,4 @@
-/** What a gateway is opened with: by a node, or by a program of its own. */
+/** Options of a gateway that a node or a program opens. */
 import type { ErrorCode, GenerativeProvider, GenerativeSettings } from '@skein/api';
 import type { Clock } from '@skein/serving';
 import type { State } from '@skein/state';
@@ -27,7 +27,7 @@ export interface Outcome {
   readonly durationMs: number;
 }
 
-/** What a call has cost that gave no answer: it failed, its caller left it, or another one was faster. */
+/** The cost of a call that gave no answer: it failed, its caller left it, or another one was faster. */
 export interface Loss extends Pick<Outcome, 'caller' | 'model'> {
   readonly provider: string;
   readonly usage: Usage;
@@ -43,19 +43,19 @@ export interface GatewayOptions {
   /** Opens further kinds of providers, such as local ones. */
   readonly factories?: Readonly<Record<string, ProviderFactory>> | undefined;
   /**
-   * Told of a provider of the settings that cannot be opened, and, without an error, once it is: until
-   * then its routes are away. Absent: the gateway is not opened.
+   * Called with a provider of the settings that cannot be opened, and, without an error, once it is
+   * open: until then its routes are away. Absent: the gateway is not opened.
    */
   readonly unopened?: ((provider: string, error: unknown) => void) | undefined;
   /** Weight of a tenant in the shares of a full provider. Default: 1. */
   readonly weightOf?: ((tenant: string) => number) | undefined;
-  /** Told of the end of each request: for metrics and the audit. It has no text of a request or an answer. */
+  /** Called at the end of each request: for metrics and the audit. It has no text of a request or an answer. */
   readonly observe?: ((outcome: Outcome) => void) | undefined;
-  /** Told of each loss, before or after the end of its request, whose receipt has none of its tokens. */
+  /** Called for each loss, before or after the end of its request, whose receipt has none of its tokens. */
   readonly observeLoss?: ((loss: Loss) => void) | undefined;
   /** Which share of a model's requests goes to another route, and what is seen of it. Default: none. */
   readonly rollouts?: RolloutTraffic | undefined;
-  /** What is known of the routes of an earlier gateway over other settings. Default: nothing. */
+  /** State of the routes of an earlier gateway over other settings. Default: none. */
   readonly memory?: RouteMemory | undefined;
   /** A language model of the settings may have the name too, and comes first. */
   readonly embed?: EmbedDeployed | undefined;

@@ -1,5 +1,5 @@
 /**
- * The gateway: what the faces call. It knows the models, decides who may use which, answers from
+ * The gateway, which the faces call. It holds the models, decides who may use which, answers from
  * the cache, and gives every request to `execute`, which follows it to its end.
  */
 
@@ -117,7 +117,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
       failed: (error) => options.unopened?.(each.name, error),
       opened: () => options.unopened?.(each.name, undefined),
     });
-    // By itself: others of the same address may have their key.
+    // It is its own backend: other providers at the same address may have their key.
     return { provider, backend: `unopened ${each.name}` };
   }
 
@@ -146,7 +146,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     return { settings: each, routes, hedges: createHedgeBudget() };
   }
 
-  /** What is closed would open connections again that nothing closes. @throws SkeinError NODE_DRAINING. */
+  /** A request after the close would open connections that stay open. @throws SkeinError NODE_DRAINING. */
   function assertOpen(): void {
     if (isClosed) throw new SkeinError('NODE_DRAINING', 'The gateway is closed.');
   }

@@ -1,4 +1,4 @@
-/** Answers that are never read: their calls end, their budgets are settled, and the observer is told once. */
+/** Answers that are never read: their calls end, their budgets are settled, and the observer is called once. */
 import { describe, expect, it, vi } from 'vitest';
 import type { Gateway, Provider } from './contract.ts';
 import type { Outcome } from './gateway-options.ts';

@@ -1,4 +1,4 @@
-/** An answer as its caller gets it, with its headers and its receipt, of whose end the observer is told once. */
+/** An answer as its caller gets it, with its headers and its receipt. The observer is called once, at its end. */
 import { SkeinError } from '@skein/api/errors';
 import { NOTHING } from './call.ts';
 import type { Caller, GenerateEvent, Generation, Receipt } from './contract.ts';

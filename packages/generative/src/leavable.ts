@@ -1,12 +1,12 @@
 /**
  * Events that may be left before they are read: `return` of a generator that has not begun runs none
- * of its code, so that what it would have freed or told at its end stays.
+ * of its code, so its clean-up and its notifications at the end are skipped too.
  */
 import type { GenerateEvent } from './contract.ts';
 
 export type EventIterator = AsyncIterableIterator<GenerateEvent, void>;
 
-/** @param left told once when the reader leaves before the first event. */
+/** @param left called once when the reader leaves before the first event. */
 export function leavable(
   events: AsyncGenerator<GenerateEvent, void>,
   left: () => void,

@@ -1,5 +1,5 @@
 /**
- * Bounds on what a request to a language model may contain, besides those of its body. They are the
+ * Bounds on the contents of a request to a language model, beyond the bounds on its body. They are the
  * ones of OpenAI's API where it has one; a provider may take less. The faces hold to them, and name
  * the field in the words of their protocol; the gateway holds programs to them that call it.
  */

@@ -1,4 +1,4 @@
-/** What the references of a JSON Schema lead to. */
+/** The targets of references in a JSON Schema. */
 import { isUtf8 } from 'node:buffer';
 
 /**
@@ -20,7 +20,7 @@ export function referredIn(root: unknown, reference: string): unknown {
 export const isPointer = (reference: string): boolean =>
   reference === '#' || reference.startsWith('#/');
 
-/** What is no escape stands for itself. Without exceptions: a schema may have thousands of such steps. */
+/** Text that is no escape stands for itself. Without exceptions: a schema may have thousands of such steps. */
 function decoded(step: string): string {
   if (!step.includes('%') || /%(?![\dA-Fa-f]{2})/.test(step)) return step;
   const byteOf = (_: string, digits: string) => String.fromCharCode(Number.parseInt(digits, 16));

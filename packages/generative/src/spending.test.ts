@@ -1,4 +1,4 @@
-/** What is reserved and spent, and the places that are held, over every way in which a call may end. */
+/** Reservations, spending and held places, over every way in which a call may end. */
 import * as fc from 'fast-check';
 import { expect, it, vi } from 'vitest';
 import { GenerativeSettings, SkeinError } from '@skein/api';

@@ -9,7 +9,7 @@ import { startAttempt, type Attempt } from './routing/attempt.ts';
 import type { Running } from './routing/commit.ts';
 import type { Route } from './routing/route.ts';
 
-/** What is asked of each route of the model. */
+/** The request to each route of the model. */
 export interface Question {
   readonly execution: Execution;
   readonly request: GenerateRequest;
@@ -18,7 +18,7 @@ export interface Question {
   readonly maxTokens: number | undefined;
   /** Tokens at most. */
   readonly worst: Usage;
-  /** Told once what each call has cost, and what it has used if it is the answer. */
+  /** Called once with the cost of each call, and with its usage if it is the answer. */
   readonly spend: (nanoDollars: number, answer: Usage | undefined) => void;
 }
 
@@ -28,7 +28,7 @@ export interface Won {
   readonly attempt: Attempt;
   readonly head: readonly GenerateEvent[];
   readonly firstAt: Instant;
-  /** Of the call, in nano-dollars. */
+  /** Worst case of the call, in nano-dollars. */
   readonly worst: number;
   /** Ends the call: gives its place back and settles its worst case. */
   readonly settle: (error: unknown) => void;
@@ -97,7 +97,7 @@ export function startCall(question: Question, start: Start): Running<Won> {
     const leave = (): void => settle(signal.reason);
     try {
       const head = await attempt.head;
-      // A listener for what has been aborted since would never be told.
+      // A listener on a signal that has aborted since would never be called.
       signal.throwIfAborted();
       firstAt = clock.now();
       begun.resolve();
@@ -155,7 +155,7 @@ async function collect(
   }
 }
 
-/** What an attempt has used: nothing that is billed, where its provider refused it. */
+/** Usage of an attempt: nothing that is billed, where its provider refused it. */
 export function usageOf(attempt: Attempt, error: unknown): Usage {
   return attempt.characters === 0 && isUnbilled(error) ? NOTHING : attempt.used();
 }

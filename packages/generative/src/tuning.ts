@@ -16,7 +16,7 @@ export const HEDGE_MARGIN = 1.2;
 export const WAITING_FILL = 0.85;
 /** The deadline of a request that names none, in objectives: late is better than never. */
 export const DEADLINE_OBJECTIVES = 4;
-/** Failures in a row that open a circuit: those of one tenant its own, and failures of as many tenants the one for all. A single one may be the fault of its request. */
+/** Failures in a row that open a circuit: failures of one tenant open its own, and failures of as many tenants the one for all. A single one may be the fault of its request. */
 export const CIRCUIT_FAILURES = 3;
 /** First and longest pause of an open circuit. */
 export const CIRCUIT_MS = { first: 1000, longest: 60_000 } as const;

@@ -5,13 +5,13 @@ import type { GenerateEvent } from '../contract.ts';
 export interface Answers {
   find(key: string, now: Instant): readonly GenerateEvent[] | undefined;
   keep(key: string, events: readonly GenerateEvent[], now: Instant): void;
-  /** Of memory, estimated. */
+  /** Estimated size of the kept answers in memory. */
   readonly bytes: number;
 }
 
 const LARGEST_BYTES = 64 * 2 ** 20;
 const FRESH_MS = 60_000;
-/** The objects of an event, besides its text. */
+/** Estimated memory of an event's objects, without its text. */
 const EVENT_BYTES = 200;
 
 interface Entry {

@@ -62,7 +62,7 @@ it('holds a caller to its deadline until the first content, and not after it', a
     });
     const { signal } = new AbortController();
     const { answer } = flight.join(signal, 1);
-    // A later timer than that of the deadline.
+    // This timer ends after the deadline's timer.
     const later = new Promise((resolve) => setTimeout(resolve, 20));
     const first = Promise.race([answer.catch((error: unknown) => error), later]);
     if (hasBegun) expect(await first).toBeUndefined();

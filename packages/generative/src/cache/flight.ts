@@ -19,7 +19,7 @@ export interface FlightOptions<Answer> {
   readonly clock: { now(): Instant };
   /** @param begun to be called at the first content. @returns with the first content, or later. */
   begin(signal: AbortSignal, begun: () => void): Promise<Answer>;
-  /** Told once, when no caller may join any more; the tape is whole unless the call failed or was left. */
+  /** Called once, when no caller may join any more; the tape is whole unless the call failed or was left. */
   ended(tape: Tape): void;
 }
 
@@ -38,8 +38,8 @@ export interface FlightReader<Answer> {
   /** From the first event on. Leaving the loop, also before it begins, leaves the flight. */
   events(): EventIterator;
   /**
-   * Whether the call's cost is on this reader's receipt: it is on that of the first one that has not
-   * left before the end. The budgets charged are those of the caller that began.
+   * Whether the call's cost is on this reader's receipt. The first reader that has not left before
+   * the end pays. The call is charged to the budgets of the caller that began it.
    */
   readonly pays: () => boolean;
 }
@@ -94,7 +94,7 @@ export function startFlight<Answer extends { readonly events: () => Events }>(
         if (hasBegun) return;
         leave(new SkeinError('UPSTREAM_TIMEOUT', 'No first token came by the deadline.'));
       };
-      // The call's own deadline says more: which provider was late.
+      // The call's own deadline error is more precise: it names the late provider.
       const timer = deadlineAt < options.deadlineAt ? setTimeout(late, leftMs) : undefined;
       const own = Promise.race([answer, left.promise]).finally(() => clearTimeout(timer));
       // Nothing of a call that failed is read.

@@ -1,6 +1,6 @@
 /**
- * One answer for the same deterministic requests: a kept one, or that of a call in flight, which
- * others join.
+ * One answer for the same deterministic requests: a kept one, or the answer to a call in flight,
+ * which other callers join.
  *
  *   request ─▶ kept? ─▶ hit
  *          └─▶ in flight? ─▶ joined ─┬─▶ its answer
@@ -65,7 +65,7 @@ export function createSharedAnswers({ clock, execute }: SharedAnswersOptions): S
     return { answer: await own.answer, cache: 'miss', events: own.events(), pays: own.pays };
   }
 
-  /** Whether it ended for the time or the money of the caller that began it, of which this one may have more. */
+  /** Whether the flight ended at a deadline or budget of the caller that began it; this caller may have more of both. */
   function isBoundOf(flight: Flight<Answer>, error: unknown, ownAt: Instant): boolean {
     if (!(error instanceof SkeinError)) return false;
     if (error.code === 'UPSTREAM_TIMEOUT') return flight.deadlineAt < ownAt;

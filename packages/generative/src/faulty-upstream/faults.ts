@@ -1,5 +1,5 @@
 /**
- * What an upstream can do wrong, and how a request must end. The document of the gateway and the
+ * The faults of an upstream, and how a request must end at each. The document of the gateway and the
  * benchmark read this table; the test holds the gateway to it.
  */
 import type { ErrorCode } from '@skein/api';

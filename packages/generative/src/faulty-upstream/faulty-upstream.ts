@@ -28,7 +28,7 @@ export interface FaultyOptions {
   readonly firstTokenMs?: () => number;
   /** Between two tokens. Default: 0. */
   readonly gapMs?: number;
-  /** Whether a request to go on with an answer works, whatever the fault of its path. Default: it does. */
+  /** Whether a request to continue an answer works, whatever the fault of its path. Default: it does. */
   readonly continues?: boolean;
   /** How slow the slow faults are. */
   readonly slowMs?: number;
@@ -107,7 +107,7 @@ export async function openFaultyUpstream(options: FaultyOptions = {}): Promise<F
     open(talk);
     send(talk, talk.wire.opening());
     for (const word of talk.words.slice(0, 3)) send(talk, talk.wire.text(`${word} `));
-    // What was written must arrive before the connection breaks.
+    // The written words must arrive before the connection breaks.
     await sleep(20);
   }
 
@@ -254,7 +254,7 @@ export async function openFaultyUpstream(options: FaultyOptions = {}): Promise<F
   };
 }
 
-/** The beginning of an answer that the upstream is to go on with. */
+/** The beginning of an answer that the upstream is to continue. */
 function begunOf({
   messages,
   contents,

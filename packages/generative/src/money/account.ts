@@ -54,7 +54,7 @@ export function createAccount(
       return true;
     },
     async refill(amount) {
-      // What another request is taking may be enough for both.
+      // The amount that another request is taking may be enough for both.
       if (refilling !== undefined) return (await refilling.catch(() => true)) || take(amount);
       refilling = take(amount).finally(() => (refilling = undefined));
       return refilling;

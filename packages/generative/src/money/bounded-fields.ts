@@ -1,11 +1,11 @@
 /**
- * What a caller with a budget may send beyond the words of the contract.
+ * Fields beyond the words of the contract that a caller with a budget may send.
  *
- * Fields that no codec knows travel to the upstream. One of them may ask for dearer tokens
+ * Fields that no codec has a word for travel to the upstream. One of them may ask for dearer tokens
  * (`service_tier`), for tokens that no limit counts (`best_of`, `prediction`), for a tool that is
  * billed by the call (`web_search_options`), for another model (`models`) or for a prompt that the
  * request only names (`cached_content`). The list of these grows with each upstream. The lists here
- * are of fields that cost no more than their bytes, which are reserved; a budget that counts the
+ * name fields that cost no more than their bytes, which are reserved; a budget that counts the
  * request refuses the rest.
  */
 import type { Extra, GenerateRequest } from '../contract.ts';
@@ -13,7 +13,7 @@ import { FieldError } from '../field-error.ts';
 import { camelCased, googleFields } from '../wire/google-fields.ts';
 import { asObject, namesOf, type Json } from '../wire/json.ts';
 
-/** Of a request. OpenAI's, and what vLLM, llama.cpp and Ollama take to sample. */
+/** Fields of a request: OpenAI's, and the sampling fields of vLLM, llama.cpp and Ollama. */
 const REQUEST = namesOf(`
   user prompt_cache_key metadata store safety_identifier prompt_cache_retention verbosity
   logit_bias suffix functions function_call extra_body min_tokens ignore_eos skip_special_tokens
@@ -31,7 +31,7 @@ const GOOGLE_CONFIG = namesOf(`
   responseSchema responseJsonSchema responseLogprobs logprobs thinkingConfig mediaResolution
   enableEnhancedCivicAnswers
 `);
-/** Of a message, a part, a call or a tool; what clients send back of an answer is among them. */
+/** Fields of a message, a part, a call or a tool, with the fields of an answer that clients send back. */
 const NESTED = namesOf(`
   extra_content detail annotations function_call refusal reasoning reasoning_details thinking
   signature prefix partial id status strict
@@ -56,7 +56,7 @@ export function checkBoundedRequest({ extra, messages, tools = [] }: GenerateReq
   for (const tool of tools) checkNested('tools[].', tool.extra);
 }
 
-/** Of a function and of an image, those within are under its name. */
+/** Checks fields of a function and of an image; those within are under its name. */
 function checkNested(place: string, extra: Extra | undefined): void {
   if (extra === undefined) return;
   const { function: called, image_url: image, ...own } = extra;

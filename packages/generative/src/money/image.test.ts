@@ -64,7 +64,7 @@ describe('the tokens of an image', () => {
     expect(sides.map(({ expected }) => expected)).toEqual(
       sides.map(({ expected }) => expected).toSorted((a, b) => a - b),
     );
-    // Of Gemini's tiles.
+    // Counted in Gemini's tiles.
     expect(sides.at(-1)!.most).toBeGreaterThan(22 * 22 * 258);
     expect(imageTokens('https://a.b/c.png').most).toBeUndefined();
   });

@@ -2,7 +2,7 @@
  * Tokens of an image, before its provider has counted them.
  *
  * Which of the published rules a provider follows depends on the model behind it, which an upstream of
- * OpenAI's form does not say. The worst case is the largest of all rules for the size of the image; an
+ * OpenAI's form does not name. The worst case is the largest of all rules for the size of the image; an
  * image whose size cannot be read here, such as one by its address, may fill the context of the model.
  */
 
@@ -83,7 +83,7 @@ function pngSize(bytes: Buffer): ImageSize | undefined {
   return { width: bytes.readUInt32BE(16), height: bytes.readUInt32BE(20) };
 }
 
-/** Markers that begin a frame, but for those of tables (C4, C8, CC). */
+/** Whether a marker begins a frame; the markers of tables (C4, C8, CC) do not. */
 const isFrame = (marker: number): boolean =>
   marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker);
 

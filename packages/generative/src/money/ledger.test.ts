@@ -65,7 +65,7 @@ describe.each(PLACES)('budgets in $name', ({ skip, open }) => {
         const failures = results.filter((each) => each.status === 'rejected');
         for (const { reason } of failures) expect(reason).toMatchObject({ code: 'BUDGET_SPENT' });
         await Promise.all(ledgers.map((ledger) => ledger.close()));
-        // What was given back and not spent can be reserved again, to the last token.
+        // Tokens given back and not spent can be reserved again, to the last token.
         const last = openLedger(limits, states[0]!.budgets);
         const left = 100 - spent;
         const rest = await last.reserve({ tenant }, { nanoDollars: 0, tokens: left });
@@ -196,7 +196,7 @@ describe('a ledger', () => {
     await vi.advanceTimersByTimeAsync(49_000);
     await spend();
     expect(givenBack).toHaveBeenCalledTimes(1);
-    // The store forgets the budget with its period.
+    // The store drops the budget with its period.
     await vi.advanceTimersByTimeAsync(60_000);
     expect(givenBack).toHaveBeenCalledTimes(1);
     await ledger.close();

@@ -187,7 +187,7 @@ export function openLedger(
 }
 
 interface Period {
-  /** Such as `2030-01-31`. */
+  /** Name of the period, as in `2030-01-31`. */
   readonly name: string;
   /** Ms since the epoch. */
   readonly endsAt: number;

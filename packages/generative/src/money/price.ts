@@ -22,11 +22,11 @@ export function costOf(price: TokenPrice | undefined, usage: Usage): number {
 /** US dollars to the nano-dollar, as every header that names a cost has them. */
 export const usdText = (usd: number): string => usd.toFixed(9);
 
-/** Of a prompt, where the operator does not say how long it may be: the largest that is published. */
+/** Tokens of a prompt without a limit from the operator: the largest published context. */
 const LARGEST_CONTEXT = 2 ** 21;
 /** Marks around each message and tool in chat templates. */
 const FRAME_TOKENS = 16;
-/** What templates say by themselves, such as the date, and how tools are called. */
+/** Text that templates add, such as the date, and instructions to call tools. */
 const TEMPLATE_TOKENS = { always: 64, withTools: 512 } as const;
 /** English text has some 4 bytes per token, code fewer. */
 export const BYTES_PER_TOKEN = 3.6;
@@ -38,7 +38,7 @@ const WRITTEN_OUT = 6;
  *
  * @param contextTokens of the model, as far as it is known.
  * @returns `most`: a token has at least one byte of what is sent, in every tokenizer that falls back
- *   to bytes. A part whose size says nothing, such as a file or an image by its address, may fill the
+ *   to bytes. A part without a meaningful size, such as a file or an image by its address, may fill the
  *   context. `expected`: of the text and the images, `images`: of these alone.
  */
 export function promptTokens(

@@ -1,4 +1,4 @@
-/** What the codecs make of answers and errors as the wires have them. */
+/** How the codecs read answers and errors in the forms of the wires. */
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { GenerateRequest, Message } from '../contract.ts';
 import { requestOf } from '../testing/calls.ts';
@@ -219,7 +219,7 @@ describe('Gemini’s form', () => {
       decoder.decode({ candidates: [{ content: { parts } }] }),
     );
     const reasoning = events.filter((event) => event.type === 'reasoning');
-    // As a client joins the pieces: the last list counts.
+    // Join the pieces as a client does: the last list counts.
     const message = {
       role: 'assistant' as const,
       content: [{ type: 'text' as const, text: 'Both.' }],

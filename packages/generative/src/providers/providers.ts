@@ -25,7 +25,7 @@ export const PROVIDERS = {
     }),
   /**
    * Another node, over its OpenAI face. It gets the rest of the deadline, so that its own admission
-   * decides; its refusals say how long to wait.
+   * decides; its refusals carry the time to wait.
    */
   skein: async (settings, apiKey) =>
     openAiProvider({

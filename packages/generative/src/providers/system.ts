@@ -1,6 +1,6 @@
 /**
- * What a provider is in the words of OpenTelemetry's conventions for generative AI
- * (`gen_ai.provider.name`): which system's form it speaks, as well as its declaration tells. The name
+ * A provider's name in OpenTelemetry's conventions for generative AI
+ * (`gen_ai.provider.name`): the system whose form it speaks, as far as its declaration shows. The name
  * that the operator gave it is another attribute.
  */
 import type { GenerativeProvider } from '@skein/api';
@@ -26,7 +26,7 @@ const BY_KIND: Readonly<Partial<Record<GenerativeProvider['kind'], string>>> = {
   openai: 'openai',
 };
 
-/** Of a model of this node or another one, and without a provider: `skein`. */
+/** The system of a model; `skein` for a model of this node or another one, and without a provider. */
 export function systemOf(
   provider: Pick<GenerativeProvider, 'kind' | 'baseUrl'> | undefined,
 ): string {

@@ -1,7 +1,7 @@
 /**
  * Fields of a request that a provider does not support. One that would change the answer is refused,
- * and the next route of the model gets the request. One that only says what an answer may cost, how
- * soon it is needed or how it is filed is ignored.
+ * and the next route of the model gets the request. One that only affects the cost, urgency or
+ * filing of an answer is ignored.
  */
 import type { Extra, GenerateRequest, Sampling } from '../contract.ts';
 import { FieldError } from '../field-error.ts';

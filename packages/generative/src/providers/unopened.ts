@@ -12,9 +12,9 @@ import { upstreamError } from '../wire/upstream-error.ts';
 export interface UnopenedOptions {
   readonly settings: GenerativeProvider;
   readonly open: () => Promise<Provider>;
-  /** Told of each failure to open it, for the operator: a caller learns no more than that it is away. */
+  /** Called at each failure to open it, for the operator: a caller learns no more than that it is away. */
   readonly failed: (error: unknown) => void;
-  /** Told once it is open. */
+  /** Called once it is open. */
   readonly opened: () => void;
 }
 

@@ -6,10 +6,10 @@ import { setImmediate as turn } from 'node:timers/promises';
 import type { Replace } from './redacted-extra.ts';
 import { createScanner, type Program } from './scanner.ts';
 
-/** Characters that are looked at in one turn: some 10 ms. */
+/** Characters that one turn scans: some 10 ms. */
 const AT_ONCE = 32 * 1024;
 
-/** Told of the matches that were replaced, of each rule of the program. */
+/** Called with the number of matches that each rule of the program replaced. */
 export type Count = (replaced: readonly number[]) => void;
 
 export function replaceBy(program: Program, count: Count): Replace {

@@ -27,7 +27,7 @@ export const contains = ({ ascii, ranges }: UnitSet, unit: number): boolean =>
 const isAmong = (ranges: Ranges, unit: number): boolean =>
   ranges.some(([from, to]) => unit >= from && unit <= to);
 
-/** Instructions of one pattern; each is looked at for each character at worst. */
+/** Instructions of one pattern; each is tried for each character at worst. */
 const MOST_INSTRUCTIONS = 2000;
 const tooLong = (): SkeinError =>
   new SkeinError('REQUEST_INVALID', 'The pattern repeats too much; bound its repetitions.');

@@ -1,4 +1,4 @@
-/** Fields that no codec knows, with the texts in them replaced. */
+/** Fields that no codec has a word for, with the texts in them replaced. */
 import type { Extra } from '../contract.ts';
 import { namesOf } from '../wire/json.ts';
 
@@ -18,8 +18,8 @@ export const extraOf = (extra: Extra | undefined, replace: Replace): { readonly 
   extra === undefined ? {} : { extra: redactedExtra(extra, replace) };
 
 /**
- * Of a piece of a stream. The upstream may repeat the text piece by piece in a field, where no scanner
- * follows it: only `extra_content` passes, whose values are whole and some of which the next turn needs.
+ * Fields of a piece of a stream. The upstream may repeat the text piece by piece in a field, where no scanner
+ * follows it. Only `extra_content` passes: its values are whole, and the next turn needs some of them.
  */
 export function pieceExtraOf(
   extra: Extra | undefined,

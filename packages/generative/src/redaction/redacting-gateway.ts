@@ -3,10 +3,10 @@
  * answers, before the caller does. It stands before everything else: the cache, the worst case and
  * the copies of a rollout know the redacted prompt alone.
  *
- * Looked at are the texts of messages, prompts and inputs, what the model thought, the arguments of
+ * It scans the texts of messages, prompts and inputs, the model's reasoning, the arguments of
  * calls and their results, parts of other kinds, and the values of fields that travel through unknown.
  * Images, files, and the names and schemas of tools are sent as they are. An answer that is redacted
- * has no log probabilities, and beside its pieces of text no unknown fields but `extra_content`: both
+ * has no log probabilities, and its pieces of text carry no unknown fields but `extra_content`: both
  * may repeat the text in pieces.
  */
 import type { Redaction } from '@skein/api';
@@ -111,7 +111,7 @@ interface Rules {
   readonly names: readonly string[];
 }
 
-/** Of one request. */
+/** Matches in one request. */
 interface Total {
   matches: number;
 }
@@ -124,7 +124,7 @@ export const KINDS: Readonly<Record<RedactionKind, string>> = {
   /** ISO 13616: country, check digits, and 11 to 30 characters, in groups or not. */
   iban: String.raw`\b[A-Z]{2}\d{2}( ?[A-Z0-9]){11,30}\b`,
   ipv4: String.raw`\b\d{1,3}(\.\d{1,3}){3}\b`,
-  /** As OpenAI, GitHub, Google, AWS and Slack write theirs. */
+  /** Keys in the forms of OpenAI, GitHub, Google, AWS and Slack. */
   key: String.raw`\b(sk-[\w-]{16,}|gh[pousr]_\w{36,}|AIza[\w-]{35}|AKIA[A-Z0-9]{16}|xox[abprs]-[\w-]{10,})`,
 };
 

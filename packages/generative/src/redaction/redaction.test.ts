@@ -19,7 +19,7 @@ const replaced = (patterns: readonly string[], text: string, pieces: readonly nu
 };
 
 describe('patterns', () => {
-  /** Of these the longest and the first match of an alternative are the same. */
+  /** Patterns whose longest match and first matching alternative are the same. */
   const SAME = [
     'ab+',
     'a[^b]{1,3}c?',

@@ -7,14 +7,14 @@
  * the longest, of those the one of the first pattern.
  *
  * A match has 1,024 characters at most. Of the threads in a state, the leftmost of each block of 512
- * beginnings goes on: where that of one block becomes too long, that of the next is there. So a match
+ * beginnings continues: where one block's thread becomes too long, the next block's is there. So a match
  * of up to 512 characters never passes, whatever stands before it: it is taken, alone or as the end of
  * one that begins before it, unless another takes characters of it. One that is longer may pass where a
  * thread that began up to 511 characters before it came to the same state.
  */
 import { appendPattern, contains, type Instruction, WORD_UNITS } from './program.ts';
 
-/** Characters of a match at most: so many are held back, and looked at again, at worst. */
+/** Characters of a match at most: at worst, so many are held back and scanned again. */
 const LONGEST_MATCH = 1024;
 /** Beginnings that share a thread for each state. A match may have begun in three blocks. */
 const BLOCK_BITS = Math.log2(LONGEST_MATCH / 2);
@@ -76,7 +76,7 @@ interface Match {
 }
 
 export function createScanner({ instructions, begins, first, replacements }: Program): Scanner {
-  /** What has not been passed on. Positions are in it. */
+  /** Text that has not been passed on. Positions are in it. */
   let buffer = '';
   let at = 0;
   /** Characters before the buffer. */
@@ -88,7 +88,7 @@ export function createScanner({ instructions, begins, first, replacements }: Pro
   let coming: number[] = [];
   let found: Match | undefined;
   const replaced = replacements.map(() => 0);
-  /** When a thread of a block last visited an instruction: of several the leftmost goes on. */
+  /** When a thread of a block last visited an instruction: of several the leftmost continues. */
   const visited = new Int32Array(LIVE_BLOCKS * instructions.length);
   let visit = 0;
   const stack: number[] = [];

@@ -28,7 +28,7 @@ export interface Copier {
   close(): Promise<void>;
 }
 
-/** Of five levels. */
+/** The last of five levels. */
 const LEAST_URGENT = 5;
 
 export function createCopier(plane: Pick<Execution, 'ledger' | 'clock' | 'random'>): Copier {

@@ -1,9 +1,9 @@
 /**
- * What an attempt says of its route, for the verdict of a rollout. Pure.
+ * The outcome of an attempt for its route, for the verdict of a rollout. Pure.
  *
  * Everything that the route itself refuses or breaks counts as a failure, also a refused request or
  * a content filter: the replaced route gets such requests too, and only what is worse than it counts
- * against the new one. What the caller, a budget or the gateway has ended says nothing, unless the
+ * against the new one. An end by the caller, a budget or the gateway does not count, unless the
  * objective had passed by then.
  */
 import { SkeinError } from '@skein/api/errors';
@@ -26,7 +26,7 @@ const OURS: ReadonlySet<string> = new Set(['CANCELLED', 'BUDGET_SPENT', 'STORE_U
 /** No place was free in time, or its circuit is open. */
 const SHED: ReadonlySet<string> = new Set(['DEADLINE_UNREACHABLE', 'QUEUE_FULL']);
 
-/** @returns undefined: it says nothing. */
+/** @returns undefined: the attempt does not count. */
 export function outcomeOf(
   { error, ttftMs, tookMs, isHurried }: AttemptEnd,
   objectiveMs: number,

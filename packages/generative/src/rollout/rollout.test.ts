@@ -159,7 +159,7 @@ describe('a canary', () => {
         provider('new', failing).provider,
       ]);
       for (let n = 0; n < 6; n++) expect((await ask(gateway)).text).toBe('old');
-      // Those that its open circuit keeps away count too.
+      // Requests that its open circuit keeps away count too.
       expect(traffic.of('m')!.window().candidate).toMatchObject({ requests: 6, errors: 6 });
     },
   );

@@ -25,9 +25,9 @@ export interface RouteRollout {
   readonly candidate: GenerativeRoute;
   readonly replaces: RouteName;
   readonly step: number;
-  /** Of the requests, 0 to 1, that the candidate answers. */
+  /** Share of the requests, 0 to 1, that the candidate answers. */
   readonly share: number;
-  /** Of the requests, 0 to 1, that are copied to the candidate. */
+  /** Share of the requests, 0 to 1, that are copied to the candidate. */
   readonly copied: number;
 }
 
@@ -40,7 +40,7 @@ export interface Copies {
   readonly nanoDollars: number;
 }
 
-/** What this process has seen of a rollout. */
+/** This process's observations of a rollout. */
 export interface RouteWindow extends RolloutWindow {
   readonly copies: Copies;
 }
@@ -89,7 +89,7 @@ function followRollout(first: RouteRollout) {
   const totals: Record<RolloutSide, Counts> = { candidate: NOTHING, stable: NOTHING };
   const latency = { candidate: new Uint32Array(BUCKETS), stable: new Uint32Array(BUCKETS) };
   let copies: Copies = { sent: 0, skipped: 0, nanoDollars: 0 };
-  /** Of the candidate, when the step began. */
+  /** The candidate's counts when the step began. */
   let before = NOTHING;
   const rollout: FollowedRollout = {
     id: first.id,

@@ -14,7 +14,7 @@ export interface Prospect {
   readonly closedInMs: number;
   /** Expected wait for a place. */
   readonly waitMs: number;
-  /** Of the time to the first token without the wait; undefined: not known yet. */
+  /** Quantiles of the time to the first token without the wait; undefined: not known yet. */
   readonly p50Ms: number | undefined;
   readonly p99Ms: number | undefined;
 }

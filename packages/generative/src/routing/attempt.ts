@@ -15,7 +15,7 @@ export interface AttemptBounds {
   readonly firstMs: number;
   readonly gapMs: number;
   readonly hold?: Hold | undefined;
-  /** Of the request, as they are expected to be. */
+  /** Expected tokens of the request's prompt. */
   readonly promptTokens: number;
   readonly clock: { now(): number };
 }
@@ -28,9 +28,9 @@ export interface Attempt {
   /** The same at once, for a caller that reads none before the last: cheaper than one by one. */
   remaining(): Promise<readonly GenerateEvent[]>;
   cancel(reason: Error): void;
-  /** So far; estimated where the provider has not said, or has said 0 for what it does not know. */
+  /** Usage so far; estimated where the provider has reported none, or 0 for an unknown count. */
   used(): Usage;
-  /** Of the prompt, where the provider has said so. */
+  /** Tokens of the prompt, where the provider has reported them. */
   readonly inputTokens: number | undefined;
   /** Characters of content so far. */
   readonly characters: number;
@@ -48,7 +48,7 @@ export function startAttempt(
   const source = provider.generate(request, call)[Symbol.asyncIterator]();
   let failure: Error | undefined;
   let rejectAwaited: (error: Error) => void = () => {};
-  /** As the provider has said, and as the reader has got it. */
+  /** Usage in the provider's last report, and in the last one that the reader got. */
   let usage: Usage | undefined;
   let shown: Usage | undefined;
   let characters = 0;
@@ -101,7 +101,7 @@ export function startAttempt(
       });
     }
     if (shown === undefined || shown.outputTokens === used().outputTokens) return undefined;
-    // More has been said since.
+    // Content has arrived since the last report.
     return { type: 'usage', usage: (shown = used()) };
   }
 
@@ -133,7 +133,7 @@ export function startAttempt(
     if (event.type === 'finish') return void finished.add(choice);
     if (event.type === 'logprobs') return;
     characters += event.type === 'tool-call' ? event.arguments.length : event.text.length;
-    // It goes on, so that a finish is missing again.
+    // The choice continues, so a finish is missing again.
     finished.delete(choice);
   }
 
@@ -241,7 +241,7 @@ export function startAttempt(
   };
 }
 
-/** Memory of an event besides its text, with Node 24. */
+/** Memory of an event without its text, with Node 24. */
 const EVENT_BYTES = 200;
 
 const tokensOf = (characters: number): number => Math.ceil(characters / BYTES_PER_TOKEN);

@@ -83,7 +83,7 @@ function newcomersOf<Prospect extends { readonly verdict: Verdict }>(
   if (assignment?.isTaken !== true) return [];
   const prospect = prospectOf(assignment.candidate);
   if (prospect.verdict.admitted) return [prospect];
-  // What a promotion would have done to the request.
+  // The outcome of the request after a promotion.
   const outcome = prospect.verdict.reason === 'closed' ? 'failed' : 'late';
   assignment.rollout.note('candidate', outcome, undefined);
   return [];

@@ -4,8 +4,8 @@
  * closes it.
  *
  * A backend has a circuit for what every model there would meet, such as its connection; a route has
- * one for the rest, a refused key too: proxies refuse it for one model. Tenants share them as `shared-circuit.ts` says. Spent quotas are beside them,
- * in `quotas.ts`.
+ * one for the rest, a refused key too: proxies refuse it for one model. `shared-circuit.ts` describes
+ * how tenants share them. Spent quotas are in `quotas.ts`.
  */
 import type { ErrorCode, SkeinError } from '@skein/api/errors';
 import { CIRCUIT_FAILURES, CIRCUIT_MS } from '../tuning.ts';
@@ -23,7 +23,7 @@ export interface Circuit {
   /** Since the last success. */
   readonly failures: number;
   readonly openUntil: number;
-  /** Of the last failure. */
+  /** Code of the last failure. */
   readonly code?: ErrorCode;
   /** When a request was let through an opened circuit to try it; absent: none is on its way. */
   readonly triedAt?: number | undefined;

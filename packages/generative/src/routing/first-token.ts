@@ -4,8 +4,8 @@
  *   wait for a place + prompt tokens ÷ prefill rate + a quantile of the rest (network, first token)
  *
  * The rate is the slope of a least-squares line through recent times over prompt lengths, which
- * forgets old requests; a slope that the times do not show is 0. The rest is what remains of each
- * time after its prefill, of which the quantiles are taken.
+ * drops old requests; a slope that the times do not show is 0. The rest is the remainder of each
+ * time after its prefill; the quantiles are taken from these.
  */
 import { createRecentValues } from '@skein/api/recent-values';
 import { BELIEVED_SAMPLES, KEPT_SAMPLES } from '../tuning.ts';
@@ -33,7 +33,7 @@ export function createFirstTokenModel(): FirstTokenModel {
     for (const key of ['n', 'x', 'y', 'xx', 'xy'] as const)
       sums[key] = sums[key] * DECAY + values[key];
     const spread = sums.n * sums.xx - sums.x ** 2;
-    // Prompts of one length say nothing about a slope.
+    // Prompts of one length show no slope.
     if (spread <= 1e-6 * sums.n * sums.xx) return;
     msPerToken = Math.max(0, (sums.n * sums.xy - sums.x * sums.y) / spread);
   }

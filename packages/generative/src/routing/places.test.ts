@@ -75,7 +75,7 @@ describe('places', () => {
     const pick = (most: number): number => Math.floor(random.next() * most);
     for (let round = 0; round < 200; round++) {
       let now = 0;
-      // Of which no sum is rounded.
+      // No sum of these weights is rounded.
       const weights: Record<string, number> = { a: 1 + pick(2), b: 1 + pick(2), c: 1 };
       const places = createPlaces(1, (tenant) => weights[tenant]!, { now: () => now });
       const served: string[] = [];

@@ -30,13 +30,13 @@ export interface PlaceRequest {
 export interface Places {
   readonly running: number;
   readonly waiting: number;
-  /** Of a request of the tenant that comes now, in milliseconds. */
+  /** Expected wait of a request of the tenant that comes now, in milliseconds. */
   expectedWaitMs(tenant: string): number;
   /** @returns the release of the place. @throws SkeinError DEADLINE_UNREACHABLE, QUEUE_FULL, the reason of the signal. */
   acquire(request: PlaceRequest): Promise<() => void>;
 }
 
-/** What sums of fractions of virtual time may lose. */
+/** Error that sums of fractions of virtual time may have. */
 const ROUNDING = 1e-9;
 /** Weight of the newest holding time in their mean. */
 const NEWEST = 0.05;

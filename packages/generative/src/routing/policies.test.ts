@@ -75,7 +75,7 @@ describe('a circuit that tenants share', () => {
     expect(pause).toBeGreaterThan(0);
     const sent = afterSendingFor(circuit, 'a', pause);
     expect(closedInFor(sent, 'd', pause)).toBeGreaterThan(0);
-    // The try of one that has failed before says nothing for others: the next one may try.
+    // The try of a tenant that has failed before proves nothing for others: the next one may try.
     const again = afterFailureFor(sent, 'a', failed, pause, 0.5, false);
     expect(closedInFor(again, 'd', pause)).toBe(0);
     const fourth = afterFailureFor(again, 'd', failed, pause, 0.5, false);
@@ -161,7 +161,7 @@ describe('the order of routes', () => {
     expect(first('cost', ...routes)).toBe(1);
     expect(first('quality', ...routes)).toBe(2);
     expect(first('ttft', ...routes)).toBe(2);
-    // Of equal quality the cheaper one.
+    // With equal quality the cheaper one comes first.
     const equal = [route(0, { cost: 2 }), route(1, { cost: 1 })];
     expect(first('quality', ...equal)).toBe(1);
   });

@@ -1,6 +1,6 @@
 /**
  * The spent quotas of a backend's key, each by its id: one of all models there, or one of a model,
- * as the upstream's words say. The first refusal opens a quota for as long as the provider asks, one
+ * as the upstream's words show. The first refusal opens a quota for as long as the provider asks, one
  * of a day until its reset; no request is spent on finding out.
  */
 import type { SkeinError } from '@skein/api/errors';
@@ -20,7 +20,7 @@ export const isOpen = ({ until }: Quota, now: Instant): boolean => until > now;
 export const isSame = (a: Omit<Quota, 'until'>, b: Omit<Quota, 'until'>): boolean =>
   a.id === b.id && a.model === b.model;
 
-/** What a refusal says of a quota; undefined: nothing. @param model that was asked. */
+/** The quota that a refusal reports as spent; undefined: none. @param model that was asked. */
 export function quotaOf(
   { retryAfterMs = CIRCUIT_MS.first }: SkeinError,
   fault: UpstreamFault | undefined,
@@ -35,7 +35,7 @@ export function quotaOf(
   };
 }
 
-/** Those that are reset are forgotten, and so are the first to be reset of too many: an upstream may name each refusal by another id. */
+/** Drops quotas that are reset, and the first to be reset of too many: an upstream may name each refusal by another id. */
 export function withQuota<Spent extends Quota>(
   quotas: readonly Spent[],
   spent: Spent,
@@ -46,7 +46,7 @@ export function withQuota<Spent extends Quota>(
     .slice(0, MOST_QUOTAS);
 }
 
-/** That keep a model away, the last to be reset first. */
+/** Quotas that keep a model away, the last to be reset first. */
 export function quotasOf<Spent extends Quota>(
   quotas: readonly Spent[],
   model: string,

@@ -1,10 +1,10 @@
 /**
- * What is known of routes and their backends. It outlasts a gateway: a change of the declarations
+ * The state of routes and their backends. It outlasts a gateway: a change of the declarations
  * opens another one.
  *
  * A backend is an upstream and the credential for it, whatever the names of the providers that
- * declare the two: they share its circuit and its quotas. Quotas that last are told to a `keeper`,
- * and taken from where it keeps them.
+ * declare the two: they share its circuit and its quotas. Lasting quotas are given to a `keeper`,
+ * and read back from its store.
  */
 import type { Instant } from '@skein/serving';
 import { KEPT_QUOTA_MS } from '../tuning.ts';
@@ -53,19 +53,19 @@ export interface RouteMemory {
    * @param backend its name, as `backendOf` makes it.
    */
   routeOf(key: string, backend: string, provider: string): KnownRoute;
-  /** Those that are to be kept, and are not yet. */
+  /** Quotas that are to be kept, and are not yet. */
   unkept(now: Instant): SpentQuota[];
   kept(quota: SpentQuota, now: Instant): void;
   /** Takes over what is kept, as it was read at `readAt`: what was kept before and is gone is closed. */
   follow(kept: readonly SpentQuota[], readAt: Instant): void;
-  /** Closes what is open of a provider: its operator says that it works again. */
+  /** Closes the open circuits of a provider: its operator has reported that it works again. */
   drop(provider: string): void;
 }
 
-/** Routes and backends that are remembered: a bound on memory, of which the oldest are forgotten. */
+/** Routes and backends that are remembered: a bound on memory; the oldest are dropped. */
 const REMEMBERED = 4096;
 
-/** @param told of a quota that is to be kept, at once. */
+/** @param told called at once with a quota that is to be kept. */
 export function createRouteMemory(told: (quota: SpentQuota) => void = () => {}): RouteMemory {
   const routes = new Map<string, RouteState & { readonly provider: string }>();
   const backends = new Map<string, Backend>();

@@ -1,4 +1,4 @@
-/** A route of a model with what this process knows of it: its circuits and quotas, its times, the places of its provider. */
+/** A route of a model with its state in this process: its circuits and quotas, its times, the places of its provider. */
 import type { GenerativeRoute } from '@skein/api';
 import type { SkeinError } from '@skein/api/errors';
 import type { Provider } from '../contract.ts';
@@ -29,7 +29,7 @@ export interface Route {
   readonly times: FirstTokenModel;
   /** Milliseconds until the tenant may ask it; 0: now. */
   closedIn(now: number, tenant: string): number;
-  /** What lasts longest, for all tenants or else for some; undefined: all of them may ask it. */
+  /** The closing that lasts longest, for all tenants or else for some; undefined: all of them may ask it. */
   closed(now: number): Closed | undefined;
   /** Spent ones that keep it away. */
   quotas(now: number): readonly Quota[];
@@ -49,7 +49,7 @@ export function createRoute(
 ): Route {
   const quotas = (now: number): readonly Quota[] => quotasOf(backend.quotas, settings.model, now);
 
-  /** Of a circuit: for all tenants, where it is open for all, or else for those that have failed. */
+  /** A circuit's closing: for all tenants, where it is open for all, or else for those that have failed. */
   function closingOf(
     scope: ClosedBy['scope'],
     { all, tenants }: SharedCircuit,
@@ -118,7 +118,7 @@ export function createRoute(
         backend.circuit = afterFailureFor(backend.circuit, tenant, error, now, random, isForAll);
         return;
       }
-      // It answers, whatever it says of the model.
+      // The backend answers, whatever its answer about the model.
       if (fault?.status !== undefined) backend.circuit = ALL_CLOSED;
       if (quota !== undefined) backend.spend(quota, now);
       else {

@@ -3,7 +3,7 @@
  *
  * A prompt alone can make an upstream fail, every time that it is sent, and three of them must not
  * close the route for other tenants. So the failures of a tenant open its own circuit, and count
- * once for all: those of three tenants, without a success between them, are the upstream's. It
+ * once for all: failures of three tenants, without a success between them, are the upstream's. It
  * costs an upstream that is away a few requests more: up to three of each of two tenants.
  */
 import type { SkeinError } from '@skein/api/errors';
@@ -11,13 +11,13 @@ import { afterFailure, afterSending, type Circuit, CLOSED, closedIn } from './ci
 
 export interface SharedCircuit {
   readonly all: Circuit;
-  /** Of those with a failure since the last success; the first to fail comes first. */
+  /** Circuits of tenants with a failure since the last success; the first to fail comes first. */
   readonly tenants: ReadonlyMap<string, Circuit>;
 }
 
 export const ALL_CLOSED: SharedCircuit = { all: CLOSED, tenants: new Map() };
 
-/** Tenants of which failures are remembered: a bound on memory, of which the oldest are forgotten. */
+/** Tenants whose failures are remembered: a bound on memory; the oldest are dropped. */
 const REMEMBERED = 256;
 
 /** Milliseconds until the tenant may ask; 0: now. */

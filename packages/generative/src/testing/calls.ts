@@ -1,4 +1,4 @@
-/** What most tests of the gateway send and read. */
+/** Requests and readers that most tests of the gateway share. */
 import type { Caller, GenerateEvent, GenerateRequest, Generation } from '../contract.ts';
 
 let count = 0;

@@ -1,4 +1,4 @@
-/** A gateway over a provider that does what it is told. */
+/** A gateway over a provider that a test controls. */
 import { GenerativeSettings, type GenerativeSettingsInput } from '@skein/api';
 import { onTestFinished } from 'vitest';
 import type { FinishReason, Gateway, GenerateEvent, Provider } from '../contract.ts';
@@ -8,7 +8,7 @@ import { openGateway } from '../gateway.ts';
 export const USAGE = { type: 'usage', usage: { inputTokens: 10, outputTokens: 20 } } as const;
 export const text = (value: string): GenerateEvent => ({ type: 'text', text: value });
 
-/** A provider that says its words when told, and counts its calls. */
+/** A provider that sends its words on demand, and counts its calls. */
 export function puppet(
   name: string,
   words: readonly string[] = ['a', 'b'],

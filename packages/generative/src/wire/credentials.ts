@@ -1,6 +1,6 @@
 /**
- * Hides what was sent as a credential from what an upstream says: a gateway of an operator that
- * answers "400: the header authorization: Bearer sk-… is invalid" must not tell the caller the key.
+ * Hides credentials of a request in the texts of an upstream: a gateway of an operator that
+ * answers "400: the header authorization: Bearer sk-… is invalid" must not show the caller the key.
  */
 const HIDDEN = '[hidden]';
 /** Shorter values of headers are words and no credentials. */

@@ -1,8 +1,8 @@
 /**
  * The `data` of server-sent events, from bytes: `eventsource-parser` finds the lines (LF, CR or
  * CRLF, also over two chunks), a streaming decoder the characters. An event is bounded. One that the
- * end of the stream cuts is dropped, as the HTML standard says (§9.2.6): whether the stream was
- * whole is for its reader to know.
+ * end of the stream cuts is dropped, following the HTML standard (§9.2.6): the reader decides whether
+ * the stream was whole.
  */
 import { createParser } from 'eventsource-parser';
 import type { UpstreamAnswer } from './incoming.ts';
@@ -11,7 +11,7 @@ import { upstreamError } from './upstream-error.ts';
 /** Characters of one event: an image in base64 fits. */
 export const LARGEST_EVENT = 16 * 2 ** 20;
 
-/** The events of an answer. @throws SkeinError UPSTREAM_FAILED when it is of another type. */
+/** The events of an answer. @throws SkeinError UPSTREAM_FAILED when it has another type. */
 export function eventsIn(provider: string, answer: UpstreamAnswer) {
   if (answer.contentType === 'text/event-stream') return eventData(provider, answer.body);
   answer.discard();

@@ -57,7 +57,7 @@ interface Connection {
 
 /** A free connection is closed before servers usually do so (5 s of Node, 60 s of proxies). */
 const KEEP_MS = 4000;
-/** And so long before its server has said that it does. */
+/** A free connection is closed this long before the end of the keep-alive that its server announces. */
 const KEEP_MARGIN_MS = 1000;
 /** A longer body is encoded in a turn of the event loop of its own, in characters. */
 const LARGE_BODY = 2 ** 20;
@@ -70,7 +70,7 @@ export function openUpstream({ name, baseUrl, connectMs }: UpstreamOptions): Ups
   /** The one that was used last is used first, so that the others can end. */
   const free: Connection[] = [];
   let isClosed = false;
-  /** Of a call that the provider is not to blame for. */
+  /** Error of a call that the provider is not to blame for. */
   const closedError = (): SkeinError =>
     new SkeinError('NODE_DRAINING', `The provider ${name} is closed.`);
 
@@ -198,7 +198,7 @@ function isCut({ code }: NodeJS.ErrnoException): boolean {
   return code === 'UND_ERR_SOCKET' || code === 'ECONNRESET' || code === 'EPIPE';
 }
 
-/** What a call ends with when its signal is aborted. */
+/** The error of a call whose signal is aborted. */
 export function reasonOf(signal: AbortSignal): Error {
   const reason: unknown = signal.reason;
   return reason instanceof Error ? reason : new Error('aborted');

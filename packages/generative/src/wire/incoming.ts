@@ -21,7 +21,7 @@ export interface UpstreamAnswer {
   /** Ends the connection of an answer that is not read to its end. */
   discard(): void;
   /**
-   * Says that what has been read is the whole answer, before the loop is left: the connection is kept,
+   * Marks the part read so far as the whole answer, before the loop is left: the connection is kept,
    * for the next request, if its end arrives within a moment.
    */
   finish(): void;
@@ -45,7 +45,7 @@ export interface IncomingOptions {
   readonly hold?: Hold | undefined;
 }
 
-/** Of an answer that is read as a whole, decompressed: an answer with several images fits. */
+/** Bytes of an answer that is read as a whole, decompressed: an answer with several images fits. */
 const LARGEST_ANSWER = 64 * 2 ** 20;
 /** A whole answer is there as bytes, as their text and as the values of it. */
 const COPIES = 3;

@@ -49,7 +49,7 @@ export function compact(value: Json): Json {
   return known;
 }
 
-/** What a text says as JSON, or another value where it is not JSON. */
+/** The JSON value of a text, or another value where it is not JSON. */
 export const parsedOr = (text: string, otherwise: unknown): unknown =>
   readJsonOr(text, JSON_BOUNDS.request, otherwise);
 

@@ -1,5 +1,5 @@
 /**
- * What an upstream said when it failed, as a coded error. Its `cause` tells the router more: whether
+ * An upstream's failure as a coded error. Its `cause` shows the router more: whether
  * another try may help, and which quota is spent.
  */
 import { SkeinError, type ErrorCode } from '@skein/api/errors';
@@ -49,7 +49,7 @@ interface Failure {
   readonly isOfKey?: boolean | undefined;
 }
 
-/** No quota is reset later than in a month, whatever an upstream says: some send a point in time. */
+/** No quota is reset later than in a month, whatever an upstream reports: some send a point in time. */
 const LONGEST_WAIT_MS = 31 * 86_400_000;
 
 export function upstreamError(code: ErrorCode, failure: Failure): SkeinError {
@@ -62,7 +62,7 @@ export function upstreamError(code: ErrorCode, failure: Failure): SkeinError {
   });
 }
 
-/** What a provider was asked. */
+/** The provider and model of a request. */
 export interface Asked {
   readonly provider: string;
   /** Its name there. */

@@ -1,6 +1,6 @@
 /**
  * Embeddings in the three forms of Google's models: the Gemini API takes all texts in one request; on Vertex AI
- * the text embedding models take a list of instances (`:predict`), of which `gemini-embedding-001` takes one,
+ * the text embedding models take a list of instances (`:predict`), `gemini-embedding-001` a list of one,
  * and later Gemini models one content (`:embedContent`).
  */
 import type { Embeddings, EmbedRequest } from '../../contract.ts';
@@ -9,18 +9,18 @@ import { asTokens, asObject, asObjects, type Json } from '../../wire/json.ts';
 import { upstreamError } from '../../wire/upstream-error.ts';
 
 interface Form {
-  /** Of the model's path. */
+  /** Method after the model's path. */
   readonly method: 'batchEmbedContents' | 'predict' | 'embedContent';
   /** Texts in one request. */
   readonly most: number;
   body(texts: readonly string[], model: string, options: Json): Json;
-  /** What the answer has for each text. */
+  /** Reads the answer's embedding of each text. */
   read(answer: Json): readonly Embedded[];
 }
 
 interface Embedded {
   readonly values: unknown;
-  /** Absent where the answer does not say it. */
+  /** Absent where the answer does not report it. */
   readonly tokens?: number | undefined;
 }
 

@@ -46,7 +46,7 @@ export function encodeRequest(request: GenerateRequest): Json {
       ...(prompt === undefined
         ? signed(encodeMessages(messages.filter(({ role }) => role !== 'system')), request.model)
         : [{ role: 'user', parts: [{ text: prompt }] }]),
-      // The model goes on with a turn of its own that comes last.
+      // The model continues its own turn if that comes last.
       ...(continuation === undefined
         ? []
         : [{ role: 'model', parts: [{ text: continuation.text }] }]),
@@ -63,7 +63,7 @@ export function encodeRequest(request: GenerateRequest): Json {
 }
 
 function encodeMessages(messages: readonly Message[]): Content[] {
-  /** The names of the calls, by which Gemini knows their answers. */
+  /** The names of the calls, by which Gemini matches their answers. */
   const names = new Map(
     messages.flatMap(({ toolCalls = [] }) => toolCalls.map(({ id, name }) => [id, name] as const)),
   );
@@ -87,7 +87,7 @@ function encodeMessages(messages: readonly Message[]): Content[] {
   return contents;
 }
 
-/** What Google documents for a call of another model, which has no signature. */
+/** Google's documented value for a call of another model, which has no signature. */
 const FOREIGN = 'skip_thought_signature_validator';
 
 /**
@@ -105,7 +105,7 @@ function signed(contents: readonly Content[], model: string): readonly Content[]
   });
 }
 
-/** Those that came with a signature go back with it; Gemini needs no others. */
+/** Thoughts that came with a signature go back with it; Gemini needs no others. */
 function encodeThoughts({ role, reasoning = '', extra }: Message): Json[] {
   let start = 0;
   return signedThoughts(role === 'assistant' ? extra : undefined).flatMap(
@@ -242,7 +242,7 @@ function encodeConfig(request: GenerateRequest, google: Json): Json {
   return compact({
     ...camelCased(asObject(google['generationConfig']) ?? {}),
     ...own,
-    // What the worst case of a request is reserved by.
+    // The worst case of a request is reserved by this limit.
     maxOutputTokens: request.maxTokens,
     candidateCount: request.choices === 1 ? undefined : request.choices,
   });

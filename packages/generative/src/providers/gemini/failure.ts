@@ -29,7 +29,7 @@ export function failureOf(
     return upstreamError('UPSTREAM_DENIED', {
       provider,
       status: code,
-      // 403 may be for what a request says.
+      // The request's contents may cause a 403 too.
       isOfKey: code !== 403 || (reason !== undefined && reason !== 'IAM_PERMISSION_DENIED'),
       message: `${code}: it refuses the credentials of this node for the model "${model}".`,
     });

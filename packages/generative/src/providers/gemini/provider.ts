@@ -24,9 +24,9 @@ export interface GeminiOptions extends UpstreamOptions {
   /** Asked before each call: tokens of Google Cloud last an hour. */
   readonly credentials: () => Promise<Readonly<Record<string, string>>>;
   readonly headers?: Readonly<Record<string, string>> | undefined;
-  /** Whether its models go on with a turn of their own that comes last. Default: not. */
+  /** Whether its models continue their own turn if that comes last. Default: not. */
   readonly continues?: boolean | undefined;
-  /** Counts tokens and embeds in the forms of Vertex AI. Default: in those of the Gemini API. */
+  /** Counts tokens and embeds in the forms of Vertex AI. Default: in the forms of the Gemini API. */
   readonly onVertex?: boolean | undefined;
 }
 
@@ -34,7 +34,7 @@ const SUPPORT: Support = { lacks: ['minP', 'repetitionPenalty'], google: true };
 
 interface Posted {
   readonly answer: UpstreamAnswer;
-  /** Of the credentials that it was asked with. */
+  /** Hides the credentials of its request. */
   readonly hide: Hide;
 }
 

@@ -18,7 +18,7 @@ import {
 } from '../../wire/json.ts';
 import { upstreamError } from '../../wire/upstream-error.ts';
 
-// `obfuscation` hides how long a chunk is, and says nothing.
+// `obfuscation` hides the length of a chunk and carries no content.
 const CHUNK_FIELDS = namesOf('id object created model choices usage obfuscation');
 const CHOICE_FIELDS = namesOf('index delta message text logprobs finish_reason');
 const FUNCTION_FIELDS = namesOf('name arguments');
@@ -198,7 +198,7 @@ function logprobsOf(value: unknown): TokenLogprob[] {
   });
 }
 
-/** Of `/completions`: a list of tokens, one of their logarithms, and one of the alternatives. */
+/** Reads the columns of `/completions`: a list of tokens, one of their logarithms, and one of the alternatives. */
 function columnsOf(tokens: readonly unknown[], logprobs: unknown, tops: unknown): TokenLogprob[] {
   const [values, others] = [logprobs, tops].map((list) => (Array.isArray(list) ? list : []));
   return tokens.flatMap((token, index) => {

@@ -1,21 +1,21 @@
 /**
  * Requests in the form of OpenAI's chat completions. Unknown fields go where they came from, and
- * never in the place of one that the contract has a word for: `undefined` removes those of an
+ * never in the place of one that the contract has a word for: `undefined` removes the fields of an
  * alias too, such as a second limit of tokens.
  */
 import type { EmbedRequest, GenerateRequest, Message, Part, ToolChoice } from '../../contract.ts';
 import { asObject, compact, type Json } from '../../wire/json.ts';
 
 /**
- * How an upstream is asked to go on with an answer: by a last message of the assistant; by one that
- * vLLM is told not to close; or, of another node, by a field of its own.
+ * How an upstream is asked to continue an answer: by a last message of the assistant; by one that
+ * vLLM is asked not to close; or, at another node, by a field of its own.
  */
 export type ContinuationForm = 'prefill' | 'vllm' | 'skein';
 
 /** The two names of the limit of tokens. */
 export type TokenLimit = 'max_tokens' | 'max_completion_tokens';
 
-/** What the upstream takes; absent: as most do. */
+/** The fields that the upstream takes; absent: the most common form. */
 interface RequestForm {
   readonly continuation?: ContinuationForm | undefined;
   readonly limit?: TokenLimit | undefined;

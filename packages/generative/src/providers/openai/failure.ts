@@ -8,7 +8,7 @@ import { type Asked, quoted, unknownModel, upstreamError } from '../../wire/upst
 const LONGEST_RATE_MS = 10 * 60_000;
 const FILTERED = /content_filter|content_policy|safety/;
 const CONTEXT = /context_length_exceeded|context_window|string_above_max_length/;
-/** What is spent is the account's; a rate is counted for each model. */
+/** A spent quota is the account's; a rate is counted for each model. */
 const OF_ACCOUNT = /insufficient_quota|billing/;
 
 /** @param waitMs what the headers of the answer ask for. */
@@ -42,7 +42,7 @@ export function failureOf(
       status,
       // A proxy refuses the key that it has itself for one model.
       isOfBackend: status === 402,
-      // 403 may be for what a request says.
+      // The request's contents may cause a 403 too.
       isOfKey: status !== 403 || code === 'invalid_api_key',
       message: `${status}: it refuses the key of this node for the model "${model}".`,
     });
@@ -58,7 +58,7 @@ export function failureOf(
   });
 }
 
-/** Servers that check a schema say in `detail` where the request is wrong, some inside their message. */
+/** Servers that check a schema put the place of the error into `detail`, some inside their message. */
 function textIn({ message, detail }: Json): string | undefined {
   const problems = asObjects(asObject(message)?.['detail'] ?? detail).map(({ loc, msg }) =>
     [Array.isArray(loc) ? loc.join('.') : '', asText(msg) ?? ''].join(': '),

@@ -5,7 +5,7 @@
  * answer is late. The type of the answer decides how it is read, because some upstreams answer a
  * request for a stream with one JSON document. What an upstream refuses of a model, its streams or
  * one of the two names of the limit of tokens, it is not asked for from then on. What another provider
- * has said of an answer, such as Gemini's signatures, it is sent again without where it refuses it.
+ * has added to an answer, such as Gemini's signatures, is left out of a second try where it is refused.
  */
 import type { SkeinError } from '@skein/api/errors';
 import type {
@@ -43,7 +43,7 @@ import { failureOf, statusInside, waitOf } from './failure.ts';
 export interface OpenAiOptions extends UpstreamOptions {
   readonly apiKey?: string | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
-  /** Absent: the upstream does not go on with an answer. */
+  /** Absent: the upstream cannot continue an answer. */
   readonly continuation?: ContinuationForm | undefined;
   /** Headers of one call, such as its deadline. */
   readonly headersOf?: ((call: ProviderCall) => Readonly<Record<string, string>>) | undefined;
@@ -63,7 +63,7 @@ function otherLimit(error: unknown, body: Json): TokenLimit | undefined {
   return isNamed && body[param] !== undefined ? asked : undefined;
 }
 
-/** What another provider has said of an answer of its own, in a conversation that goes on here. */
+/** Fields that another provider has added to its own answer, in a conversation that continues here. */
 const OF_OTHERS = ['extra_content', 'reasoning_content'] as const;
 
 /** The field of the messages that a strict upstream refuses by its name, because it does not know it. */

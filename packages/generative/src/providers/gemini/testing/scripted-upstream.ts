@@ -9,7 +9,7 @@ export interface Asked {
   readonly body: unknown;
 }
 
-/** An upstream whose every answer is `said`, and the provider over it. */
+/** An upstream that answers every request with `said`, and the provider over it. */
 export async function startGemini(said: object, onVertex: boolean) {
   const asked: Asked[] = [];
   const server = createServer((request, response) => {
