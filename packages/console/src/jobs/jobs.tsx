@@ -100,11 +100,11 @@ export function Jobs({ route: { query }, focus }: ViewProps) {
         type="button"
         class="act"
         hidden={value?.next === undefined || limit === MOST}
-        onClick={() => setLimit(Math.min(limit + 2 * PAGE, MOST))}
+        onClick={() => setLimit((shown) => Math.min(shown + 2 * PAGE, MOST))}
       >
         Older
       </button>
-      {value?.next === undefined || limit < MOST ? null : (
+      {value?.next === undefined || value.jobs.length < MOST ? null : (
         <p>
           <a href={linkTo('jobs', [], { ...query, after: value.next })}>Still older</a>
         </p>
