@@ -151,7 +151,9 @@ export function elementwise(
   const lists = inputs.map(({ elements }) => elements);
   if (!lists.every((list) => list !== undefined)) return undefined;
   // An empty list broadcast with one element is empty.
-  const longest = lists.find((list) => list.length !== 1) ?? lists[0]!;
+  const longest = lists.find((list) => list.length !== 1) ?? lists[0];
+  // A damaged node may have no inputs.
+  if (longest === undefined) return undefined;
   const whole = inputs.filter(({ elements }) => elements!.length !== 1);
   // A column and a row make a table of two lists.
   const shapes = new Set(whole.map(({ shape }) => shape?.join()));
