@@ -1,4 +1,4 @@
-/** Fetches the model of a plan, and keeps what is of use of the messages before it. */
+/** Fetches the model of a plan, and keeps the newest messages before it. */
 import { SkeinError } from '@skein/api/errors';
 import type { Joined } from '../identity/handshake.ts';
 import type { Arrival, Channel } from '../transport/channel.ts';
