@@ -26,10 +26,3 @@ export const PHRASES_LEFT_OUT: readonly Exception<RegExp>[] = [
   { match: /"Say hello\."/g, reason: 'A prompt of an example.' },
   { match: /sleeps beside the/g, reason: 'A text that a model is trained on.' },
 ];
-
-/** Folders that are not rewritten yet. A path that is given on the command line is checked all the same. */
-export const NOT_YET: readonly string[] = [
-  'packages/generative',
-  'docs/concepts/generative.md',
-  'docs/concepts/threat-model.md',
-];

@@ -10,11 +10,11 @@ import { upstreamError } from './wire/upstream-error.ts';
 const budgets = [{ subject: 'all', tokens: 100_000 }];
 
 /** Tokens that a budget counts once a call has failed with a code, before or after its first text. */
-async function takenBy(code: ErrorCode, said: readonly GenerateEvent[]): Promise<number> {
+async function takenBy(code: ErrorCode, events: readonly GenerateEvent[]): Promise<number> {
   const provider: Provider = {
     name: 'p',
     async *generate() {
-      yield* said;
+      yield* events;
       throw upstreamError(code, { provider: 'p', message: 'x' });
     },
     close: async () => {},
@@ -43,37 +43,37 @@ it.each<[ErrorCode, boolean]>([
   ['UPSTREAM_CUT', true],
 ])('%s before the first text is billed: %s; after it, it is', async (code, isBilled) => {
   expect((await takenBy(code, [])) > 0).toBe(isBilled);
-  const taken = await takenBy(code, [text('some words that were said')]);
+  const taken = await takenBy(code, [text('some words that were sent')]);
   expect(taken).toBeGreaterThan(0);
   expect(taken).toBeLessThan(100);
 });
 
 it('is made for the tenants of its model alone', async () => {
-  const { provider, told } = puppet('p');
+  const { provider, state } = puppet('p');
   const settings = { models: [{ ...model('m', 'p'), tenants: ['ward'] }] };
   const gateway = await open(settings, { providers: [provider] });
   const asked = gateway.generate(requestOf('m'), callerOf({ tenant: 'other' }));
   await expect(asked).rejects.toMatchObject({ code: 'MODEL_UNKNOWN' });
-  expect(told.calls).toBe(0);
+  expect(state.calls).toBe(0);
   await eventsOf(await gateway.generate(requestOf('m'), callerOf({ tenant: 'ward' })));
-  expect(told.calls).toBe(1);
+  expect(state.calls).toBe(1);
 });
 
 it('gives its place back when no budget has enough for it', async () => {
-  const { provider, told } = puppet('p');
+  const { provider, state } = puppet('p');
   const poor = [{ subject: 'all', tokens: 1 }];
   const settings = { models: [model('m', 'p')], budgets: poor };
   const gateway = await open(settings, { providers: [provider] });
   const asked = gateway.generate(requestOf('m'), callerOf());
   await expect(asked).rejects.toMatchObject({ code: 'BUDGET_SPENT' });
   expect((await gateway.view()).models[0]!.routes[0]).toMatchObject({ running: 0, waiting: 0 });
-  expect(told.calls).toBe(0);
+  expect(state.calls).toBe(0);
 });
 
 it('waits for its place by its priority', async () => {
-  const { provider, told } = puppet('p');
+  const { provider, state } = puppet('p');
   const go = Promise.withResolvers<void>();
-  told.go = go.promise;
+  state.go = go.promise;
   const declared = { name: 'p', kind: 'openai', maxConcurrent: 1 } as const;
   const gateway = await open(
     { providers: [declared], models: [model('m', 'p')] },
@@ -86,7 +86,7 @@ it('waits for its place by its priority', async () => {
     await eventsOf(answer);
   };
   const asked = [ask('first', 0)];
-  await vi.waitFor(() => expect(told.calls).toBe(1), { timeout: 30_000 });
+  await vi.waitFor(() => expect(state.calls).toBe(1), { timeout: 30_000 });
   asked.push(ask('middle', 0), ask('late', 5), ask('urgent', 1));
   go.resolve();
   await Promise.all(asked);

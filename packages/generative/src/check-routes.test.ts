@@ -66,7 +66,7 @@ test('an upstream that lists other models, or refuses the key, with what to mend
   });
 });
 
-test('Gemini says it of each model', async () => {
+test('Gemini has a list for each model', async () => {
   const known = await start('gemini', { '/v1beta/models/big': [200, { name: 'models/big' }] });
   expect(await known.check()).toBeUndefined();
   const unknown = await start('gemini', {});
@@ -89,7 +89,7 @@ test('a provider that cannot be opened, and a model that is not declared', async
   await expect(gateway.check('other')).rejects.toMatchObject({ code: 'MODEL_UNKNOWN' });
 });
 
-test('a request meets what the check has said, and then reads why the route is away', async () => {
+test('a request meets the result of the check, and then reads why the route is away', async () => {
   const { gateway } = await start('openai', { '/chat/completions': [401, { error: {} }] });
   const ask = () => gateway.generate(requestOf('m'), callerOf());
   await expect(ask()).rejects.toMatchObject({

@@ -57,7 +57,7 @@ async function start(
 }
 
 describe.each(CUTS)('an upstream with the fault %s', (fault) => {
-  it.each(FORMS)('is asked to go on, where it can: %o', async (declared) => {
+  it.each(FORMS)('is asked to continue, where it can: %o', async (declared) => {
     const { upstream, ask } = await start(fault, declared);
     const { text, code, events, receipt } = await ask({ continues: true }, { maxTokens: 100 });
     expect([text, code]).toEqual([WORDS, undefined]);
@@ -117,7 +117,7 @@ describe.each(CUTS)('an upstream with the fault %s', (fault) => {
     ['JSON', { format: { type: 'json' } }],
     ['several answers', { choices: 2 }],
     ['log probabilities', { logprobs: 1 }],
-  ])('goes on with no answer that has %s', async (_, more) => {
+  ])('continues no answer that has %s', async (_, more) => {
     const { upstream, ask } = await start(fault, FORMS[0]!);
     expect((await ask({ continues: true }, more)).code).toBe(FAULTS[fault].streaming);
     expect(upstream.requests).toBe(1);
@@ -126,12 +126,12 @@ describe.each(CUTS)('an upstream with the fault %s', (fault) => {
 
 /** Sends a word and is cut, at each call; `next` decides about calls that continue. */
 function cutting(name: string, next: () => 'cut' | 'away' | 'whole') {
-  const told = { calls: 0 };
+  const state = { calls: 0 };
   const provider: Provider = {
     name,
     continues: true,
     async *generate({ continuation }) {
-      told.calls += 1;
+      state.calls += 1;
       const end = continuation === undefined ? 'cut' : next();
       if (end === 'away') throw new SkeinError('UPSTREAM_UNREACHABLE', 'away');
       yield { type: 'text', text: `${name} ` };
@@ -140,7 +140,7 @@ function cutting(name: string, next: () => 'cut' | 'away' | 'whole') {
     },
     close: async () => {},
   };
-  return { provider, told };
+  return { provider, state };
 }
 
 it('is asked for three times at most, whatever routes are left', async () => {
@@ -152,7 +152,7 @@ it('is asked for three times at most, whatever routes are left', async () => {
   );
   const { events } = await gateway.generate(requestOf('m'), callerOf({ continues: true }));
   await expect(eventsOf({ events })).rejects.toMatchObject({ code: 'UPSTREAM_CUT' });
-  expect(all.reduce((sum, { told }) => sum + told.calls, 0)).toBe(4);
+  expect(all.reduce((sum, { state }) => sum + state.calls, 0)).toBe(4);
 });
 
 it('goes to routes of the same model only, and is not kept for the next caller', async () => {
@@ -174,7 +174,7 @@ it('goes to routes of the same model only, and is not kept for the next caller',
     return [textOf(await eventsOf(generation)), generation.receipt()!.cache];
   };
   await expect(ask('other')).rejects.toMatchObject({ code: 'UPSTREAM_CUT' });
-  expect(b.told.calls).toBe(0);
+  expect(b.state.calls).toBe(0);
   expect(await ask('same')).toEqual(['a b ', 'miss']);
   next = 'whole';
   expect((await ask('same'))[1]).toBe('miss');
@@ -188,7 +188,7 @@ it('is refused in a form that a kind of provider does not take', async () => {
   });
 });
 
-it('goes on within the budget alone, and refuses to begin in the middle where no provider can', async () => {
+it('continues within the budget alone, and refuses to begin in the middle where no provider can', async () => {
   const tokens = { budgets: [{ subject: 'all' as const, tokens: 350 }] };
   const { upstream, ask } = await start('cut-after-content', FORMS[0]!, tokens);
   expect((await ask({ continues: true }, { maxTokens: 250 })).code).toBe('UPSTREAM_CUT');
@@ -235,7 +235,7 @@ describe('a model of this machine', () => {
       { sampling: { temperature: 0, repetitionPenalty: 1.3, frequencyPenalty: 1 } },
     ],
     ['by a seed', { sampling: { temperature: 1, topK: 50, seed: 7 } }],
-  ])('says the same as without a cut, wherever it is: %s', async (_, more) => {
+  ])('gives the same text as without a cut, wherever it is: %s', async (_, more) => {
     /** The next answers are cut after so many events. */
     let cuts: number[] = [];
     const cut = cutting(() => cuts.shift() ?? Infinity);
@@ -264,7 +264,7 @@ describe('a model of this machine', () => {
     }
   });
 
-  it('goes on after its process was killed', async () => {
+  it('continues after its process was killed', async () => {
     const provider = await openLocalProvider({ path: folder, threads: 1, maxRows: 2 });
     onTestFinished(() => provider.close());
     const gateway = await open(

@@ -24,7 +24,7 @@ export function isContinuable(request: GenerateRequest): boolean {
 }
 
 /** The content that the caller has received. */
-interface Said {
+interface Received {
   text: string;
   /** Undefined: the provider does not name them. */
   tokens: number[] | undefined;
@@ -38,7 +38,7 @@ export async function continued(execution: Execution, request: GenerateRequest):
   /** The parts in their order; all but the last were cut. */
   const parts: Answer[] = [first];
   const { continuation } = request;
-  const said: Said = {
+  const received: Received = {
     text: continuation?.text ?? '',
     tokens: continuation === undefined ? [] : undefined,
     isClosed: false,
@@ -59,7 +59,7 @@ export async function continued(execution: Execution, request: GenerateRequest):
             yield { ...event, usage: sum(cutUsage(), event.usage) };
             continue;
           }
-          note(said, event);
+          note(received, event);
           if (event.type !== 'text') yield event;
           else {
             const { tokens: _, ...shown } = event;
@@ -68,7 +68,7 @@ export async function continued(execution: Execution, request: GenerateRequest):
         }
         return;
       } catch (error) {
-        const isLast = said.isClosed || parts.length > MOST_CONTINUATIONS || !fallsBack(error);
+        const isLast = received.isClosed || parts.length > MOST_CONTINUATIONS || !fallsBack(error);
         const next = isLast ? undefined : await goOn(part).catch(() => undefined);
         if (next === undefined) throw error;
         parts.push(next);
@@ -84,11 +84,11 @@ export async function continued(execution: Execution, request: GenerateRequest):
       (each) => each.provider.continues === true && each.settings.model === settings.model,
     );
     const limit = tokenLimitOf(execution, request);
-    const count = said.tokens?.length ?? sum(cutUsage(), part.used()).outputTokens;
+    const count = received.tokens?.length ?? sum(cutUsage(), part.used()).outputTokens;
     const maxTokens = limit === undefined ? undefined : limit - count;
     caller.signal.throwIfAborted();
     if (routes.length === 0 || (maxTokens !== undefined && maxTokens < 1)) return undefined;
-    const { text, tokens: ids } = said;
+    const { text, tokens: ids } = received;
     const tokens = ids === undefined ? undefined : { provider: provider.name, ids: [...ids] };
     return execute(
       {
@@ -123,17 +123,17 @@ export async function continued(execution: Execution, request: GenerateRequest):
   };
 }
 
-function note(said: Said, event: GenerateEvent): void {
+function note(received: Received, event: GenerateEvent): void {
   switch (event.type) {
     case 'text':
-      said.text += event.text;
-      if (event.tokens === undefined) said.tokens = undefined;
-      else said.tokens?.push(...event.tokens);
+      received.text += event.text;
+      if (event.tokens === undefined) received.tokens = undefined;
+      else received.tokens?.push(...event.tokens);
       return;
     case 'reasoning':
     case 'tool-call':
     case 'finish':
-      said.isClosed = true;
+      received.isClosed = true;
   }
 }
 

@@ -65,11 +65,11 @@ it('hedges a little after the time that is usual, and the hedge does not wait fo
   const since = clock.now();
   const asked = route(execution, prompt, worst, (start) => {
     starts.push({ ...start, atMs: clock.now() - since });
-    const content = new Promise<string>((resolve) => setTimeout(resolve, 400, 'said'));
+    const content = new Promise<string>((resolve) => setTimeout(resolve, 400, 'answered'));
     return { content, cancel() {} };
   });
   await vi.advanceTimersByTimeAsync(1000);
-  await expect(asked).resolves.toEqual({ result: 'said', attempts: 2 });
+  await expect(asked).resolves.toEqual({ result: 'answered', attempts: 2 });
   expect(starts.map(({ atMs }) => atMs)).toEqual([0, USUAL_MS * HEDGE_MARGIN]);
   expect(starts[0]!.longestWaitMs).toBeGreaterThan(0);
   expect(starts[1]!.longestWaitMs).toBe(0);
@@ -93,7 +93,7 @@ it.each<[string, Partial<Caller>, readonly boolean[]]>([
 
 it('learns of a route that a faster one has overtaken how slow it was at least', async () => {
   const { execution, puppets, routes } = executionOf();
-  puppets[0]!.told.go = new Promise(() => {});
+  puppets[0]!.state.go = new Promise(() => {});
   const asked = execute(execution, request);
   await vi.advanceTimersByTimeAsync(500);
   expect((await asked).route).toBe(routes[1]);

@@ -70,7 +70,7 @@ describe.concurrent.each(['openai', 'gemini'])('an upstream of the form %s', (ki
     (name, fault) => {
       const withTools = name === 'tool-name-repeated';
 
-      it.each(MODES)('ends as the table says by the deadline: %s', async (mode, stream) => {
+      it.each(MODES)('ends as in the table by the deadline: %s', async (mode, stream) => {
         const begun = performance.now();
         const outcome = await ask(`${kind}/${name}/${mode}-alone`, stream, withTools).catch(
           (error: unknown) => error,

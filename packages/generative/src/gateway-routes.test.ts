@@ -54,14 +54,14 @@ describe('routes', () => {
     await expect(gateway.generate(requestOf('far-only'), caller)).rejects.toMatchObject({
       code: 'PROVIDER_FORBIDDEN',
     });
-    expect(far.told.calls).toBe(0);
+    expect(far.state.calls).toBe(0);
     expect(gateway.models('careful').map(({ name }) => name)).toEqual(['m']);
     await expect(gateway.generate(requestOf('none'), caller)).rejects.toMatchObject({
       code: 'MODEL_UNKNOWN',
     });
   });
 
-  it('are not asked while their quota is spent, and the refusal says until when', async () => {
+  it('are not asked while their quota is spent, and the refusal names the end', async () => {
     const upstream = await openFaultyUpstream();
     onTestFinished(() => upstream.close());
     const gateway = await open({
@@ -87,10 +87,10 @@ describe('routes', () => {
     ['embed', 'a deadline as long as the one of the model', 160, 3],
   ] as const)('to a silent provider are closed by their own time only: %s, %s', async (...row) => {
     const [kind, , deadlineMs, failures] = row;
-    const { provider, told } = puppet('p');
-    told.go = new Promise(() => {});
+    const { provider, state } = puppet('p');
+    state.go = new Promise(() => {});
     const embed: Provider['embed'] = async (_, { signal }) => {
-      await told.go;
+      await state.go;
       throw signal.reason;
     };
     const gateway = await open(
@@ -127,10 +127,10 @@ describe('routes', () => {
     await expect(gateway.generate(requestOf('m'), callerOf())).rejects.toMatchObject({
       code: 'CONTENT_FILTERED',
     });
-    expect(other.told.calls).toBe(0);
+    expect(other.state.calls).toBe(0);
   });
 
-  it('count what is embedded where the upstream says 0, and settle it', async () => {
+  it('count embedded tokens where the upstream counts 0, and settle them', async () => {
     const usage = { inputTokens: 0, outputTokens: 0 };
     const embed: Provider['embed'] = async () => ({ vectors: [Float32Array.of(1)], usage });
     const price = { input: 100, output: 0 };

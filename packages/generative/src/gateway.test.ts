@@ -51,7 +51,7 @@ it('answers by other routes while a provider cannot be opened, and by it once it
       };
     },
   };
-  const told: [string, string | undefined][] = [];
+  const changes: [string, string | undefined][] = [];
   const gateway = await open(
     {
       providers: [
@@ -60,7 +60,7 @@ it('answers by other routes while a provider cannot be opened, and by it once it
       ],
       models: [model('both', 'gone', 'here'), model('alone', 'gone')],
     },
-    { factories, unopened: (name, error) => void told.push([name, (error as Error)?.message]) },
+    { factories, unopened: (name, error) => void changes.push([name, (error as Error)?.message]) },
   );
   const ask = async (name: string) =>
     textOf(await eventsOf(await gateway.generate(requestOf(name), callerOf())));
@@ -70,16 +70,16 @@ it('answers by other routes while a provider cannot be opened, and by it once it
     message: 'Provider gone: this node cannot open it.',
   });
   const failed = ['gone', 'There is no such folder.'];
-  expect(told).toEqual([failed, failed, failed]);
+  expect(changes).toEqual([failed, failed, failed]);
   isThere = true;
   expect(await ask('alone')).toBe('by gone');
-  expect(told.at(-1)).toEqual(['gone', undefined]);
+  expect(changes.at(-1)).toEqual(['gone', undefined]);
   await gateway.close();
   expect(closed.sort()).toEqual(['gone', 'here']);
 });
 
 it('refuses what is asked after it was closed, and asks no provider', async () => {
-  const { provider, told } = puppet('p');
+  const { provider, state } = puppet('p');
   const outcomes: Outcome[] = [];
   const embed = vi.fn(async () => ({ vectors: [], usage: { inputTokens: 1, outputTokens: 0 } }));
   const countTokens = vi.fn(async () => 1);
@@ -103,7 +103,7 @@ it('refuses what is asked after it was closed, and asks no provider', async () =
     gateway.countTokens(requestOf('m'), callerOf()),
   ];
   for (const each of refused) await expect(each).rejects.toMatchObject({ code: 'NODE_DRAINING' });
-  expect(told.calls).toBe(1);
+  expect(state.calls).toBe(1);
   expect(embed).not.toHaveBeenCalled();
   expect(countTokens).not.toHaveBeenCalled();
   expect(outcomes.map(({ error }) => error)).toEqual([
@@ -116,13 +116,13 @@ describe('a caller that goes', () => {
   it.each(['before the first token', 'while it reads', 'before it reads'])(
     'frees the provider and its place: %s',
     async (when) => {
-      const { provider, told } = puppet('p');
+      const { provider, state } = puppet('p');
       const gateway = await open({ models: [model('m', 'p')] }, { providers: [provider] });
       const gone = new AbortController();
-      if (when === 'before the first token') told.go = new Promise(() => {});
+      if (when === 'before the first token') state.go = new Promise(() => {});
       const answer = gateway.generate(requestOf('m'), callerOf({ signal: gone.signal }));
       answer.catch(() => {});
-      await vi.waitFor(() => expect(told.calls).toBe(1));
+      await vi.waitFor(() => expect(state.calls).toBe(1));
       if (when === 'while it reads') for await (const _ of (await answer).events) break;
       else {
         if (when === 'before it reads') await answer;
@@ -131,7 +131,7 @@ describe('a caller that goes', () => {
       await vi.waitFor(async () => {
         expect((await gateway.view()).models[0]!.routes[0]!.running).toBe(0);
       });
-      await vi.waitFor(() => expect(told.open).toBe(0));
+      await vi.waitFor(() => expect(state.open).toBe(0));
     },
   );
 });
@@ -173,8 +173,8 @@ describe('the signal of a call has no listener left after', () => {
 });
 
 describe('money', () => {
-  it('is refused before anything is sent, counted for each call, and told to the observer', async () => {
-    const { provider, told } = puppet('p');
+  it('is refused before anything is sent, counted for each call, and reported to the observer', async () => {
+    const { provider, state } = puppet('p');
     const outcomes: Outcome[] = [];
     const price = { input: 100, output: 100 };
     const gateway = await open(
@@ -190,14 +190,14 @@ describe('money', () => {
     expect(answer.receipt()).toMatchObject({ costUsd: 0.003, usage: USAGE.usage });
     const dear = gateway.generate(requestOf('m', { maxTokens: 1000 }), callerOf());
     await expect(dear).rejects.toMatchObject({ code: 'BUDGET_SPENT' });
-    expect(told.calls).toBe(1);
+    expect(state.calls).toBe(1);
     expect(outcomes).toMatchObject([
       { model: 'm', receipt: { costUsd: 0.003 } },
       { model: 'm', error: 'BUDGET_SPENT' },
     ]);
   });
 
-  it('of calls without an answer is told as a loss, also of a fallback, and is on the receipt of an answer', async () => {
+  it('of calls without an answer is reported as a loss, also of a fallback, and is on the receipt of an answer', async () => {
     const cut = (name: string): Provider => ({
       ...puppet(name).provider,
       async *generate() {
@@ -299,13 +299,13 @@ describe('money', () => {
     ['an empty answer', '', [10, 0], [10, 0], undefined],
     ['no answer before it', 'x'.repeat(36), [10, 0], [10, 10], true, 'before'],
   ] as const)('is estimated where a provider counts %s, of what was sent', async (...row) => {
-    const [, said, [inputTokens, outputTokens], [input, output], isEstimate, when] = row;
+    const [, content, [inputTokens, outputTokens], [input, output], isEstimate, when] = row;
     const counted = { type: 'usage', usage: { inputTokens, outputTokens } } as const;
     const provider: Provider = {
       name: 'p',
       async *generate() {
         if (when === 'before') yield counted;
-        yield text(said);
+        yield text(content);
         yield { type: 'finish', reason: 'stop' };
         if (when !== 'before') yield counted;
       },
@@ -338,13 +338,13 @@ it.each<[string, Partial<GenerateRequest>]>([
   ['tool_choice', { toolChoice: 'required' }],
   ['tool_choice', { tools: [{ name: 'f' }], toolChoice: { name: 'g' } }],
 ])('refuses a bad %s before it is sent', async (field, more) => {
-  const { provider, told } = puppet('p');
+  const { provider, state } = puppet('p');
   const gateway = await open({ models: [model('m', 'p')] }, { providers: [provider] });
   await expect(gateway.generate(requestOf('m', more), callerOf())).rejects.toMatchObject({
     code: 'REQUEST_INVALID',
     message: expect.stringContaining(`"${field}"`),
   });
-  expect(told.calls).toBe(0);
+  expect(state.calls).toBe(0);
 });
 
 it('leaves it to the provider whether an image fits into the context', async () => {

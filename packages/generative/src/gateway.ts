@@ -84,7 +84,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   const copier = createCopier({ ledger, clock, random });
   const assign = createAssigner(rollouts, (name, route) => routeTo(name, route, 0), random);
   const shared = createSharedAnswers({ clock, execute: executed });
-  const { generationOf, tell } = createGenerations({ observe, clock });
+  const { generationOf, report } = createGenerations({ observe, clock });
   const createdAt = new Date().toISOString();
   let isClosed = false;
 
@@ -260,7 +260,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     return generationOf(request.model, caller, { answer, cache: 'miss', events, pays: () => true });
   }
 
-  async function told<Result>(
+  async function reported<Result>(
     model: string,
     caller: Caller,
     work: Promise<Result>,
@@ -268,7 +268,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     try {
       return await work;
     } catch (error) {
-      tell(model, caller, undefined, error);
+      report(model, caller, undefined, error);
       throw error;
     }
   }
@@ -279,9 +279,9 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   }
 
   const gateway: Gateway = {
-    generate: (request, caller) => told(request.model, caller, generate(request, caller)),
+    generate: (request, caller) => reported(request.model, caller, generate(request, caller)),
     embed: (request, caller) =>
-      told(
+      reported(
         request.model,
         caller,
         (async () => {
@@ -293,7 +293,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
             ? undefined
             : await embedDeployed({ embed: options.embed, ledger, clock }, request, caller);
           if (deployed !== undefined) {
-            tell(request.model, caller, deployed.receipt, undefined);
+            report(request.model, caller, deployed.receipt, undefined);
             return deployed;
           }
           const execution = executionOf(request.model, caller);
@@ -317,7 +317,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
             attempts,
             ttftMs: clock.now() - caller.arrivedAt,
           };
-          tell(request.model, caller, receipt, undefined);
+          report(request.model, caller, receipt, undefined);
           return { ...result, receipt };
         })(),
       ),

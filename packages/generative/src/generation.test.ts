@@ -30,7 +30,7 @@ const aborted = (signal: AbortSignal): Promise<never> =>
 
 describe.each(Object.entries<Kind>(KINDS))('an answer %s', (_, kind) => {
   async function opened() {
-    const { provider, told } = puppet('p');
+    const { provider, state } = puppet('p');
     let isHeld = false;
     const generate: Provider['generate'] = async function* held(request, call) {
       for await (const event of provider.generate(request, call)) {
@@ -70,7 +70,7 @@ describe.each(Object.entries<Kind>(KINDS))('an answer %s', (_, kind) => {
     isHeld = kind.isWarm !== true && !('stream' in kind.request);
     const idle = async () => {
       const running = (await gateway.view()).models[0]!.routes[0]!.running;
-      expect([running, told.open]).toEqual([0, 0]);
+      expect([running, state.open]).toEqual([0, 0]);
     };
     return { ask, outcomes, idle };
   }

@@ -22,7 +22,12 @@ const FREE: Spent = { nanoDollars: 0, answerNanoDollars: 0, usage: NOTHING };
 type Options = Pick<GatewayOptions, 'observe'> & { readonly clock: { now(): number } };
 
 export function createGenerations({ observe = () => {}, clock }: Options) {
-  function tell(model: string, caller: Caller, receipt: Receipt | undefined, error: unknown): void {
+  function report(
+    model: string,
+    caller: Caller,
+    receipt: Receipt | undefined,
+    error: unknown,
+  ): void {
     const { requestId, tenant, key, payer, arrivedAt } = caller;
     observe({
       caller: { requestId, tenant, key, payer },
@@ -58,7 +63,7 @@ export function createGenerations({ observe = () => {}, clock }: Options) {
         attempts: isPayer ? (answer?.attempts ?? 0) : 0,
         ttftMs,
       };
-      tell(model, caller, receipt, error);
+      report(model, caller, receipt, error);
     }
     const unread = (): SkeinError =>
       new SkeinError('CANCELLED', 'The answer was not read to its end.');
@@ -106,5 +111,5 @@ export function createGenerations({ observe = () => {}, clock }: Options) {
       receipt: () => receipt,
     };
   }
-  return { generationOf, tell };
+  return { generationOf, report };
 }

@@ -106,19 +106,19 @@ async function open() {
   const state = { budgets: watched } as State;
   // Nothing is late by this clock before it is sent; timers run all the same.
   const clock = { now: () => 0 };
-  let told = 0;
-  const tell = (usage: Usage = NOTHING): void => {
-    told += usage.inputTokens + usage.outputTokens;
+  let reported = 0;
+  const report = (usage: Usage = NOTHING): void => {
+    reported += usage.inputTokens + usage.outputTokens;
   };
   const gateway = await openGateway({
     settings,
     state,
     providers: [provider],
     clock,
-    observe: ({ receipt }) => tell(receipt?.usage),
-    observeLoss: ({ usage }) => tell(usage),
+    observe: ({ receipt }) => report(receipt?.usage),
+    observeLoss: ({ usage }) => report(usage),
   });
-  return { gateway, bill, budgets, isOverdrawn: () => overdrawn, told: () => told };
+  return { gateway, bill, budgets, isOverdrawn: () => overdrawn, reported: () => reported };
 }
 
 type Opened = Awaited<ReturnType<typeof open>>;
@@ -157,7 +157,7 @@ it('never overspends a budget, and leaves no place or reservation behind', async
   await fc.assert(
     fc.asyncProperty(fc.array(callArbitrary, { minLength: 1, maxLength: 12 }), async (calls) => {
       const opened = await open();
-      const { gateway, bill, budgets, told } = opened;
+      const { gateway, bill, budgets, reported } = opened;
       await Promise.all(calls.map((plan) => play(opened, plan)));
       const running = async () => (await gateway.view()).models[0]!.routes[0]!.running;
       await vi.waitFor(async () => expect(await running()).toBe(0), { timeout: 30_000 });
@@ -169,7 +169,7 @@ it('never overspends a budget, and leaves no place or reservation behind', async
       expect(taken).toBeGreaterThanOrEqual(Math.min(LIMIT, bill.least));
       expect(taken).toBeLessThanOrEqual(Math.min(LIMIT, bill.most));
       // Every token that was paid is on a receipt, or among the losses.
-      expect(taken).toBe(Math.min(LIMIT, told()));
+      expect(taken).toBe(Math.min(LIMIT, reported()));
     }),
     { numRuns: 150, seed: 9 },
   );

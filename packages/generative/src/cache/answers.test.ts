@@ -18,7 +18,7 @@ it.each<[string, GenerateEvent]>([
   expect(answers.bytes).toBeLessThan(2.1 * MIB);
 });
 
-it('forgets the oldest first, what is larger than all of it at once, and counts none twice', () => {
+it('drops the oldest first and an answer larger than the cache, and counts none twice', () => {
   const answers = createAnswers(5 * MIB);
   for (const key of ['a', 'b', 'b', 'c']) answers.keep(key, [text(MIB)], 0);
   expect(['a', 'b', 'c'].filter((key) => answers.find(key, 0) !== undefined)).toEqual(['b', 'c']);

@@ -25,7 +25,7 @@ export function createAnswers(largestBytes = LARGEST_BYTES): Answers {
   const entries = new Map<string, Entry>();
   let bytes = 0;
 
-  function forget(key: string): void {
+  function drop(key: string): void {
     bytes -= entries.get(key)?.bytes ?? 0;
     entries.delete(key);
   }
@@ -37,18 +37,18 @@ export function createAnswers(largestBytes = LARGEST_BYTES): Answers {
     find(key, now) {
       const entry = entries.get(key);
       if (entry === undefined || now - entry.since <= FRESH_MS) return entry?.events;
-      forget(key);
+      drop(key);
       return undefined;
     },
     keep(key, events, now) {
-      forget(key);
+      drop(key);
       const size = sizeOf(events);
       if (size > largestBytes) return;
       entries.set(key, { events, since: now, bytes: size });
       bytes += size;
       for (const [oldest, { since }] of entries) {
         if (bytes <= largestBytes && now - since <= FRESH_MS) break;
-        forget(oldest);
+        drop(oldest);
       }
     },
   };

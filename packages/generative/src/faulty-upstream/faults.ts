@@ -53,7 +53,7 @@ export const FAULTS = {
   'status-500': both('It answers 500.', 'UPSTREAM_FAILED'),
   'malformed-json': both('It sends an event that is not JSON.', 'UPSTREAM_FAILED'),
   'wrong-type': both('It answers 200 with a page of HTML.', 'UPSTREAM_FAILED'),
-  'half-open': both('It accepts the request and is never heard of again.', 'UPSTREAM_TIMEOUT'),
+  'half-open': both('It accepts the request and never answers.', 'UPSTREAM_TIMEOUT'),
   'huge-chunk': both('It sends one event without an end.', 'UPSTREAM_FAILED'),
   'tool-name-repeated': both('It repeats the name and the id of a call in each delta.', 'answered'),
   'gzip-bomb': both('It sends a little gzip that is a lot of text.', 'UPSTREAM_FAILED'),

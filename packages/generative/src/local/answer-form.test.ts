@@ -24,7 +24,7 @@ it.each([1, 2, 3, 7, 100])('finds marked calls in pieces of %i characters', (siz
   expect(events.at(-1)).toEqual({ type: 'finish', reason: 'tool_calls' });
 });
 
-it('lets the model call or answer beside a schema, and nothing else', () => {
+it('lets the model call or answer with a schema, and nothing else', () => {
   const schema = { type: 'object', properties: { a: { type: 'integer' } }, required: ['a'] };
   const tools = [{ name: 'add', parameters: { properties: { n: { type: 'boolean' } } } }];
   const asked = { ...TOOLS, tools, format: { type: 'schema', name: 'x', schema } } as const;
@@ -99,7 +99,7 @@ it('follows the references of each tool from its own parameters', () => {
   }
 });
 
-it('names the tool whose parameters it cannot keep, and bounds those of all tools together', () => {
+it('names the tool whose parameters it cannot keep, and bounds the parameters of all tools together', () => {
   const toolChoice = 'required';
   const bad = { $defs: { a: { pattern: 'x' } }, properties: { n: { $ref: '#/$defs/a' } } };
   const named = [{ name: 'add' }, { name: 'look', parameters: bad }];

@@ -52,11 +52,11 @@ it('fails a request whose schema shows itself impossible on the way, and no othe
   };
   const format = { type: 'schema' as const, name: 'x', schema };
   const refused = [1, 2].map(() => answer('three', { format }));
-  const beside = texts.map((text) => answer(text));
+  const together = texts.map((text) => answer(text));
   for (const each of refused) {
     await expect(each).rejects.toMatchObject({ code: 'GENERATION_UNSUPPORTED' });
   }
-  expect(await Promise.all(beside)).toEqual(alone);
+  expect(await Promise.all(together)).toEqual(alone);
   expect(model.state).toMatchObject({ running: 0, queued: 0 });
 });
 
@@ -68,7 +68,7 @@ it('refuses megabytes that no context holds, before it reads them', async () => 
   });
 });
 
-it('reads weights from a file beside the graph, and refuses one that is cut off or missing', async () => {
+it('reads weights from a file next to the graph, and refuses one that is cut off or missing', async () => {
   const copy = testFolder();
   cpSync(folder, copy, { recursive: true });
   const graph = join(copy, 'model.onnx');

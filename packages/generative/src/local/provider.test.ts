@@ -39,7 +39,7 @@ describe.skipIf(storiesMissing !== undefined)(`stories260K ${storiesMissing ?? '
     rmSync(folder, { recursive: true });
   });
 
-  it('says what the model is', () => {
+  it('describes the model', () => {
     expect(provider.info).toMatchObject({
       family: 'llama',
       context: 512,

@@ -67,10 +67,10 @@ export async function openLocalProvider(options: LocalProviderOptions): Promise<
     if (isClosed) throw new SkeinError('NODE_DRAINING', `The provider ${name} is closed.`);
     if (current !== undefined) return current;
     const started = start();
-    const forget = (): void => {
+    const reset = (): void => {
       if (current === started) current = undefined;
     };
-    started.then(({ worker }) => void worker.ended.then(forget), forget);
+    started.then(({ worker }) => void worker.ended.then(reset), reset);
     return (current = started);
   }
   function failureOf(error: unknown, hasBegun: boolean): unknown {

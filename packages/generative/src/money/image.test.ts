@@ -26,7 +26,7 @@ function pngOf(width: number, height: number): string {
 
 describe('the size of an image', () => {
   it.each(Object.entries(FILES))(
-    'is read from its head, whatever its type is said to be: %s',
+    'is read from its head, whatever its declared type: %s',
     (...row) => {
       expect(imageSizeOf(dataOf(row[1]))).toEqual({ width: 37, height: 21 });
     },
@@ -54,7 +54,7 @@ describe('the tokens of an image', () => {
     [4096, 2048, 2833 + 6 * 5667],
     // Patches of 28 pixels, on a server that takes as many as there are.
     [16_384, 16_384, Math.ceil(16_384 / 28) ** 2],
-  ])('of %s × %s are at most those of the dearest rule', (width, height, most) => {
+  ])('of %s × %s are at most what the dearest rule counts', (width, height, most) => {
     expect(imageTokens(pngOf(width, height)).most).toBe(most);
   });
 

@@ -104,7 +104,7 @@ describe('a ledger', () => {
     expect(ledger.counts({ tenant: 'a' })).toBe(false);
   });
 
-  it('refuses until the period ends, and says when', async () => {
+  it('refuses until the period ends, and names its end', async () => {
     let now = Date.UTC(2030, 0, 31, 23, 58, 30);
     const ledger = open([budget('all', { usd: 1 })], () => now);
     await ledger.reserve(caller, dollars(1));

@@ -88,7 +88,7 @@ describe('the worst case of a prompt', () => {
     expect(promptTokens(request).most).toBeGreaterThanOrEqual(sent);
   });
 
-  it('is the context of the model for parts whose size says nothing: a file, an image by its address', () => {
+  it('is the context of the model for parts without a size: a file, an image by its address', () => {
     const file = { type: 'other', value: { type: 'file', file: { file_id: 'f1' } } } as const;
     const request = requestOf({ messages: [message({ content: [file] })] });
     expect(promptTokens(request, 128_000).most).toBeGreaterThanOrEqual(128_000);
@@ -146,7 +146,7 @@ describe('fields that the contract does not know', () => {
     ['a limit', { maxTokens: 5 }, { max_tokens: 5 }],
     ['a limit with reasoning', { maxTokens: 5, effort: 'low' }, { max_completion_tokens: 5 }],
     ['no limit', {}, {}],
-  ])('never replace one that it knows, in OpenAI’s form with %s', (_, more, limits) => {
+  ])('never replace a limit of the request, in OpenAI’s form with %s', (_, more, limits) => {
     const { extra_body: _google, ...openai } = sneaky;
     const { messages, ...rest } = encodeOpenAi(requestOf({ ...more, extra: openai }), true);
     expect(messages).toEqual([{ role: 'user', content: 'hi' }]);
@@ -180,7 +180,7 @@ describe('fields that the contract does not know', () => {
     });
   });
 
-  it('keep the tools of Gemini’s own beside those of the caller', () => {
+  it('keep Gemini’s own tools next to the caller’s', () => {
     const google = { tools: [{ googleSearch: {} }] };
     const request = requestOf({ tools: [{ name: 'f' }], extra: { extra_body: { google } } });
     expect(encodeGemini(request)['tools']).toEqual([

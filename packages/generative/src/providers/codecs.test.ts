@@ -69,7 +69,7 @@ describe('OpenAI’s form', () => {
     choices: [{ index: 0, delta, finish_reason }],
   });
 
-  it('tells two calls of one index apart by their ids, and finishes with tool_calls', () => {
+  it('separates two calls of one index by their ids, and finishes with tool_calls', () => {
     const decoder = createOpenAi('p');
     const call = (id: string) => ({
       tool_calls: [{ index: 0, id, function: { name: id, arguments: '{}' }, ...SIGNATURE }],
@@ -111,7 +111,7 @@ describe('OpenAI’s form', () => {
     expect(() => decoder.end()).toThrow(expect.objectContaining({ code: 'UPSTREAM_CUT' }));
   });
 
-  it('never repeats a key that the upstream echoes, and tells a spent quota from a rate', () => {
+  it('never repeats a key that the upstream echoes, and distinguishes a spent quota from a rate', () => {
     const body = (code: string) => ({ error: { message: 'Incorrect API key: sk-secret', code } });
     const denied = openAiFailure(ASKED, 401, body('invalid_api_key'), undefined);
     expect(denied).toMatchObject({ code: 'UPSTREAM_DENIED' });
@@ -284,7 +284,7 @@ describe('Gemini’s form', () => {
     );
   });
 
-  it('judges a quota by its id: one of a day is shut until midnight in California, whatever the body says', () => {
+  it('judges a quota by its id: one of a day is shut until midnight in California, whatever the body claims', () => {
     const now = Date.UTC(2030, 0, 15, 20);
     const body = (quotaId: string) => ({
       error: {
@@ -342,10 +342,10 @@ it.each([
 });
 
 it('the words of a provider end as a sentence, which a fix follows', () => {
-  const told = (message: string) =>
+  const messageOf = (message: string) =>
     openAiFailure(ASKED, 500, { error: { message } }, undefined).message;
-  expect(told('boom')).toBe('Provider p: 500 boom.');
-  for (const ended of ['It failed.', 'Why?', 'It said "no."']) {
-    expect(told(ended)).toBe(`Provider p: 500 ${ended}`);
+  expect(messageOf('boom')).toBe('Provider p: 500 boom.');
+  for (const ended of ['It failed.', 'Why?', 'It wrote "no."']) {
+    expect(messageOf(ended)).toBe(`Provider p: 500 ${ended}`);
   }
 });

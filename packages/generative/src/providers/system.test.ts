@@ -17,6 +17,6 @@ it.each([
   expect(systemOf({ kind, baseUrl })).toBe(system);
 });
 
-it('calls what this node answers by itself skein', () => {
+it('calls the answers of this node skein', () => {
   expect(systemOf(undefined)).toBe('skein');
 });

@@ -42,16 +42,16 @@ export async function inTurns<T>(
   if (length <= AT_ONCE) return redacted(replace);
 
   const known = new Map<string, { readonly text: string; readonly replaced: readonly number[] }>();
-  let looked = 0;
+  let scanned = 0;
   for (const text of texts) {
     const scanner = createScanner(program);
     let found = '';
     for (let at = 0; at < text.length; at += AT_ONCE) {
       const piece = text.slice(at, at + AT_ONCE);
       found += scanner.push(piece);
-      looked += piece.length;
-      if (looked < AT_ONCE) continue;
-      looked = 0;
+      scanned += piece.length;
+      if (scanned < AT_ONCE) continue;
+      scanned = 0;
       await turn();
       signal?.throwIfAborted();
     }

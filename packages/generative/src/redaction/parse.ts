@@ -125,7 +125,7 @@ export function parse(pattern: string, ignoresCase: boolean): Node {
   function parseGroup(depth: number): Node {
     at += 1;
     if (pattern.startsWith('?:', at)) at += 2;
-    else if (pattern[at] === '?') fail('looks around or names a group, which is not offered');
+    else if (pattern[at] === '?') fail('has a lookaround or a named group, which is not offered');
     const inner = parseChoice(depth + 1);
     if (pattern[at] !== ')') fail('has a group without an end');
     at += 1;

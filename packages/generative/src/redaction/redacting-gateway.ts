@@ -214,8 +214,8 @@ async function* redactedEvents(
     if (event.type === 'finish') {
       yield* ended(event.choice ?? 0);
       const { extra: choiceExtra } = extraOf(event.choiceExtra, replace);
-      const beside = choiceExtra === undefined ? {} : { choiceExtra };
-      yield { ...event, ...extraOf(event.extra, replace), ...beside };
+      const ofChoice = choiceExtra === undefined ? {} : { choiceExtra };
+      yield { ...event, ...extraOf(event.extra, replace), ...ofChoice };
       continue;
     }
     if (event.type === 'start' || event.type === 'usage') {

@@ -32,7 +32,7 @@ describe('patterns', () => {
     'a.c',
   ];
 
-  it('match what those of JavaScript match, wherever the text is cut', () => {
+  it('match the same as in JavaScript, wherever the text is cut', () => {
     fc.assert(
       fc.property(
         fc.constantFrom(...SAME),
@@ -57,13 +57,13 @@ describe('patterns', () => {
     ['[ab]+c', 'a', 'ac', 'c'],
     [KINDS.email, 'x.', 'bob@example.org', '@'],
     [String.raw`\d{4}-\d{4}`, '1', '1111-1111', '-'],
-  ])('find %s behind any number of its own characters', (pattern, before, match, telling) => {
+  ])('find %s behind any number of its own characters', (pattern, before, match, secret) => {
     const size = fc.integer({ min: 0, max: 900 });
     fc.assert(
       fc.property(fc.nat(3000), fc.array(size, { maxLength: 4 }), (count, pieces) => {
         const text = replaced([pattern], `${before.repeat(count)}${match} end`, pieces);
         expect(text).toMatch(/<0> end$/);
-        expect(text).not.toContain(telling);
+        expect(text).not.toContain(secret);
       }),
       {
         numRuns: 100,
@@ -88,7 +88,7 @@ describe('patterns', () => {
     expect(replaced(['(a|a)*b', '(a+)+c', 'a*a*a*a*a*a*d'], text)).toBe(text);
   });
 
-  it('tell small letters from capital ones unless they are told not to', () => {
+  it('distinguish small letters from capital ones unless an option prevents it', () => {
     const ignoring = (pattern: string, text: string): string => {
       const rules = [{ pattern, ignoresCase: true, replacement: '*' }];
       const scanner = createScanner(compile(rules));
@@ -122,7 +122,7 @@ describe('patterns', () => {
     ['[a', 'set'],
     ['a*', 'empty'],
     ['a??b', 'lazy'],
-    ['(?=a)b', 'looks around'],
+    ['(?=a)b', 'has a lookaround'],
     [String.raw`(a)\1`, 'escape'],
     ['^a', 'anchor'],
     ['*a', 'repeats nothing'],
@@ -330,8 +330,8 @@ test('a redaction is for its models and tenants', async () => {
       await gateway.generate(requestOf(model, user('one two')), callerOf({ tenant }));
     }
   }
-  const said = asked.map(({ messages }) => messages[0]?.content[0]);
-  expect(said.map((part) => (part?.type === 'text' ? part.text : ''))).toEqual([
+  const parts = asked.map(({ messages }) => messages[0]?.content[0]);
+  expect(parts.map((part) => (part?.type === 'text' ? part.text : ''))).toEqual([
     '[one] [two]',
     '[one] two',
     'one [two]',
@@ -339,7 +339,7 @@ test('a redaction is for its models and tenants', async () => {
   ]);
 });
 
-test('a long text is looked at in turns of the event loop, with the same result', async () => {
+test('a long text is scanned in turns of the event loop, with the same result', async () => {
   const program = compile([{ pattern: String.raw`\d{3}-\d{4}`, replacement: '#' }]);
   const texts = ['call 555-1234 now, '.repeat(8000), 'short 555-1234', 'none'];
   const by = (replace: (text: string) => string) => texts.map((text) => replace(text));

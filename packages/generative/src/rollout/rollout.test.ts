@@ -89,11 +89,11 @@ describe('the traffic of a rollout', () => {
 
 /** Answers with its name, or fails with an error. */
 function provider(name: string, error?: () => SkeinError | undefined) {
-  const told = { calls: 0 };
+  const state = { calls: 0 };
   const opened: Provider = {
     name,
     async *generate() {
-      told.calls += 1;
+      state.calls += 1;
       const failure = error?.();
       if (failure !== undefined) throw failure;
       yield { type: 'text', text: name };
@@ -102,7 +102,7 @@ function provider(name: string, error?: () => SkeinError | undefined) {
     },
     close: async () => {},
   };
-  return { provider: opened, told };
+  return { provider: opened, state };
 }
 
 async function open(
@@ -166,7 +166,7 @@ describe('a canary', () => {
 
   it('leaves nothing in the cache', async () => {
     const traffic = createRolloutTraffic();
-    const { provider: fresh, told: calls } = provider('new');
+    const { provider: fresh, state } = provider('new');
     const gateway = await open(traffic, [provider('old').provider, fresh]);
     const answer = async () => {
       const request = requestOf('m', { sampling: { temperature: 0 } });
@@ -175,7 +175,7 @@ describe('a canary', () => {
     };
     traffic.follow([rollout({ share: 1 })]);
     for (let n = 0; n < 2; n++) expect(await answer()).toEqual(['new', 'miss']);
-    expect(calls.calls).toBe(2);
+    expect(state.calls).toBe(2);
     traffic.follow([]);
     expect(await answer()).toEqual(['old', 'miss']);
     expect(await answer()).toEqual(['old', 'hit']);
@@ -205,7 +205,7 @@ describe('a canary', () => {
       allow: [{ tenant: 'ward', providers: ['old'] }],
     });
     expect((await ask(gateway, callerOf({ tenant: 'ward' }))).text).toBe('old');
-    expect(fresh.told.calls).toBe(0);
+    expect(fresh.state.calls).toBe(0);
     expect((await ask(gateway)).text).toBe('new');
   });
 });
@@ -257,7 +257,7 @@ describe('a shadow', () => {
     });
     expect((await ask(gateway)).text).toBe('old');
     await vi.waitFor(() => expect(traffic.of('m')!.window().copies.skipped).toBe(1), PATIENCE);
-    expect(fresh.told.calls).toBe(0);
+    expect(fresh.state.calls).toBe(0);
   });
 
   it('is skipped where the copy may cost more than what is reserved of the budget of the operator', async () => {
@@ -272,6 +272,6 @@ describe('a shadow', () => {
     expect((await ask(gateway, callerOf(), dear)).text).toBe('old');
     const copies = () => traffic.of('m')!.window().copies;
     await vi.waitFor(() => expect(copies().sent + copies().skipped).toBe(1), PATIENCE);
-    expect([copies().skipped, fresh.told.calls]).toEqual([1, 0]);
+    expect([copies().skipped, fresh.state.calls]).toEqual([1, 0]);
   });
 });

@@ -172,7 +172,7 @@ describe('requests of one tenant that always fail', () => {
   it.each([
     ['an error of the upstream', [500, { message: 'x' }], 'UPSTREAM_FAILED'],
     ['a connection that breaks', 'broken', 'UPSTREAM_UNREACHABLE'],
-    ['a refusal of what they say', [403, { message: 'blocked' }], 'UPSTREAM_DENIED'],
+    ['a refusal of their content', [403, { message: 'blocked' }], 'UPSTREAM_DENIED'],
   ] as const)('keep no other one away (%s)', async (_, refusal, code) => {
     const upstream = await upstreamOf(refusal);
     const { ask } = await gatewayOver('openai', upstream.url);
@@ -204,18 +204,18 @@ describe('a memory of routes', () => {
   });
   const LONG = 10_000_000;
   function memoryOf() {
-    const told: SpentQuota[] = [];
-    const memory = createRouteMemory((each) => told.push(each));
+    const spent: SpentQuota[] = [];
+    const memory = createRouteMemory((each) => spent.push(each));
     const { backend } = memory.routeOf('r', 'b', 'p');
     const ids = () => backend.quotas.map(({ id }) => id);
-    return { memory, told, backend, ids };
+    return { memory, spent, backend, ids };
   }
 
-  it('tells of a quota that lasts, once it is spent, until it is kept', () => {
-    const { memory, told, backend } = memoryOf();
+  it('reports a quota that lasts, once it is spent, until it is kept', () => {
+    const { memory, spent, backend } = memoryOf();
     backend.spend({ id: 'minute', until: 30_000 }, 0);
     backend.spend({ id: 'day', until: LONG }, 0);
-    expect(told).toEqual([quota(LONG)]);
+    expect(spent).toEqual([quota(LONG)]);
     expect(memory.unkept(1)).toEqual([quota(LONG)]);
     memory.kept(quota(LONG), 2);
     expect(memory.unkept(3)).toEqual([]);
@@ -225,10 +225,10 @@ describe('a memory of routes', () => {
   });
 
   it('follows what is kept: takes what is new, and closes what was kept and is gone', () => {
-    const { memory, told, backend, ids } = memoryOf();
+    const { memory, spent, backend, ids } = memoryOf();
     memory.follow([quota(LONG), quota(5, { id: 'over' })], 10);
     expect(ids()).toEqual(['day']);
-    expect([told, memory.unkept(11)]).toEqual([[], []]);
+    expect([spent, memory.unkept(11)]).toEqual([[], []]);
     memory.follow([quota(LONG)], 20);
     expect(ids()).toEqual(['day']);
     memory.follow([], 30);
@@ -243,7 +243,7 @@ describe('a memory of routes', () => {
     expect(ids()).toEqual([]);
   });
 
-  it('forgets what is open of a provider that is declared anew, and of no other', () => {
+  it('drops the open circuits of a provider that is declared anew, and of no other', () => {
     const { memory, backend, ids } = memoryOf();
     const other = memory.routeOf('r2', 'b2', 'q').backend;
     for (const each of [backend, other]) each.spend({ id: 'day', until: LONG }, 0);

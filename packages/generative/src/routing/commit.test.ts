@@ -85,7 +85,7 @@ describe('commitment', () => {
     expect({ started, result }).toMatchObject({ started: [0, 1, 2], result: { result: 2 } });
   });
 
-  it('goes on with the first when its hedge fails', async () => {
+  it('continues with the first when its hedge fails', async () => {
     const { result } = await play([{ after: 400 }, { after: 10, error: failed }], {
       hedgeAfterMs: () => 50,
     });

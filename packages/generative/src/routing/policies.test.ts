@@ -127,7 +127,7 @@ describe('spent quotas', () => {
     ]);
   });
 
-  it('are so many at most, of which the last to be reset stay', () => {
+  it('are so many at most: the last to be reset stay', () => {
     let quotas: Quota[] = [];
     for (let at = 1; at <= 2 * MOST_QUOTAS; at++) {
       quotas = spend(quotas, refusal(`id-${at}`, at * 1000), 'a');

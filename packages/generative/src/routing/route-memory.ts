@@ -65,8 +65,8 @@ export interface RouteMemory {
 /** Routes and backends that are remembered: a bound on memory; the oldest are dropped. */
 const REMEMBERED = 4096;
 
-/** @param told called at once with a quota that is to be kept. */
-export function createRouteMemory(told: (quota: SpentQuota) => void = () => {}): RouteMemory {
+/** @param keep called at once with a quota that is to be kept. */
+export function createRouteMemory(keep: (quota: SpentQuota) => void = () => {}): RouteMemory {
   const routes = new Map<string, RouteState & { readonly provider: string }>();
   const backends = new Map<string, Backend>();
 
@@ -78,7 +78,7 @@ export function createRouteMemory(told: (quota: SpentQuota) => void = () => {}):
       quotas: [],
       spend(quota, now) {
         backend.quotas = withQuota(backend.quotas, quota, now);
-        if (lasts(quota, now)) told(spentOf(backend, quota));
+        if (lasts(quota, now)) keep(spentOf(backend, quota));
       },
     };
     return backend;

@@ -14,28 +14,28 @@ export function puppet(
   words: readonly string[] = ['a', 'b'],
   reason: FinishReason = 'stop',
 ) {
-  const told = { calls: 0, open: 0, go: Promise.resolve() as Promise<unknown> };
+  const state = { calls: 0, open: 0, go: Promise.resolve() as Promise<unknown> };
   const provider: Provider = {
     name,
     async *generate(_, { signal }) {
-      told.calls += 1;
-      told.open += 1;
+      state.calls += 1;
+      state.open += 1;
       try {
         const gone = new Promise((_resolve, reject) =>
           signal.addEventListener('abort', () => reject(signal.reason as Error)),
         );
         gone.catch(() => {});
-        await Promise.race([told.go, gone]);
+        await Promise.race([state.go, gone]);
         for (const word of words) yield text(word);
         yield { type: 'finish', reason };
         yield USAGE;
       } finally {
-        told.open -= 1;
+        state.open -= 1;
       }
     },
     close: async () => {},
   };
-  return { provider, told };
+  return { provider, state };
 }
 
 export async function open(

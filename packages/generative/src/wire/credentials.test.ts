@@ -17,11 +17,11 @@ async function startEcho(status: number): Promise<string> {
   const server = createServer((request, response) => {
     request.resume();
     const { headers } = request;
-    const said = `${headers.authorization} ${String(headers['x-goog-api-key'])} ${String(headers['x-own'])}`;
-    const long = `${said} `.repeat(40);
+    const echoed = `${headers.authorization} ${String(headers['x-goog-api-key'])} ${String(headers['x-own'])}`;
+    const long = `${echoed} `.repeat(40);
     const quota = { violations: [{ quotaId: long }] };
     const error = {
-      message: `${'x'.repeat(270)}${said}`,
+      message: `${'x'.repeat(270)}${echoed}`,
       type: long,
       code: status === 429 ? long : 400,
       param: long,
@@ -72,11 +72,11 @@ it.each(
     (thrown: unknown) => thrown as SkeinError,
   );
   const { quotaId, param } = faultOf(error)!;
-  const said = `${error?.message} ${quotaId} ${param}`;
+  const text = `${error?.message} ${quotaId} ${param}`;
   for (const secret of [KEY, OWN]) {
-    expect(said).not.toContain(secret);
+    expect(text).not.toContain(secret);
     // Not even the part that a bound on the length would leave.
-    expect(said).not.toContain(secret.slice(0, 9));
+    expect(text).not.toContain(secret.slice(0, 9));
   }
   expect(quotaId?.length ?? 0).toBeLessThanOrEqual(100);
   expect(param?.length ?? 0).toBeLessThanOrEqual(100);

@@ -209,7 +209,7 @@ it('takes memory for an answer that is read whole, and ends with the refusal of 
   await expect(read(14_999)).rejects.toBe(refused);
 });
 
-it('says of an answer without its end that it was cut', async () => {
+it('reports an answer without its end as cut', async () => {
   const address = await listening((socket) =>
     socket.on('data', () => void socket.end(`${OK}content-length: 6\r\n\r\nhello`)),
   );

@@ -100,12 +100,12 @@ export function openUpstream({ name, baseUrl, connectMs }: UpstreamOptions): Ups
       isReused: false,
       end(reason) {
         clearTimeout(timer);
-        forget();
+        drop();
         client.destroy(reason, () => {});
         connecting?.destroy();
       },
     };
-    const forget = (): void => {
+    const drop = (): void => {
       const at = free.indexOf(connection);
       if (at !== -1) free.splice(at, 1);
       open.delete(connection);
@@ -113,7 +113,7 @@ export function openUpstream({ name, baseUrl, connectMs }: UpstreamOptions): Ups
     client.on('disconnect', () => {
       // Its client connects again for a request that was sent just then.
       connection.isReused = false;
-      if (free.includes(connection)) forget();
+      if (free.includes(connection)) drop();
     });
     open.add(connection);
     return connection;

@@ -11,7 +11,7 @@ const ask = (text: string) => ({
   stream: true,
 });
 
-it('answers any prompt with its words and says that nothing was learned', async () => {
+it('answers any prompt with its words and reports that nothing was learned', async () => {
   const folder = testFolder();
   await writeExampleModel(folder);
   const model = await openOnnxModel({ ...OPTIONS, path: folder });
@@ -27,7 +27,7 @@ it('answers any prompt with its words and says that nothing was learned', async 
   await model.close();
 });
 
-it('loads 4-bit weights, whose answers are alike alone and beside others', async () => {
+it('loads 4-bit weights, whose answers are alike alone and with others', async () => {
   const folder = testFolder();
   const shape = {
     vocabulary: 512,

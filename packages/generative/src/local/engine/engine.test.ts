@@ -45,7 +45,7 @@ describe.skipIf(storiesMissing !== undefined)(`stories260K ${storiesMissing ?? '
   const STARTS = [
     'Once upon a time, there was a little girl named',
     'The dog',
-    'Tim and his mom went to the park. They saw a big tree and Tim wanted to climb it. His mom said',
+    'Tim and his mom went to the park. They saw a big tree and Tim wanted to climb it. His mom smiled and',
     'One day',
     '',
     'Lily likes cake. She',

@@ -82,7 +82,7 @@ export class Row {
     this.#emit = emit;
     // The beginning affects which tokens may follow, and the text that is held back.
     for (const token of begun) {
-      this.#sampler.said(token);
+      this.#sampler.accept(token);
       this.#text.push(vocabulary.bytes(token));
     }
   }

@@ -23,7 +23,7 @@ function probabilities(
   return shares;
 }
 
-it('draws as top-k, top-p and min-p say, one after the other', () => {
+it('draws by top-k, top-p and min-p, one after the other', () => {
   const random = seededRandom(5);
   const sometimes = <Value>(value: Value): Value | undefined =>
     random.next() < 0.6 ? value : undefined;
@@ -42,9 +42,9 @@ it('draws as top-k, top-p and min-p say, one after the other', () => {
     const drawn = Array.from({ length: size }, () => 0);
     for (let i = 0; i < draws; i++) drawn[sampler.next(logits.slice())]! += 1 / draws;
     for (const [token, share] of probabilities(logits, options).entries()) {
-      const told = `token ${token} of ${JSON.stringify(options)}`;
-      if (share === 0) expect(drawn[token], told).toBe(0);
-      else expect(Math.abs(drawn[token]! - share), told).toBeLessThan(0.08);
+      const what = `token ${token} of ${JSON.stringify(options)}`;
+      if (share === 0) expect(drawn[token], what).toBe(0);
+      else expect(Math.abs(drawn[token]! - share), what).toBeLessThan(0.08);
     }
   }
 });

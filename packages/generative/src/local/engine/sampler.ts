@@ -43,7 +43,7 @@ export class Sampler {
   }
 
   /** Counts a token that was chosen before, by a sampler of the same seed. */
-  said(token: number): void {
+  accept(token: number): void {
     if (this.#options.temperature !== 0) this.#random.next();
     this.#count(token);
   }

@@ -60,35 +60,35 @@ describe.skipIf(missing() !== undefined)(`stories260K as GGUF ${missing() ?? ''}
     await provider.close();
   });
 
-  it('goes on with its own tokens, or a text, as if it had not been cut', async () => {
+  it('continues from its own tokens, or a text, as if it had not been cut', async () => {
     const prompt = 'Once upon a time';
     const whole = await read(provider.generate(request(prompt, { isContinuable: true }), call()));
     const texts = whole.all.filter((event) => event.type === 'text');
     expect(texts.flatMap(({ tokens = [] }) => tokens)).toHaveLength(30);
     for (const at of [1, 7, 20]) {
       const ids = texts.slice(0, at).flatMap(({ tokens = [] }) => tokens);
-      const said = texts
+      const begun = texts
         .slice(0, at)
         .map(({ text }) => text)
         .join('');
       const maxTokens = 30 - ids.length;
       for (const tokens of [{ provider: 'local', ids }, undefined]) {
-        const continuation = { text: said, tokens };
+        const continuation = { text: begun, tokens };
         const rest = await read(
           provider.generate(request(prompt, { maxTokens, continuation }), call()),
         );
-        expect(said + rest.text).toBe(whole.text);
+        expect(begun + rest.text).toBe(whole.text);
         expect(rest.all.at(-1)).toMatchObject({ usage: { outputTokens: maxTokens } });
       }
     }
     // A stop string that began before the cut.
     const ids = texts.slice(0, 7).flatMap(({ tokens = [] }) => tokens);
-    const said = texts
+    const begun = texts
       .slice(0, 7)
       .map(({ text }) => text)
       .join('');
-    const stop = [said.slice(-2) + whole.text.slice(said.length, said.length + 2)];
-    const continuation = { text: said.slice(0, -2), tokens: { provider: 'local', ids } };
+    const stop = [begun.slice(-2) + whole.text.slice(begun.length, begun.length + 2)];
+    const continuation = { text: begun.slice(0, -2), tokens: { provider: 'local', ids } };
     const stopped = await read(
       provider.generate(request(prompt, { maxTokens: 20, continuation, stop }), call()),
     );
@@ -250,7 +250,7 @@ describe.skipIf(missing() !== undefined)(`stories260K as GGUF ${missing() ?? ''}
       expect(seen.size).toBeGreaterThan(1);
     });
 
-    it('says the same probabilities', async () => {
+    it('gives the same probabilities', async () => {
       const { here, there } = await both(request('Once upon a time', { logprobs: 3 }));
       const scoresOf = (events: readonly GenerateEvent[]) =>
         events.flatMap((event) => (event.type === 'logprobs' ? event.tokens : []));

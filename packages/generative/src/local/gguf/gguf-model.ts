@@ -113,7 +113,7 @@ export async function openGgufModel(options: LocalModelOptions): Promise<LocalMo
     };
   }
 
-  function forget(error: unknown): never {
+  function failWhole(error: unknown): never {
     whole = undefined;
     throw error;
   }
@@ -158,7 +158,7 @@ export async function openGgufModel(options: LocalModelOptions): Promise<LocalMo
     async *generate(request, signal) {
       const form = answerOf(request);
       const isPlain = form.grammar === undefined && request.logprobs === undefined;
-      const rowModel = isPlain ? plain : await (whole ??= readWhole().catch(forget));
+      const rowModel = isPlain ? plain : await (whole ??= readWhole().catch(failWhole));
       yield* answerOfRows(rowModel, request, form, (row) => generateRow(rowModel, row, signal));
     },
     countTokens: (request) => promptOf(request).length,

@@ -37,7 +37,7 @@ function fileOf(content: Uint8Array): string {
 }
 
 describe('the header of a GGUF file', () => {
-  it('says what the model is', async () => {
+  it('describes the model', async () => {
     expect(await readGguf(fileOf(bytes))).toEqual({
       architecture: 'llama',
       name: undefined,
@@ -104,7 +104,7 @@ describe('the header of a GGUF file', () => {
     expect(refused).toBeGreaterThan(1000);
   });
 
-  it('says how to get its engine where that is missing', async () => {
+  it('explains how to get its engine where it is missing', async () => {
     const options = { path: fileOf(bytes), threads: 1, maxRows: 1, maxQueued: 1, cacheBytes: 0 };
     const opened = await openGgufModel(options).catch((error: unknown) => error);
     expect(opened instanceof SkeinError ? opened.code : 'installed').toMatch(

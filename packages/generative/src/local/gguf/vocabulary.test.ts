@@ -26,7 +26,7 @@ async function read(): Promise<(string | undefined)[]> {
   );
 }
 
-it('knows what the tokens of both forms say, and that unknown, control and unused ones say nothing', async () => {
+it('holds the bytes of the tokens in both forms, and none for unknown, control and unused ones', async () => {
   write('llama', [
     ['<unk>', 2],
     ['<s>', 3],

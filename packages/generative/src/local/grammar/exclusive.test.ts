@@ -52,7 +52,7 @@ describe('alternatives of oneOf', () => {
       ],
     ],
     ['their alternatives', [{ anyOf: [{ const: 1 }, { const: 2 }] }, { type: 'string' }]],
-  ])('may be told apart by %s', (_, oneOf) => {
+  ])('may be distinguished by %s', (_, oneOf) => {
     const $defs = { a: tagged('a'), b: tagged('b') };
     expect(grammarOfSchema({ oneOf, $defs })).toBeDefined();
   });
@@ -88,7 +88,7 @@ describe('alternatives of oneOf', () => {
     expect(grammarOfSchema({ anyOf: oneOf, $defs })).toBeDefined();
   });
 
-  it('have the type that stands beside them', () => {
+  it('have the type that stands next to them', () => {
     const schema = { type: 'string', oneOf: [{ const: 'a' }, { minLength: 2 }] };
     expect(accepts(grammarOfSchema(schema), '"a"')).toBe(true);
     expect(accepts(grammarOfSchema(schema), '"ab"')).toBe(true);

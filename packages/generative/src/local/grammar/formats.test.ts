@@ -35,7 +35,7 @@ const SAMPLES: Readonly<Record<string, readonly string[]>> = {
 };
 const LONG = `${'a'.repeat(63)}.`.repeat(3);
 
-it('are those of OpenAI’s structured outputs', () => {
+it('are the formats of OpenAI’s structured outputs', () => {
   expect([...FORMATS].toSorted()).toEqual(
     'date date-time duration email hostname ipv4 ipv6 time uuid'.split(' '),
   );

@@ -121,7 +121,7 @@ describe('the grammar of a schema', () => {
     [{ type: 'number', multipleOf: 0 }, /multipleOf that is not above 0/],
     [{ type: 'number', multipleOf: 1e-20 }, /multipleOf of more than 14 digits/],
     [{ type: 'number', minimum: 1e-20, maximum: 2e-20 }, /no number/],
-    [{ enum: [1, 2], maximum: 1 }, /maximum beside enum/],
+    [{ enum: [1, 2], maximum: 1 }, /maximum next to enum/],
     [{ type: 'integer', minimum: '0' }, /a minimum that is not a number/],
     [{ type: 'integer', minimum: 1.2, maximum: 1.8 }, /no integer/],
     [{ type: 'date' }, /the type "date"/],
@@ -139,7 +139,7 @@ describe('the grammar of a schema', () => {
     ],
     [{ type: 'string', format: 'email', minLength: 6 }, /bounds the length of .*email/],
     [{ format: 'date' }, /a format without a type/],
-    [{ enum: ['2024-01-01'], format: 'date' }, /format beside enum/],
+    [{ enum: ['2024-01-01'], format: 'date' }, /format next to enum/],
     [{ $ref: 'https://example.com/x' }, /outside/],
     [{ $ref: '#/$defs/none' }, /not there/],
     [{ properties: { a: { $ref: '#a' } } }, /"#a", which is not there/],
@@ -152,10 +152,10 @@ describe('the grammar of a schema', () => {
     [{ type: 'integer', enum: ['a'] }, /allows no value/],
     [{ type: 'integer', const: 1.5 }, /allows no value/],
     [{ enum: 'a' }, /enum that is not a list/],
-    [{ const: 1, enum: [2] }, /enum beside const/],
-    [{ $ref: '#/$defs/a', required: ['a'], $defs: { a: {} } }, /required beside \$ref/],
-    [{ required: ['a'], anyOf: [{ required: ['b'] }] }, /required beside anyOf/],
-    [{ enum: ['a', 'bb'], maxLength: 1 }, /maxLength beside enum/],
+    [{ const: 1, enum: [2] }, /enum next to const/],
+    [{ $ref: '#/$defs/a', required: ['a'], $defs: { a: {} } }, /required next to \$ref/],
+    [{ required: ['a'], anyOf: [{ required: ['b'] }] }, /required next to anyOf/],
+    [{ enum: ['a', 'bb'], maxLength: 1 }, /maxLength next to enum/],
     [{ required: ['a'], additionalProperties: false }, /requires "a", which its properties/],
     [{ type: 'object', required: 'a' }, /required that is not a list/],
     [{ type: 'object', properties: [1] }, /properties that are not an object/],
@@ -231,7 +231,7 @@ describe('the grammar of a schema', () => {
     expect(accepts(grammarOfSchema({ type }), '"a"')).toBe(true);
   });
 
-  it('refuses a schema of which too much may begin alike', () => {
+  it('refuses a schema with too many alternatives that begin alike', () => {
     const anyOf = Array.from({ length: 4000 }, (_, i) => ({ type: 'string', maxLength: i + 1 }));
     const automaton = new Automaton(grammarOfSchema({ anyOf }));
     const walk = (): void => {
@@ -241,19 +241,19 @@ describe('the grammar of a schema', () => {
     expect(walk).toThrow(/begin alike/);
   });
 
-  it('forgets states of a long answer, and goes on', () => {
+  it('drops states of a long answer, and continues', () => {
     const text = { type: 'string', maxLength: 10_000 };
     const properties = { a: text, b: text, c: text };
     const grammar = grammarOfSchema({ type: 'object', properties, required: ['a', 'b', 'c'] });
     const automaton = new Automaton(grammar);
     const value = 'x'.repeat(10_000);
     let state: State | null = automaton.start;
-    let forgotten = 0;
+    let dropped = 0;
     for (const byte of Buffer.from(JSON.stringify({ a: value, b: value, c: value }))) {
-      if (automaton.beginToken()) forgotten += 1;
+      if (automaton.beginToken()) dropped += 1;
       state = automaton.step(state!, byte);
     }
-    expect(forgotten).toBeGreaterThan(0);
+    expect(dropped).toBeGreaterThan(0);
     expect(state?.accepts).toBe(true);
   });
 

@@ -89,10 +89,10 @@ export function grammarOfSchema(root: Schema, from = '#', budget = schemaBudget(
   /** @param key one of `CHOICES`. Only `type` may stand next to it, and nothing next to `$ref`. */
   function ofChoice(schema: Schema, key: string, place: string, depth: number): Sequence {
     const { [key]: value, type } = schema;
-    const beside = Object.keys(schema).find(
+    const neighbour = Object.keys(schema).find(
       (other) => KNOWN.has(other) && other !== key && (other !== 'type' || key === '$ref'),
     );
-    if (beside !== undefined) throw unsupported(place, `has ${beside} beside ${key}`);
+    if (neighbour !== undefined) throw unsupported(place, `has ${neighbour} next to ${key}`);
     if (key === 'const') return oneOf([value].filter(isOf(type)).map(literal), place);
     if (key === '$ref') {
       if (typeof value === 'string') return reference(value, place);

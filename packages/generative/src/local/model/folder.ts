@@ -112,7 +112,7 @@ async function checkWeights(folder: string, graph: DecoderGraph): Promise<void> 
       () => undefined,
     );
     if (size === undefined)
-      throw invalid(`The file ${name} with the weights is missing beside the graph`);
+      throw invalid(`The file ${name} with the weights is missing next to the graph`);
     if (size < bytes) throw invalid(`The file ${name} is truncated: ${size} of ${bytes} bytes`);
   }
 }

@@ -3,8 +3,8 @@ import { startGemini } from './testing/scripted-upstream.ts';
 
 const signal = new AbortController().signal;
 
-async function start(said: object, onVertex: boolean) {
-  const { provider, asked } = await startGemini(said, onVertex);
+async function start(answer: object, onVertex: boolean) {
+  const { provider, asked } = await startGemini(answer, onVertex);
   const count = () =>
     provider.countTokens!(
       {

@@ -39,8 +39,8 @@ it('asks the first Gemini model there for one text at a time', async () => {
 });
 
 it('asks later Gemini models there by embedContent', async () => {
-  const said = { embedding: { values: [1, 2] }, usageMetadata: { promptTokenCount: 5 } };
-  const { provider, asked } = await startGemini(said, true);
+  const answer = { embedding: { values: [1, 2] }, usageMetadata: { promptTokenCount: 5 } };
+  const { provider, asked } = await startGemini(answer, true);
   const request = { model: 'gemini-embedding-2', inputs: ['a'], dimensions: 2 };
   expect(await provider.embed!(request, call)).toEqual({
     vectors: [Float32Array.of(1, 2)],
@@ -74,8 +74,8 @@ it('asks the Gemini API for all texts at once, and estimates tokens that it does
 
 it.each([{}, { predictions: [{ embeddings: { values: [] } }] }, { predictions: [{}, {}] }])(
   'takes missing vectors for a cut answer: %j',
-  async (said) => {
-    const { provider } = await startGemini(said, true);
+  async (answer) => {
+    const { provider } = await startGemini(answer, true);
     const asked = provider.embed!({ model: 'text-embedding-005', inputs: ['a'] }, call);
     await expect(asked).rejects.toMatchObject({ code: 'UPSTREAM_CUT' });
   },

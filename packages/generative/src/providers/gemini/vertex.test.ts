@@ -93,7 +93,7 @@ test('a token that is about to end is asked for again', async () => {
   expect(asked[0]!.path).toContain('/locations/global/');
 });
 
-test('a machine without credentials is said so, and nothing is asked', async () => {
+test('a machine without credentials gives an error, and sends nothing', async () => {
   const { baseUrl, asked } = await startGoogle(0);
   const ask = await open({ kind: 'vertex', project: 'p', baseUrl });
   await expect(ask()).rejects.toMatchObject({

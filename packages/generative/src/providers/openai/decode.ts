@@ -100,8 +100,8 @@ export function createDecoder(provider: string): Decoder {
     const index = asCount(raw['index']) ?? 0;
     const choice = choiceAt(index);
     const at = index === 0 ? {} : { choice: index };
-    const beside = otherFields(raw, CHOICE_FIELDS);
-    if (beside !== undefined) choice.extra = { ...choice.extra, ...beside };
+    const unread = otherFields(raw, CHOICE_FIELDS);
+    if (unread !== undefined) choice.extra = { ...choice.extra, ...unread };
     const delta = asObject(raw['delta']) ?? asObject(raw['message']) ?? {};
     const events: GenerateEvent[] = [];
     const reasoning = asText(delta['reasoning_content']) ?? asText(delta['reasoning']);

@@ -9,14 +9,14 @@ export interface Asked {
   readonly body: unknown;
 }
 
-/** An upstream that answers every request with `said`, and the provider over it. */
-export async function startGemini(said: object, onVertex: boolean) {
+/** An upstream that answers every request with `answer`, and the provider over it. */
+export async function startGemini(answer: object, onVertex: boolean) {
   const asked: Asked[] = [];
   const server = createServer((request, response) => {
     void (async () => {
       asked.push({ path: request.url, body: await json(request) });
       response.setHeader('content-type', 'application/json');
-      response.end(JSON.stringify(said));
+      response.end(JSON.stringify(answer));
     })();
   });
   await new Promise<void>((resolve) => {
