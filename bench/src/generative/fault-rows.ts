@@ -1,5 +1,5 @@
 /** Sixteen faults of an upstream, for callers that stream and that do not: how many end as they must. */
-import { GenerativeSettings } from '@skein/api';
+import { LanguageSettings } from '@skein/api';
 import { openGateway } from '@skein/generative';
 import { FAULTS, openFaultyUpstream, type FaultName } from '@skein/generative/faulty-upstream';
 import type { RowGroup } from '../harness/row-group.ts';
@@ -24,7 +24,7 @@ export const FAULT_ROWS: RowGroup = {
     const upstream = await openFaultyUpstream();
     const names = Object.keys(FAULTS) as FaultName[];
     const gateway = await openGateway({
-      settings: GenerativeSettings.parse({
+      settings: LanguageSettings.parse({
         // A key for each row: what is learned of one must not answer another.
         providers: [...names, 'none' as const].flatMap((fault) =>
           KEYS.map((key) => ({

@@ -1,5 +1,5 @@
 /** The gain of hedging the slowest requests, and its cost, with an upstream that answers 3 % of the requests slowly. */
-import { GenerativeSettings } from '@skein/api';
+import { LanguageSettings } from '@skein/api';
 import { openGateway } from '@skein/generative';
 import { openFaultyUpstream } from '@skein/generative/faulty-upstream';
 import type { RowGroup } from '../harness/row-group.ts';
@@ -40,7 +40,7 @@ async function run(hedge: boolean, requests: number): Promise<{ p99: number; mor
     random() < SLOW_SHARE ? 600 + 600 * random() : 30 + 20 * random();
   const upstream = await openFaultyUpstream({ firstTokenMs });
   const gateway = await openGateway({
-    settings: GenerativeSettings.parse({
+    settings: LanguageSettings.parse({
       providers: [
         {
           name: 'tail',

@@ -2,7 +2,7 @@
  * Three times as many requests as an upstream can answer, whose times have a heavy tail: is the
  * first token of what is admitted in time, and is the capacity used?
  */
-import { GenerativeSettings } from '@skein/api';
+import { LanguageSettings } from '@skein/api';
 import { openGateway } from '@skein/generative';
 import { openFaultyUpstream } from '@skein/generative/faulty-upstream';
 import type { RowGroup } from '../harness/row-group.ts';
@@ -43,7 +43,7 @@ export const OVERLOAD: RowGroup = {
     };
     const upstream = await openFaultyUpstream({ firstTokenMs, gapMs: GAP_MS });
     const gateway = await openGateway({
-      settings: GenerativeSettings.parse({
+      settings: LanguageSettings.parse({
         providers: [
           {
             name: 'tail',

@@ -16,7 +16,7 @@ import { maskOf, TokenTrie } from '../../../packages/generative/src/local/gramma
 import { readChatTemplate } from '../../../packages/generative/src/local/model/chat-template.ts';
 import { readVocabulary } from '../../../packages/generative/src/local/model/vocabulary.ts';
 import { readJson } from '../../../packages/api/src/foreign-json.ts';
-import { schemaAt } from '../../../packages/server/src/gateway/generative/schema.ts';
+import { schemaAt } from '../../../packages/server/src/gateway/language/schema.ts';
 import { bytesInput } from '../engine/bytes.ts';
 import { jsonInput } from '../engine/json.ts';
 import { Random } from '../engine/random.ts';

@@ -9,7 +9,7 @@
 import { ACCESS_ERRORS } from './errors/access.ts';
 import { FEDERATION_ERRORS } from './errors/federation.ts';
 import { FLEET_ERRORS } from './errors/fleet.ts';
-import { GENERATIVE_ERRORS } from './errors/generative.ts';
+import { LANGUAGE_ERRORS } from './errors/language.ts';
 import { JOB_ERRORS } from './errors/jobs.ts';
 import { JUDGE_ERRORS } from './errors/judge.ts';
 import { LOCAL_MODEL_ERRORS } from './errors/local-models.ts';
@@ -31,7 +31,7 @@ export const ERRORS = {
   ...SECURE_AGGREGATION_ERRORS,
   ...JUDGE_ERRORS,
   ...FLEET_ERRORS,
-  ...GENERATIVE_ERRORS,
+  ...LANGUAGE_ERRORS,
   ...LOCAL_MODEL_ERRORS,
   ...FEDERATION_ERRORS,
   ...NODE_ERRORS,

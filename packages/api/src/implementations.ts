@@ -45,7 +45,7 @@ export const LIMIT_NAMES: Readonly<Record<string, string>> = {
 export const DEVICES = ['cpu', 'cuda'] as const;
 
 /**
- * Where a generative model runs: an upstream of OpenAI's style, Google Gemini with an API key or on
+ * The kinds of providers of language models: an upstream of OpenAI's style, Google Gemini with an API key or on
  * Vertex AI, another node, or a file of this machine.
  */
 export const PROVIDER_NAMES = ['openai', 'gemini', 'vertex', 'skein', 'onnx', 'gguf'] as const;

@@ -41,19 +41,19 @@ export {
   RolloutEvidence,
 } from './resources/fleet.ts';
 export {
-  GenerativeBudget,
-  GenerativeModel,
-  GenerativeProvider,
-  GenerativeRoute,
-  GenerativeSettings,
+  LanguageBudget,
+  LanguageModel,
+  LanguageProvider,
+  LanguageRoute,
+  LanguageSettings,
   MAX_REDACTIONS,
   Redaction,
   StoredResponsesDeclaration,
   StoredResponsesPolicy,
   TokenPrice,
-  type GenerativeModelInput,
-  type GenerativeSettingsInput,
-} from './resources/generative.ts';
+  type LanguageModelInput,
+  type LanguageSettingsInput,
+} from './resources/language-settings.ts';
 export { ArtifactView } from './resources/artifact.ts';
 export { JobCause, JobState } from './resources/job-state.ts';
 export {

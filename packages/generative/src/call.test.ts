@@ -30,17 +30,17 @@ async function takenBy(code: ErrorCode, events: readonly GenerateEvent[]): Promi
 }
 
 it.each<[ErrorCode, boolean]>([
-  ['UPSTREAM_UNREACHABLE', false],
-  ['UPSTREAM_BUSY', false],
-  ['UPSTREAM_QUOTA', false],
-  ['UPSTREAM_DENIED', false],
-  ['UPSTREAM_REJECTED', false],
-  ['UPSTREAM_FAILED', false],
+  ['PROVIDER_UNREACHABLE', false],
+  ['PROVIDER_BUSY', false],
+  ['PROVIDER_QUOTA', false],
+  ['PROVIDER_DENIED', false],
+  ['PROVIDER_REJECTED', false],
+  ['PROVIDER_FAILED', false],
   ['GENERATION_UNSUPPORTED', false],
   ['CONTENT_FILTERED', false],
   ['CONTEXT_TOO_LONG', false],
-  ['UPSTREAM_TIMEOUT', true],
-  ['UPSTREAM_CUT', true],
+  ['PROVIDER_TIMEOUT', true],
+  ['PROVIDER_CUT', true],
 ])('%s before the first text is billed: %s; after it, it is', async (code, isBilled) => {
   expect((await takenBy(code, [])) > 0).toBe(isBilled);
   const taken = await takenBy(code, [text('some words that were sent')]);

@@ -32,13 +32,13 @@ export const NOTHING: Usage = { inputTokens: 0, outputTokens: 0 };
 
 /** Errors after which the provider has done nothing that it bills. */
 const FREE: ReadonlySet<string> = new Set([
-  'UPSTREAM_UNREACHABLE',
-  'UPSTREAM_BUSY',
-  'UPSTREAM_QUOTA',
-  'UPSTREAM_DENIED',
-  'UPSTREAM_MODEL_UNKNOWN',
-  'UPSTREAM_REJECTED',
-  'UPSTREAM_FAILED',
+  'PROVIDER_UNREACHABLE',
+  'PROVIDER_BUSY',
+  'PROVIDER_QUOTA',
+  'PROVIDER_DENIED',
+  'PROVIDER_MODEL_UNKNOWN',
+  'PROVIDER_REJECTED',
+  'PROVIDER_FAILED',
   'GENERATION_UNSUPPORTED',
   'CONTENT_FILTERED',
   'CONTEXT_TOO_LONG',
@@ -83,7 +83,7 @@ export async function openCall(
   /** A provider is not to blame for a caller in a hurry: others would find its circuit open. */
   function isBlamed(error: unknown, { outputTokens }: Usage): error is SkeinError {
     if (!(error instanceof SkeinError)) return false;
-    return !(isHurried && error.code === 'UPSTREAM_TIMEOUT' && outputTokens === 0);
+    return !(isHurried && error.code === 'PROVIDER_TIMEOUT' && outputTokens === 0);
   }
 
   return {

@@ -1,7 +1,7 @@
 /** Checks of models at their providers, before any request, over HTTP. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { GenerativeSettings } from '@skein/api';
+import { LanguageSettings } from '@skein/api';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { openGateway } from './gateway.ts';
 import { callerOf, requestOf } from './testing/calls.ts';
@@ -20,7 +20,7 @@ async function start(kind: 'openai' | 'gemini', answers: Answers, settings: obje
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const gateway = await openGateway({
-    settings: GenerativeSettings.parse({
+    settings: LanguageSettings.parse({
       providers: [{ name: 'up', kind, baseUrl, ...settings }],
       models: [{ name: 'm', routes: [{ provider: 'up', model: 'big' }], ttftMs: 20_000 }],
     }),
@@ -54,14 +54,14 @@ test.each([
 test('an upstream that lists other models, or refuses the key, with what to mend', async () => {
   const others = await start('openai', { '/models': list('small', 'tiny') });
   expect(await others.check()).toMatchObject({
-    code: 'UPSTREAM_MODEL_UNKNOWN',
+    code: 'PROVIDER_MODEL_UNKNOWN',
     message: 'Provider up: it does not have the model "big": it lists small, tiny.',
   });
   const many = await start('openai', { '/models': list(...'a b c d e f g h i j'.split(' ')) });
   expect((await many.check())?.message).toMatch(/it lists a, b, c, d, e, f, g, h and 2 more\.$/);
   const refused = await start('openai', { '/models': [401, { error: {} }] });
   expect(await refused.check()).toMatchObject({
-    code: 'UPSTREAM_DENIED',
+    code: 'PROVIDER_DENIED',
     message: 'Provider up: 401: it refuses the key of this node for the model "big".',
   });
 });
@@ -70,14 +70,14 @@ test('Gemini has a list for each model', async () => {
   const known = await start('gemini', { '/v1beta/models/big': [200, { name: 'models/big' }] });
   expect(await known.check()).toBeUndefined();
   const unknown = await start('gemini', {});
-  expect(await unknown.check()).toMatchObject({ code: 'UPSTREAM_MODEL_UNKNOWN' });
+  expect(await unknown.check()).toMatchObject({ code: 'PROVIDER_MODEL_UNKNOWN' });
   expect(unknown.asked).toEqual(['GET /v1beta/models/big']);
 });
 
 test('a provider that cannot be opened, and a model that is not declared', async () => {
   const unopened = vi.fn();
   const gateway = await openGateway({
-    settings: GenerativeSettings.parse({
+    settings: LanguageSettings.parse({
       providers: [{ name: 'up', kind: 'openai', apiKey: 'env:SKEIN_NOT_SET' }],
       models: [{ name: 'm', routes: [{ provider: 'up', model: 'big' }] }],
     }),
@@ -85,7 +85,7 @@ test('a provider that cannot be opened, and a model that is not declared', async
   });
   onTestFinished(() => gateway.close());
   const [route] = await gateway.check('m');
-  expect(route?.problem).toMatchObject({ code: 'UPSTREAM_DENIED' });
+  expect(route?.problem).toMatchObject({ code: 'PROVIDER_DENIED' });
   await expect(gateway.check('other')).rejects.toMatchObject({ code: 'MODEL_UNKNOWN' });
 });
 
@@ -93,11 +93,11 @@ test('a request meets the result of the check, and then reads why the route is a
   const { gateway } = await start('openai', { '/chat/completions': [401, { error: {} }] });
   const ask = () => gateway.generate(requestOf('m'), callerOf());
   await expect(ask()).rejects.toMatchObject({
-    code: 'UPSTREAM_DENIED',
+    code: 'PROVIDER_DENIED',
     message: expect.stringContaining('the model "big"') as string,
   });
   await expect(ask()).rejects.toMatchObject({
     code: 'PROVIDERS_UNAVAILABLE',
-    message: 'Every provider of m is away: up for UPSTREAM_DENIED.',
+    message: 'Every provider of m is away: up for PROVIDER_DENIED.',
   });
 });

@@ -40,6 +40,6 @@ export function checkRoutes(routes: readonly CheckedRoute[]): Promise<RouteCheck
 function problemOf(provider: string, error: unknown, signal: AbortSignal): SkeinError {
   if (error instanceof SkeinError) return error;
   return signal.aborted
-    ? upstreamError('UPSTREAM_TIMEOUT', { provider, message: `no answer in ${CHECK_MS} ms.` })
-    : upstreamError('UPSTREAM_FAILED', { provider, message: 'it failed.' });
+    ? upstreamError('PROVIDER_TIMEOUT', { provider, message: `no answer in ${CHECK_MS} ms.` })
+    : upstreamError('PROVIDER_FAILED', { provider, message: 'it failed.' });
 }

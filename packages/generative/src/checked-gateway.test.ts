@@ -1,5 +1,5 @@
 /** Mistakes of a JavaScript program: each has a code, and none closes a route. */
-import type { GenerativeSettings } from '@skein/api';
+import type { LanguageSettings } from '@skein/api';
 import { expect, it } from 'vitest';
 import type { Caller, GenerateRequest } from './contract.ts';
 import type { GatewayOptions } from './gateway-options.ts';
@@ -21,7 +21,7 @@ it.each([
 
 it('takes settings with the defaults left out', async () => {
   const { provider } = puppet('p');
-  const settings = { models: [model('m', 'p')] } as unknown as GenerativeSettings;
+  const settings = { models: [model('m', 'p')] } as unknown as LanguageSettings;
   const gateway = await openGateway({ settings, providers: [provider] });
   expect(gateway.models('t')).toMatchObject([{ name: 'm' }]);
   await gateway.close();

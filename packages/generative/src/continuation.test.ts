@@ -1,5 +1,5 @@
 /** Streams that are cut and continued, by upstreams with faults and by a model of this machine. */
-import type { GenerativeSettingsInput } from '@skein/api';
+import type { LanguageSettingsInput } from '@skein/api';
 import { SkeinError } from '@skein/api';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { testFolder } from '../../../scripts/testing/folder.ts';
@@ -29,7 +29,7 @@ const NONE: Declared = { kind: 'openai' };
 async function start(
   fault: (typeof CUTS)[number],
   declared: Declared,
-  { continues = true, ...settings }: { continues?: boolean } & GenerativeSettingsInput = {},
+  { continues = true, ...settings }: { continues?: boolean } & LanguageSettingsInput = {},
 ) {
   const upstream = await openFaultyUpstream({ continues });
   onTestFinished(() => upstream.close());
@@ -133,9 +133,9 @@ function cutting(name: string, next: () => 'cut' | 'away' | 'whole') {
     async *generate({ continuation }) {
       state.calls += 1;
       const end = continuation === undefined ? 'cut' : next();
-      if (end === 'away') throw new SkeinError('UPSTREAM_UNREACHABLE', 'away');
+      if (end === 'away') throw new SkeinError('PROVIDER_UNREACHABLE', 'away');
       yield { type: 'text', text: `${name} ` };
-      if (end === 'cut') throw new SkeinError('UPSTREAM_CUT', 'cut');
+      if (end === 'cut') throw new SkeinError('PROVIDER_CUT', 'cut');
       yield { type: 'finish', reason: 'stop' };
     },
     close: async () => {},
@@ -151,7 +151,7 @@ it('is asked for three times at most, whatever routes are left', async () => {
     { providers },
   );
   const { events } = await gateway.generate(requestOf('m'), callerOf({ continues: true }));
-  await expect(eventsOf({ events })).rejects.toMatchObject({ code: 'UPSTREAM_CUT' });
+  await expect(eventsOf({ events })).rejects.toMatchObject({ code: 'PROVIDER_CUT' });
   expect(all.reduce((sum, { state }) => sum + state.calls, 0)).toBe(4);
 });
 
@@ -173,7 +173,7 @@ it('goes to routes of the same model only, and is not kept for the next caller',
     const generation = await gateway.generate(request, callerOf({ continues: true }));
     return [textOf(await eventsOf(generation)), generation.receipt()!.cache];
   };
-  await expect(ask('other')).rejects.toMatchObject({ code: 'UPSTREAM_CUT' });
+  await expect(ask('other')).rejects.toMatchObject({ code: 'PROVIDER_CUT' });
   expect(b.state.calls).toBe(0);
   expect(await ask('same')).toEqual(['a b ', 'miss']);
   next = 'whole';
@@ -191,7 +191,7 @@ it('is refused in a form that a kind of provider does not take', async () => {
 it('continues within the budget alone, and refuses to begin in the middle where no provider can', async () => {
   const tokens = { budgets: [{ subject: 'all' as const, tokens: 350 }] };
   const { upstream, ask } = await start('cut-after-content', FORMS[0]!, tokens);
-  expect((await ask({ continues: true }, { maxTokens: 250 })).code).toBe('UPSTREAM_CUT');
+  expect((await ask({ continues: true }, { maxTokens: 250 })).code).toBe('PROVIDER_CUT');
   expect(upstream.requests).toBe(1);
   const other = await start('cut-after-content', NONE);
   const continuation = { text: 'the ' };
@@ -219,7 +219,7 @@ describe('a model of this machine', () => {
     async *generate(request, { signal }) {
       let left = at();
       for await (const event of local.generate(request, signal, 60_000)) {
-        if (left-- === 0) throw new SkeinError('UPSTREAM_CUT', 'cut');
+        if (left-- === 0) throw new SkeinError('PROVIDER_CUT', 'cut');
         yield event;
       }
     },

@@ -1,12 +1,12 @@
 /**
- * The messages between faces, the gateway and providers of generative models.
+ * The messages between faces, the gateway and providers of language models.
  *
  *   face ─ GenerateRequest ─▶ gateway (admission, routing, budgets, caches) ─▶ provider
  *   face ◀─ GenerateEvent … ─ gateway ◀──────────────────────────────────────── provider
  *
  * A face and a provider are codecs around one stream of events. The stream is whole only when it
  * has a `finish` for each choice: a provider whose upstream ends without one throws
- * UPSTREAM_CUT, and the gateway checks it again. Errors are thrown as SkeinError, never sent as
+ * PROVIDER_CUT, and the gateway checks it again. Errors are thrown as SkeinError, never sent as
  * events. What a codec does not know travels in `extra`, in the wire's own words: a codec writes
  * back the fields of the wire it speaks, at the place where it read them.
  */
@@ -246,7 +246,7 @@ export interface Embeddings {
 /**
  * Where models run. A provider is independent of budgets, routes and other providers.
  *
- * @throws SkeinError from every method. UPSTREAM_* of `@skein/api` show whether another provider
+ * @throws SkeinError from every method. PROVIDER_* of `@skein/api` show whether another provider
  *   may succeed; `retryAfterMs` is the wait that the upstream asked for.
  */
 export interface Provider {
@@ -322,7 +322,7 @@ export interface Generation {
   receipt(): Receipt | undefined;
 }
 
-export interface GenerativeModelView {
+export interface LanguageModelView {
   readonly name: string;
   readonly providers: readonly string[];
   readonly kinds: readonly ('generate' | 'embed')[];
@@ -383,7 +383,7 @@ export interface Gateway {
   countTokens(request: GenerateRequest, caller: Caller): Promise<number>;
   /** Asks the providers of a model whether they have it. @throws SkeinError MODEL_UNKNOWN. */
   check(model: string): Promise<readonly RouteCheck[]>;
-  models(tenant: string): readonly GenerativeModelView[];
+  models(tenant: string): readonly LanguageModelView[];
   /**
    * Refuses a model that a tenant does not have, before the rest of its request is read.
    * @throws SkeinError MODEL_UNKNOWN, PROVIDER_FORBIDDEN.

@@ -26,7 +26,7 @@ export async function executeOnce<Result extends { readonly usage: Usage }>(
       const since = clock.now();
       const call = await openCall(execution, { route, longestWaitMs, worst, signal, isHurried });
       const late = new SkeinError(
-        'UPSTREAM_TIMEOUT',
+        'PROVIDER_TIMEOUT',
         `Provider ${route.provider.name}: no answer in ${Math.round(firstMs)} ms.`,
       );
       const deadline = since + firstMs;

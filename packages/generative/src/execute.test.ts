@@ -1,5 +1,5 @@
 /** How a model's routes are asked: which wait, which are hedged, which callers are in a hurry, what is learned. */
-import { GenerativeModel } from '@skein/api';
+import { LanguageModel } from '@skein/api';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { Caller } from './contract.ts';
 import { execute } from './execute.ts';
@@ -22,7 +22,7 @@ const prompt = promptTokens(request, undefined);
 const worst = { inputTokens: 1, outputTokens: 1 };
 /** Usual time to the first token so far, in milliseconds. */
 const USUAL_MS = 100;
-const failed = upstreamError('UPSTREAM_FAILED', { provider: 'a', message: 'x' });
+const failed = upstreamError('PROVIDER_FAILED', { provider: 'a', message: 'x' });
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -30,7 +30,7 @@ afterEach(() => void vi.useRealTimers());
 /** Two routes that are known to take the usual time, and a hedge to spend. */
 function executionOf(caller: Partial<Caller> = {}) {
   const puppets = ['a', 'b'].map((name) => puppet(name));
-  const settings = GenerativeModel.parse({
+  const settings = LanguageModel.parse({
     name: 'm',
     routes: puppets.map(({ provider }) => ({ provider: provider.name, model: 'm' })),
     ttftMs: 1000,

@@ -1,5 +1,5 @@
 /** State that all calls of one request share. */
-import type { GenerativeModel } from '@skein/api';
+import type { LanguageModel } from '@skein/api';
 import type { Instant } from '@skein/serving';
 import type { Caller, GenerateRequest, Usage } from './contract.ts';
 import { payerOf, type Ledger } from './money/ledger.ts';
@@ -9,7 +9,7 @@ import type { Route } from './routing/route.ts';
 import { DEADLINE_OBJECTIVES } from './tuning.ts';
 
 export interface Model {
-  readonly settings: GenerativeModel;
+  readonly settings: LanguageModel;
   readonly routes: readonly Route[];
   readonly hedges: HedgeBudget;
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { FAULTS, type Fault } from './faulty-upstream/faults.ts';
 
-const PATH = join(import.meta.dirname, '../../../docs/concepts/generative.md');
+const PATH = join(import.meta.dirname, '../../../docs/concepts/language-models.md');
 const PLACE = /(<!-- faults -->\n)[\s\S]*(<!-- \/faults -->)/;
 
 function row({ what, streaming, whole, fallsBack }: Fault): string[] {

@@ -1,5 +1,5 @@
 /** Each fault of an upstream, for callers that stream and that do not, alone and with a second provider. */
-import { GenerativeSettings, SkeinError } from '@skein/api';
+import { LanguageSettings, SkeinError } from '@skein/api';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Gateway, GenerateEvent } from './contract.ts';
 import { openGateway } from './gateway.ts';
@@ -26,7 +26,7 @@ beforeAll(async () => {
   const names = Object.keys(FAULTS) as FaultName[];
   const kinds = ['openai', 'gemini'] as const;
   gateway = await openGateway({
-    settings: GenerativeSettings.parse({
+    settings: LanguageSettings.parse({
       // An upstream and a key for each test: what one learns of them must not answer the other.
       providers: kinds.flatMap((kind) =>
         [...names, 'none' as const].flatMap((fault) =>

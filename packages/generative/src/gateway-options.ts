@@ -1,5 +1,5 @@
 /** Options of a gateway that a node or a program opens. */
-import type { ErrorCode, GenerativeProvider, GenerativeSettings } from '@skein/api';
+import type { ErrorCode, LanguageProvider, LanguageSettings } from '@skein/api';
 import type { Clock } from '@skein/serving';
 import type { State } from '@skein/state';
 import type { Caller, Embeddings, Provider, Receipt, Usage } from './contract.ts';
@@ -8,7 +8,7 @@ import type { RolloutTraffic } from './rollout/traffic.ts';
 
 /** Opens a provider of one kind. */
 export type ProviderFactory = (
-  settings: GenerativeProvider,
+  settings: LanguageProvider,
   secret: string | undefined,
 ) => Promise<Provider>;
 
@@ -35,7 +35,7 @@ export interface Loss extends Pick<Outcome, 'caller' | 'model'> {
 }
 
 export interface GatewayOptions {
-  readonly settings: GenerativeSettings;
+  readonly settings: LanguageSettings;
   /** Holds the budgets, over a fleet where it is Redis. Absent: they hold in this process. */
   readonly state?: State | undefined;
   /** Providers that are open already: they need no entry in the settings. The gateway does not close them. */

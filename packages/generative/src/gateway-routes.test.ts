@@ -69,7 +69,7 @@ describe('routes', () => {
       models: [model('m', 'g')],
     });
     const ask = () => gateway.generate(requestOf('m'), callerOf());
-    await expect(ask()).rejects.toMatchObject({ code: 'UPSTREAM_QUOTA' });
+    await expect(ask()).rejects.toMatchObject({ code: 'PROVIDER_QUOTA' });
     const refusal = await ask().catch((error: unknown) => error);
     expect(refusal).toMatchObject({ code: 'PROVIDERS_UNAVAILABLE' });
     expect((refusal as { retryAfterMs: number }).retryAfterMs).toBeGreaterThan(20_000);
@@ -104,7 +104,7 @@ describe('routes', () => {
         kind === 'generate'
           ? gateway.generate(requestOf('m'), caller)
           : gateway.embed({ model: 'm', inputs: ['a'] }, caller);
-      await expect(answer).rejects.toMatchObject({ code: 'UPSTREAM_TIMEOUT' });
+      await expect(answer).rejects.toMatchObject({ code: 'PROVIDER_TIMEOUT' });
     }
     const [route] = (await gateway.view()).models[0]!.routes;
     expect(route).toMatchObject({ failures, running: 0 });
@@ -173,7 +173,7 @@ describe('routes', () => {
     const broken: Provider = {
       ...puppet('b').provider,
       async countTokens() {
-        throw upstreamError('UPSTREAM_TIMEOUT', { provider: 'b', message: 'late.' });
+        throw upstreamError('PROVIDER_TIMEOUT', { provider: 'b', message: 'late.' });
       },
     };
     const losses: object[] = [];
@@ -182,7 +182,7 @@ describe('routes', () => {
       { providers: [broken], observeLoss: (loss) => void losses.push(loss) },
     );
     await expect(gateway.countTokens(requestOf('m'), callerOf())).rejects.toMatchObject({
-      code: 'UPSTREAM_TIMEOUT',
+      code: 'PROVIDER_TIMEOUT',
     });
     expect(losses).toEqual([]);
   });

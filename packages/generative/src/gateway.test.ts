@@ -1,5 +1,5 @@
 import { getEventListeners } from 'node:events';
-import type { GenerativeSettingsInput } from '@skein/api';
+import type { LanguageSettingsInput } from '@skein/api';
 import { describe, expect, it, vi } from 'vitest';
 import type { Caller, Part, Provider, GenerateRequest } from './contract.ts';
 import type { GatewayOptions, Loss, Outcome } from './gateway-options.ts';
@@ -17,7 +17,7 @@ it('closes the providers that were open when another cannot be opened', async ()
     }),
   };
   const here = { name: 'here', kind: 'openai' as const };
-  const failing: GenerativeSettingsInput[] = [
+  const failing: LanguageSettingsInput[] = [
     { providers: [here, { name: 'b', kind: 'skein' }] },
     { providers: [here], models: [model('m', 'nowhere')] },
   ];
@@ -66,7 +66,7 @@ it('answers by other routes while a provider cannot be opened, and by it once it
     textOf(await eventsOf(await gateway.generate(requestOf(name), callerOf())));
   expect(await ask('both')).toBe('by here');
   await expect(ask('alone')).rejects.toMatchObject({
-    code: 'UPSTREAM_UNREACHABLE',
+    code: 'PROVIDER_UNREACHABLE',
     message: 'Provider gone: this node cannot open it.',
   });
   const failed = ['gone', 'There is no such folder.'];
@@ -138,7 +138,7 @@ describe('a caller that goes', () => {
 
 // A signal that outlives its call keeps all that its listeners reach.
 describe('the signal of a call has no listener left after', () => {
-  const fails = upstreamError('UPSTREAM_CUT', { provider: 'p', message: 'x' });
+  const fails = upstreamError('PROVIDER_CUT', { provider: 'p', message: 'x' });
   it.each(['stream', 'whole', 'cut', 'left half read', 'embed', 'failed embed'] as const)(
     '%s',
     async (how) => {
@@ -202,7 +202,7 @@ describe('money', () => {
       ...puppet(name).provider,
       async *generate() {
         yield text('a'.repeat(40));
-        throw upstreamError('UPSTREAM_CUT', { provider: name, message: 'x' });
+        throw upstreamError('PROVIDER_CUT', { provider: name, message: 'x' });
       },
     });
     const losses: Loss[] = [];
@@ -221,7 +221,7 @@ describe('money', () => {
       },
     );
     const none = gateway.generate(requestOf('none', { stream: false }), callerOf());
-    await expect(none).rejects.toMatchObject({ code: 'UPSTREAM_CUT' });
+    await expect(none).rejects.toMatchObject({ code: 'PROVIDER_CUT' });
     const well = await gateway.generate(requestOf('well', { stream: false }), callerOf());
     await eventsOf(well);
     const loss = { model: 'none', caller: { tenant: 'default' }, costUsd: losses[0]!.costUsd };
@@ -243,7 +243,7 @@ describe('money', () => {
         ...puppet('p').provider,
         async *generate() {
           yield text('a'.repeat(40));
-          if (end === 'cut') throw upstreamError('UPSTREAM_CUT', { provider: 'p', message: 'x' });
+          if (end === 'cut') throw upstreamError('PROVIDER_CUT', { provider: 'p', message: 'x' });
           yield text('b');
         },
       };
@@ -255,7 +255,7 @@ describe('money', () => {
       );
       const { events } = await gateway.generate(requestOf('m'), callerOf());
       if (end === 'left') for await (const _ of events) break;
-      else await expect(eventsOf({ events })).rejects.toMatchObject({ code: 'UPSTREAM_CUT' });
+      else await expect(eventsOf({ events })).rejects.toMatchObject({ code: 'PROVIDER_CUT' });
       const { usage, costUsd } = outcomes[0]!.receipt!;
       expect(usage).toMatchObject({
         inputTokens: promptTokens(requestOf('m')).expected,

@@ -4,9 +4,9 @@
  */
 
 import {
-  type GenerativeProvider,
-  type GenerativeRoute,
-  GenerativeSettings,
+  type LanguageProvider,
+  type LanguageRoute,
+  LanguageSettings,
   refuseUnknown,
   validate,
 } from '@skein/api';
@@ -64,7 +64,7 @@ const OWN_PLACES = 1024;
 export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   checkObject('The options', options);
   refuseUnknown(options, GATEWAY_OPTIONS, 'options object');
-  const settings = validate(GenerativeSettings, options.settings, 'settings');
+  const settings = validate(LanguageSettings, options.settings, 'settings');
   const { state, weightOf = () => 1, clock = performance, random = Math.random } = options;
   const {
     observe,
@@ -108,7 +108,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   }
 
   function unopened(
-    each: GenerativeProvider,
+    each: LanguageProvider,
     open: () => Promise<Provider>,
   ): Pick<OpenedProvider, 'provider' | 'backend'> {
     const provider = unopenedProvider({
@@ -125,7 +125,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     await Promise.allSettled(opened.map((provider) => provider.close()));
   }
 
-  function routeTo(name: string, route: GenerativeRoute, index: number): Route | undefined {
+  function routeTo(name: string, route: LanguageRoute, index: number): Route | undefined {
     const found = providers.get(route.provider);
     if (found === undefined) return undefined;
     const known = memory.routeOf(

@@ -11,7 +11,7 @@ export {
   type GenerateRequest,
   type Generation,
   type GatewayView,
-  type GenerativeModelView,
+  type LanguageModelView,
   type ImagePart,
   type Message,
   type ModelView,

@@ -129,7 +129,7 @@ describe.each([
     const short = () => ask({ arrivedAt: 0, deadline: 20 }, stream);
     const [hurried, staying] =
       which === 'first' ? [short(), patientOne()] : [patientOne(), short()].toReversed();
-    await expect(hurried).rejects.toMatchObject({ code: 'UPSTREAM_TIMEOUT' });
+    await expect(hurried).rejects.toMatchObject({ code: 'PROVIDER_TIMEOUT' });
     start();
     expect(textOf(await eventsOf(await staying!))).toBe('ab');
     expect(state.calls).toBe(1);
@@ -141,7 +141,7 @@ describe.each([
     Object.defineProperty(state, 'go', { get: () => (state.calls === 1 ? never : undefined) });
     const first = ask({}, stream);
     const second = ask({ deadline: performance.now() + 60_000 }, stream);
-    await expect(first).rejects.toMatchObject({ code: 'UPSTREAM_TIMEOUT' });
+    await expect(first).rejects.toMatchObject({ code: 'PROVIDER_TIMEOUT' });
     const answer = await second;
     expect(textOf(await eventsOf(answer))).toBe('ab');
     expect(answer.receipt()).toMatchObject({ cache: 'miss', attempts: 1 });

@@ -1,7 +1,7 @@
 /** Reservations, spending and held places, over every way in which a call may end. */
 import * as fc from 'fast-check';
 import { expect, it, vi } from 'vitest';
-import { GenerativeSettings, SkeinError } from '@skein/api';
+import { LanguageSettings, SkeinError } from '@skein/api';
 import type { State } from '@skein/state';
 import { NOTHING } from './call.ts';
 import type { Caller, Provider, Usage } from './contract.ts';
@@ -50,23 +50,23 @@ function metered() {
       if (signal.aborted) return reject(signal.reason as Error);
       signal.addEventListener('abort', () => reject(signal.reason as Error));
     });
-  const failed = (code: 'UPSTREAM_FAILED' | 'UPSTREAM_CUT') =>
+  const failed = (code: 'PROVIDER_FAILED' | 'PROVIDER_CUT') =>
     upstreamError(code, { provider: 'p', message: 'x' });
   const provider: Provider = {
     name: 'p',
     async *generate({ messages }, { signal }) {
       const end = sent(messages, PROMPT);
-      if (end === 'fails') throw failed('UPSTREAM_FAILED');
+      if (end === 'fails') throw failed('PROVIDER_FAILED');
       if (end === 'silent') await silence(signal);
       yield { type: 'text', text: 'a' };
-      if (end === 'cut') throw failed('UPSTREAM_CUT');
+      if (end === 'cut') throw failed('PROVIDER_CUT');
       yield { type: 'finish', reason: 'stop' };
       const outputTokens = end === 'bills too much' ? EXCESS : 1;
       yield { type: 'usage', usage: { inputTokens: PROMPT, outputTokens } };
     },
     async embed({ inputs }, { signal }) {
       const end = sent(inputs, EMBEDDED);
-      if (end === 'fails') throw failed('UPSTREAM_FAILED');
+      if (end === 'fails') throw failed('PROVIDER_FAILED');
       if (end === 'silent') await silence(signal);
       const inputTokens = end === 'bills too much' ? EMBEDDED + EXCESS : EMBEDDED;
       return { vectors: [], usage: { inputTokens, outputTokens: 0 } };
@@ -90,7 +90,7 @@ async function open() {
       return taken;
     },
   };
-  const settings = GenerativeSettings.parse({
+  const settings = LanguageSettings.parse({
     models: [
       {
         name: 'm',
@@ -146,7 +146,7 @@ async function play({ gateway }: Opened, plan: CallPlan): Promise<void> {
     for await (const _ of generation.events);
   } catch (error) {
     expect(error).toMatchObject({
-      code: expect.stringMatching(/^(CANCELLED|BUDGET_SPENT|UPSTREAM_(TIMEOUT|FAILED|CUT))$/),
+      code: expect.stringMatching(/^(CANCELLED|BUDGET_SPENT|PROVIDER_(TIMEOUT|FAILED|CUT))$/),
     });
   } finally {
     await leaving;

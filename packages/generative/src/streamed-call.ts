@@ -144,7 +144,7 @@ async function collect(
   const timer = setTimeout(
     () =>
       attempt.cancel(
-        new SkeinError('UPSTREAM_TIMEOUT', `The answer took more than ${totalMs} ms.`),
+        new SkeinError('PROVIDER_TIMEOUT', `The answer took more than ${totalMs} ms.`),
       ),
     totalMs,
   );

@@ -2,14 +2,14 @@
 import { z } from 'zod';
 import type { NodeEndpoint } from '../endpoint.ts';
 import {
-  GenerativeBudget,
-  GenerativeModel,
-  GenerativeProvider,
+  LanguageBudget,
+  LanguageModel,
+  LanguageProvider,
   Redaction,
   RedactionDeclaration,
   StoredResponsesDeclaration,
   TenantProviders,
-} from '../resources/generative.ts';
+} from '../resources/language-settings.ts';
 import {
   BudgetDeclaration,
   LanguageModelCheck,
@@ -19,10 +19,10 @@ import {
 } from '../resources/language.ts';
 import { LanguageRolloutView, StartLanguageRollout } from '../resources/language-rollout.ts';
 
-const Provider = z.strictObject({ name: GenerativeProvider.shape.name });
-const Model = z.strictObject({ name: GenerativeModel.shape.name });
+const Provider = z.strictObject({ name: LanguageProvider.shape.name });
+const Model = z.strictObject({ name: LanguageModel.shape.name });
 const Budget = z.strictObject({
-  subject: GenerativeBudget.shape.subject,
+  subject: LanguageBudget.shape.subject,
   period: z.enum(['minute', 'day', 'month']).describe('Begins at midnight UTC.'),
 });
 const Tenant = z.strictObject({ tenant: TenantProviders.shape.tenant });

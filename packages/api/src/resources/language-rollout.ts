@@ -1,10 +1,10 @@
 /** How another provider or version takes over a route of a language model. Times in milliseconds. */
 import { z } from 'zod';
 import { RolloutPlan } from './deployment.ts';
-import { GenerativeRoute } from './generative.ts';
+import { LanguageRoute } from './language-settings.ts';
 
 /** A route by what it calls. */
-export const RouteName = GenerativeRoute.pick({ provider: true, model: true });
+export const RouteName = LanguageRoute.pick({ provider: true, model: true });
 export type RouteName = z.infer<typeof RouteName>;
 
 /** A language model answers nothing that could be compared within a tolerance. */
@@ -28,7 +28,7 @@ export type LanguageRolloutPlan = z.infer<typeof LanguageRolloutPlan>;
 
 export const StartLanguageRollout = z
   .strictObject({
-    route: GenerativeRoute.describe('The new route; its provider is declared.'),
+    route: LanguageRoute.describe('The new route; its provider is declared.'),
     replaces: RouteName.describe(
       'The route that it is compared with, and takes the place of. Default: the first one.',
     ).optional(),
@@ -79,9 +79,9 @@ export type LanguageRolloutView = z.infer<typeof LanguageRolloutView>;
 export const LanguageRolloutRecord = z.object({
   id: z.string(),
   model: z.string(),
-  candidate: GenerativeRoute,
+  candidate: LanguageRoute,
   replaces: RouteName,
-  before: z.array(GenerativeRoute).describe('Routes to which a rollback returns.'),
+  before: z.array(LanguageRoute).describe('Routes to which a rollback returns.'),
   plan: LanguageRolloutPlan,
   phase: Phase,
   step: z.int(),

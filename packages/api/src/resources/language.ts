@@ -1,25 +1,25 @@
 /** Language models as the management API shows them. Money is in US dollars, times in milliseconds. */
 import { z } from 'zod';
 import {
-  GenerativeBudget,
-  GenerativeModel,
-  GenerativeProvider,
-  GenerativeSettings,
-} from './generative.ts';
+  LanguageBudget,
+  LanguageModel,
+  LanguageProvider,
+  LanguageSettings,
+} from './language-settings.ts';
 import { LanguageRolloutView } from './language-rollout.ts';
 
 /** The name is in the path. */
-export const ProviderDeclaration = GenerativeProvider.omit({ name: true }).meta({
+export const ProviderDeclaration = LanguageProvider.omit({ name: true }).meta({
   id: 'ProviderDeclaration',
 });
-export const LanguageModelDeclaration = GenerativeModel.omit({ name: true }).meta({
+export const LanguageModelDeclaration = LanguageModel.omit({ name: true }).meta({
   id: 'LanguageModelDeclaration',
 });
 /** The subject and the period are in the path. */
 export const BudgetDeclaration = z
   .strictObject({
-    usd: GenerativeBudget.shape.usd,
-    tokens: GenerativeBudget.shape.tokens,
+    usd: LanguageBudget.shape.usd,
+    tokens: LanguageBudget.shape.tokens,
   })
   .refine(({ usd, tokens }) => usd !== undefined || tokens !== undefined, 'needs usd or tokens')
   .meta({ id: 'BudgetDeclaration' });
@@ -54,7 +54,7 @@ export const LanguageRouteView = z
     ),
     closedBy: z
       .object({
-        code: z.string().describe('Of the error table; UPSTREAM_QUOTA: a quota is spent.'),
+        code: z.string().describe('Of the error table; PROVIDER_QUOTA: a quota is spent.'),
         scope: z
           .enum(['provider', 'model'])
           .describe('Whether every model at the provider is away for it, or this one.'),
@@ -108,7 +108,7 @@ export type LanguageUseView = z.infer<typeof LanguageUseView>;
 
 export const LanguageView = z
   .object({
-    settings: GenerativeSettings.describe('As declared; secrets only by reference.'),
+    settings: LanguageSettings.describe('As declared; secrets only by reference.'),
     models: z.array(
       z.object({
         name: z.string(),

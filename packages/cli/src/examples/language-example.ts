@@ -118,7 +118,7 @@ function textOf(stream: string): string {
 
 function refusalOf(body: string): SkeinError {
   return new SkeinError(
-    'UPSTREAM_FAILED',
+    'PROVIDER_FAILED',
     `The example language model answers: ${body.slice(0, 500)}`,
   );
 }

@@ -5,11 +5,11 @@ import { nameText } from './terminal.ts';
 
 type RouteStanding = LanguageView['models'][number]['routes'][number];
 
-/** `open`, or what keeps its models away: `away for 43 s: UPSTREAM_DENIED`. */
+/** `open`, or what keeps its models away: `away for 43 s: PROVIDER_DENIED`. */
 export function breakerText(routes: readonly RouteStanding[]): string {
   const reasons = routes.flatMap(({ model, closedBy, closedInMs, quotas }) => {
     if (closedBy === undefined) return [];
-    const [quota] = closedBy.code === 'UPSTREAM_QUOTA' ? Object.keys(quotas) : [];
+    const [quota] = closedBy.code === 'PROVIDER_QUOTA' ? Object.keys(quotas) : [];
     const why = quota === undefined ? closedBy.code : `quota ${nameText(quota)} is spent`;
     const what = closedBy.scope === 'provider' ? '' : `${nameText(model)} is `;
     const whom = tenantsText(closedBy.tenants);

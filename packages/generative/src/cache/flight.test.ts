@@ -66,6 +66,6 @@ it('holds a caller to its deadline until the first content, and not after it', a
     const later = new Promise((resolve) => setTimeout(resolve, 20));
     const first = Promise.race([answer.catch((error: unknown) => error), later]);
     if (hasBegun) expect(await first).toBeUndefined();
-    else expect(await first).toMatchObject({ code: 'UPSTREAM_TIMEOUT' });
+    else expect(await first).toMatchObject({ code: 'PROVIDER_TIMEOUT' });
   }
 });

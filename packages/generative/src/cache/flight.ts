@@ -31,7 +31,7 @@ export interface Flight<Answer> {
 
 export interface FlightReader<Answer> {
   /**
-   * @throws SkeinError the failure of the call; UPSTREAM_TIMEOUT at the reader's own deadline; the
+   * @throws SkeinError the failure of the call; PROVIDER_TIMEOUT at the reader's own deadline; the
    *   reason of its signal.
    */
   readonly answer: Promise<Answer>;
@@ -92,7 +92,7 @@ export function startFlight<Answer extends { readonly events: () => Events }>(
       const leftMs = Math.max(0, deadlineAt - clock.now());
       const late = (): void => {
         if (hasBegun) return;
-        leave(new SkeinError('UPSTREAM_TIMEOUT', 'No first token came by the deadline.'));
+        leave(new SkeinError('PROVIDER_TIMEOUT', 'No first token came by the deadline.'));
       };
       // The call's own deadline error is more precise: it names the late provider.
       const timer = deadlineAt < options.deadlineAt ? setTimeout(late, leftMs) : undefined;

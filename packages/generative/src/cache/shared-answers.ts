@@ -68,7 +68,7 @@ export function createSharedAnswers({ clock, execute }: SharedAnswersOptions): S
   /** Whether the flight ended at a deadline or budget of the caller that began it; this caller may have more of both. */
   function isBoundOf(flight: Flight<Answer>, error: unknown, ownAt: Instant): boolean {
     if (!(error instanceof SkeinError)) return false;
-    if (error.code === 'UPSTREAM_TIMEOUT') return flight.deadlineAt < ownAt;
+    if (error.code === 'PROVIDER_TIMEOUT') return flight.deadlineAt < ownAt;
     const isBound = error.code === 'DEADLINE_UNREACHABLE' || error.code === 'BUDGET_SPENT';
     return isBound && clock.now() < ownAt;
   }

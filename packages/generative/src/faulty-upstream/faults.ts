@@ -28,37 +28,37 @@ const both = (what: string, end: End, fallsBack: Fault['fallsBack'] = ALWAYS): F
 });
 
 export const FAULTS = {
-  'slow-first-byte': both('It sends nothing for 21 s.', 'UPSTREAM_TIMEOUT'),
+  'slow-first-byte': both('It sends nothing for 21 s.', 'PROVIDER_TIMEOUT'),
   'slow-first-token': both(
     'It sends its head and signs of life at once, and the first token after 21 s.',
-    'UPSTREAM_TIMEOUT',
+    'PROVIDER_TIMEOUT',
   ),
-  stall: both('It sends some tokens and then nothing more.', 'UPSTREAM_TIMEOUT', BEFORE_CONTENT),
+  stall: both('It sends some tokens and then nothing more.', 'PROVIDER_TIMEOUT', BEFORE_CONTENT),
   'cut-after-content': both(
     'It breaks the connection after some tokens.',
-    'UPSTREAM_CUT',
+    'PROVIDER_CUT',
     BEFORE_CONTENT,
   ),
   'truncated-200': both(
     'It ends its answer properly, but before the finish.',
-    'UPSTREAM_CUT',
+    'PROVIDER_CUT',
     BEFORE_CONTENT,
   ),
   'error-in-stream': both(
     'It sends an error as an event, after a status of 200.',
-    'UPSTREAM_FAILED',
+    'PROVIDER_FAILED',
     BEFORE_CONTENT,
   ),
-  'quota-minute': both('It answers 429 for a rate.', 'UPSTREAM_BUSY'),
-  'status-500': both('It answers 500.', 'UPSTREAM_FAILED'),
-  'malformed-json': both('It sends an event that is not JSON.', 'UPSTREAM_FAILED'),
-  'wrong-type': both('It answers 200 with a page of HTML.', 'UPSTREAM_FAILED'),
-  'half-open': both('It accepts the request and never answers.', 'UPSTREAM_TIMEOUT'),
-  'huge-chunk': both('It sends one event without an end.', 'UPSTREAM_FAILED'),
+  'quota-minute': both('It answers 429 for a rate.', 'PROVIDER_BUSY'),
+  'status-500': both('It answers 500.', 'PROVIDER_FAILED'),
+  'malformed-json': both('It sends an event that is not JSON.', 'PROVIDER_FAILED'),
+  'wrong-type': both('It answers 200 with a page of HTML.', 'PROVIDER_FAILED'),
+  'half-open': both('It accepts the request and never answers.', 'PROVIDER_TIMEOUT'),
+  'huge-chunk': both('It sends one event without an end.', 'PROVIDER_FAILED'),
   'tool-name-repeated': both('It repeats the name and the id of a call in each delta.', 'answered'),
-  'gzip-bomb': both('It sends a little gzip that is a lot of text.', 'UPSTREAM_FAILED'),
-  tls: both('Its certificate is self-signed.', 'UPSTREAM_UNREACHABLE'),
-  dns: both('Its name does not resolve.', 'UPSTREAM_UNREACHABLE'),
+  'gzip-bomb': both('It sends a little gzip that is a lot of text.', 'PROVIDER_FAILED'),
+  tls: both('Its certificate is self-signed.', 'PROVIDER_UNREACHABLE'),
+  dns: both('Its name does not resolve.', 'PROVIDER_UNREACHABLE'),
 } as const satisfies Readonly<Record<string, Fault>>;
 
 export type FaultName = keyof typeof FAULTS;

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { GenerativeSettings, SkeinError } from '@skein/api';
+import { LanguageSettings, SkeinError } from '@skein/api';
 import { seededRandom } from '@skein/onnx';
 import { expect, it } from 'vitest';
 import type { Generation } from '../contract.ts';
@@ -16,8 +16,8 @@ const CALLERS = 6;
 /** Far more than all answers of a round: one reservation that is not settled shows. */
 const WORST = 100_000;
 const CODES: ReadonlySet<string> = new Set([
-  'UPSTREAM_CUT',
-  'UPSTREAM_FAILED',
+  'PROVIDER_CUT',
+  'PROVIDER_FAILED',
   // Three failures in a row close the circuit for those that have not been sent.
   'PROVIDERS_UNAVAILABLE',
 ]);
@@ -35,7 +35,7 @@ it.skipIf(process.env['SKEIN_FULL'] !== '1')(
       for (let round = 0; round < ROUNDS; round++) {
         const { pid } = await provider.state();
         const gateway = await openGateway({
-          settings: GenerativeSettings.parse({
+          settings: LanguageSettings.parse({
             models: [
               {
                 name: 'm',

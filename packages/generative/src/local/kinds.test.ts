@@ -1,4 +1,4 @@
-import { GenerativeSettings } from '@skein/api';
+import { LanguageSettings } from '@skein/api';
 import { beforeAll, expect, it } from 'vitest';
 import { testFolder } from '../../../../scripts/testing/folder.ts';
 import { openGateway } from '../gateway.ts';
@@ -11,7 +11,7 @@ beforeAll(() => writeExampleModel(folder));
 const provider = { name: 'here', kind: 'onnx' as const, path: folder };
 
 it('answers a request of the gateway with a model of this machine', async () => {
-  const settings = GenerativeSettings.parse({
+  const settings = LanguageSettings.parse({
     providers: [provider],
     models: [
       {
@@ -51,7 +51,7 @@ it('answers a request of the gateway with a model of this machine', async () => 
 });
 
 it('loads a path once for several gateways, until the last has left', async () => {
-  const settings = GenerativeSettings.parse({ providers: [provider] }).providers[0]!;
+  const settings = LanguageSettings.parse({ providers: [provider] }).providers[0]!;
   const pidOf = async (opened: object): Promise<number> =>
     (await (opened as { state(): Promise<{ pid: number }> }).state()).pid;
   const [first, second] = [await openLocal(settings), await openLocal(settings)];

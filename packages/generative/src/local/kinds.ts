@@ -4,7 +4,7 @@
  * Providers of one path share its process: a gateway that is opened while another has the model open,
  * as after each change of the declarations, does not load it a second time.
  */
-import type { GenerativeProvider } from '@skein/api';
+import type { LanguageProvider } from '@skein/api';
 import { SkeinError } from '@skein/api';
 import type { Provider } from '../contract.ts';
 import { modelAt } from './describe.ts';
@@ -17,11 +17,7 @@ interface Shared {
 
 const shared = new Map<string, Shared>();
 
-export async function openLocal({
-  name,
-  kind,
-  path: given,
-}: GenerativeProvider): Promise<Provider> {
+export async function openLocal({ name, kind, path: given }: LanguageProvider): Promise<Provider> {
   if (given === undefined) {
     throw new SkeinError('PROVIDER_INVALID', `Provider ${name} of kind ${kind} needs path.`);
   }

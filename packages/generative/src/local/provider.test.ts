@@ -199,7 +199,7 @@ describe.skipIf(storiesMissing !== undefined)(`stories260K ${storiesMissing ?? '
       for (const ended of await Promise.allSettled(streams)) {
         expect(ended).toMatchObject({
           status: 'rejected',
-          reason: { code: expect.stringMatching(/^UPSTREAM_(CUT|FAILED)$/) },
+          reason: { code: expect.stringMatching(/^PROVIDER_(CUT|FAILED)$/) },
         });
       }
       const next = await read(provider.generate(request('The dog', { maxTokens: 8 }), call()));

@@ -77,8 +77,8 @@ export async function openLocalProvider(options: LocalProviderOptions): Promise<
     if (!(error instanceof WorkerLost)) return error;
     const what = `The process of the local model ${name} ended`;
     return hasBegun
-      ? new SkeinError('UPSTREAM_CUT', `${what} in the middle of the answer.`, { cause: error })
-      : new SkeinError('UPSTREAM_FAILED', `${what} before the answer began.`, { cause: error });
+      ? new SkeinError('PROVIDER_CUT', `${what} in the middle of the answer.`, { cause: error })
+      : new SkeinError('PROVIDER_FAILED', `${what} before the answer began.`, { cause: error });
   }
 
   const { info } = await opened();

@@ -28,7 +28,7 @@ export interface RowModel {
 
 /**
  * @param generate starts a row.
- * @throws FieldError UPSTREAM_REJECTED for an empty prompt, GENERATION_UNSUPPORTED, CONTEXT_TOO_LONG.
+ * @throws FieldError PROVIDER_REJECTED for an empty prompt, GENERATION_UNSUPPORTED, CONTEXT_TOO_LONG.
  */
 export async function* answerOfRows(
   model: RowModel,
@@ -41,7 +41,7 @@ export async function* answerOfRows(
     throw new FieldError(
       promptField(request),
       'The prompt is empty, and the model has no token that begins a text.',
-      'UPSTREAM_REJECTED',
+      'PROVIDER_REJECTED',
     );
   }
   const rows = Array.from({ length: request.choices ?? 1 }, (_, choice) =>

@@ -1,4 +1,4 @@
-import { GenerativeBudget, SkeinError, TokenPrice } from '@skein/api';
+import { LanguageBudget, SkeinError, TokenPrice } from '@skein/api';
 import { openState, type State } from '@skein/state';
 import * as fc from 'fast-check';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
@@ -10,7 +10,7 @@ import { costOf, NANO_DOLLARS, promptTokens } from './price.ts';
 
 const caller = { tenant: 'a', key: 'k' };
 const dollars = (usd: number) => ({ nanoDollars: usd * NANO_DOLLARS, tokens: 1000 });
-const budget = (subject: string, more: object) => GenerativeBudget.parse({ subject, ...more });
+const budget = (subject: string, more: object) => LanguageBudget.parse({ subject, ...more });
 
 async function openMemory(): Promise<State[]> {
   const state = await openState(':memory:');
@@ -81,7 +81,7 @@ describe.each(PLACES)('budgets in $name', ({ skip, open }) => {
 });
 
 describe('a ledger', () => {
-  const open = (limits: readonly GenerativeBudget[], now?: () => number): Ledger =>
+  const open = (limits: readonly LanguageBudget[], now?: () => number): Ledger =>
     openLedger(limits, memoryBudgets(now), now);
 
   it('touches no budget when one of them has too little', async () => {

@@ -2,7 +2,7 @@
  * Reserves the worst case of a request in every budget that counts it, before it is sent, and
  * settles it with what was spent. All of its budgets have enough, or none is touched.
  */
-import type { GenerativeBudget } from '@skein/api';
+import type { LanguageBudget } from '@skein/api';
 import { SkeinError } from '@skein/api/errors';
 import type { Budgets } from '@skein/state';
 import type { Caller } from '../contract.ts';
@@ -22,7 +22,7 @@ export interface Reservation {
 
 export interface BudgetStanding {
   readonly subject: string;
-  readonly period: GenerativeBudget['period'];
+  readonly period: LanguageBudget['period'];
   readonly unit: 'usd' | 'tokens';
   readonly limit: number;
   /** Spent, reserved, or held by a member for its next requests. */
@@ -47,7 +47,7 @@ export interface Ledger {
 const IDLE_MS = 5000;
 
 interface Line {
-  readonly budget: GenerativeBudget;
+  readonly budget: LanguageBudget;
   readonly unit: keyof Amounts;
   /** In the unit. */
   readonly limit: number;
@@ -59,7 +59,7 @@ interface Held {
 }
 
 export function openLedger(
-  budgets: readonly GenerativeBudget[],
+  budgets: readonly LanguageBudget[],
   store: Budgets,
   wallClock: () => number = Date.now,
 ): Ledger {
@@ -194,7 +194,7 @@ interface Period {
 }
 
 /** Periods begin at full minutes, days and months in UTC. */
-export function periodAt(kind: GenerativeBudget['period'], now: number): Period {
+export function periodAt(kind: LanguageBudget['period'], now: number): Period {
   const date = new Date(now);
   const iso = date.toISOString();
   switch (kind) {

@@ -101,32 +101,32 @@ describe('OpenAI’s form', () => {
 
   it('is cut without a finish for each choice', () => {
     const decoder = createOpenAi('p');
-    expect(() => decoder.end()).toThrow(expect.objectContaining({ code: 'UPSTREAM_CUT' }));
+    expect(() => decoder.end()).toThrow(expect.objectContaining({ code: 'PROVIDER_CUT' }));
     decoder.decode({
       choices: [
         { index: 0, finish_reason: 'stop' },
         { index: 1, delta: { content: 'x' } },
       ],
     });
-    expect(() => decoder.end()).toThrow(expect.objectContaining({ code: 'UPSTREAM_CUT' }));
+    expect(() => decoder.end()).toThrow(expect.objectContaining({ code: 'PROVIDER_CUT' }));
   });
 
   it('never repeats a key that the upstream echoes, and distinguishes a spent quota from a rate', () => {
     const body = (code: string) => ({ error: { message: 'Incorrect API key: sk-secret', code } });
     const denied = openAiFailure(ASKED, 401, body('invalid_api_key'), undefined);
-    expect(denied).toMatchObject({ code: 'UPSTREAM_DENIED' });
+    expect(denied).toMatchObject({ code: 'PROVIDER_DENIED' });
     expect(denied.message).not.toContain('secret');
     expect(openAiFailure(ASKED, 429, body('insufficient_quota'), 20_000).code).toBe(
-      'UPSTREAM_QUOTA',
+      'PROVIDER_QUOTA',
     );
     expect(openAiFailure(ASKED, 429, body('rate_limit_exceeded'), 700)).toMatchObject({
-      code: 'UPSTREAM_BUSY',
+      code: 'PROVIDER_BUSY',
       retryAfterMs: 700,
     });
     // A point in time in the place of a wait, and one without an end.
     for (const wait of [1_796_000_000_000, Infinity]) {
       expect(openAiFailure(ASKED, 429, body('rate_limit_exceeded'), wait)).toMatchObject({
-        code: 'UPSTREAM_QUOTA',
+        code: 'PROVIDER_QUOTA',
         retryAfterMs: 31 * 86_400_000,
       });
     }
@@ -134,7 +134,7 @@ describe('OpenAI’s form', () => {
       'CONTENT_FILTERED',
     );
     expect(openAiFailure(ASKED, 404, '<h1>', undefined)).toMatchObject({
-      code: 'UPSTREAM_MODEL_UNKNOWN',
+      code: 'PROVIDER_MODEL_UNKNOWN',
       message: expect.stringContaining('"big"') as string,
     });
   });
@@ -276,7 +276,7 @@ describe('Gemini’s form', () => {
   it('fails for a call that cannot be read and a blocked prompt', () => {
     for (const finishReason of ['MALFORMED_FUNCTION_CALL', 'MISSING_THOUGHT_SIGNATURE', 'OTHER']) {
       expect(() => createGemini('p').decode({ candidates: [{ finishReason }] })).toThrow(
-        expect.objectContaining({ code: 'UPSTREAM_FAILED' }),
+        expect.objectContaining({ code: 'PROVIDER_FAILED' }),
       );
     }
     expect(() => createGemini('p').decode({ promptFeedback: { blockReason: 'SAFETY' } })).toThrow(
@@ -294,7 +294,7 @@ describe('Gemini’s form', () => {
       },
     });
     const day = geminiFailure(ASKED, 429, body('GenerateRequestsPerDayPerProject'), 1, () => now);
-    expect(day).toMatchObject({ code: 'UPSTREAM_QUOTA', retryAfterMs: 12 * 3_600_000 });
+    expect(day).toMatchObject({ code: 'PROVIDER_QUOTA', retryAfterMs: 12 * 3_600_000 });
     expect(faultOf(day)?.quotaId).toBe('GenerateRequestsPerDayPerProject');
     const minute = geminiFailure(
       ASKED,
@@ -303,7 +303,7 @@ describe('Gemini’s form', () => {
       1,
       () => now,
     );
-    expect(minute).toMatchObject({ code: 'UPSTREAM_BUSY', retryAfterMs: 20_500 });
+    expect(minute).toMatchObject({ code: 'PROVIDER_BUSY', retryAfterMs: 20_500 });
     expect(untilMidnight(now + 500, 'UTC')).toBe(4 * 3_600_000 - 500);
   });
 });

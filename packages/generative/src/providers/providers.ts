@@ -1,6 +1,6 @@
 /** The kinds of providers: a line each. What runs models on this machine is loaded when it is needed. */
 import { createHash } from 'node:crypto';
-import type { GenerativeProvider } from '@skein/api';
+import type { LanguageProvider } from '@skein/api';
 import { SkeinError } from '@skein/api/errors';
 import type { Provider } from '../contract.ts';
 import type { ProviderFactory } from '../gateway-options.ts';
@@ -86,7 +86,7 @@ const TAKEN: Readonly<Record<keyof typeof PROVIDERS, readonly FieldOfAKind[]>> =
  *
  * @throws SkeinError PROVIDER_INVALID.
  */
-function refuseIgnored(settings: GenerativeProvider): void {
+function refuseIgnored(settings: LanguageProvider): void {
   const taken = TAKEN[settings.kind];
   const ignored = OF_A_KIND.find(
     (field) => settings[field] !== undefined && !taken.includes(field),
@@ -102,7 +102,7 @@ function refuseIgnored(settings: GenerativeProvider): void {
  * Names an upstream and the credential for it, which the name does not contain: providers of two names
  * may be one backend, and nodes with other keys have others.
  */
-function backendOf(settings: GenerativeProvider, secret: string | undefined): string {
+function backendOf(settings: LanguageProvider, secret: string | undefined): string {
   const { kind, baseUrl, path, project, location, headers } = settings;
   const parts = [kind, baseUrl?.replace(/\/+$/, ''), path, project, location, headers, secret];
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32);
@@ -110,7 +110,7 @@ function backendOf(settings: GenerativeProvider, secret: string | undefined): st
 
 /** @throws SkeinError PROVIDER_INVALID. */
 export async function openProvider(
-  settings: GenerativeProvider,
+  settings: LanguageProvider,
   factories: Readonly<Record<string, ProviderFactory>> = PROVIDERS,
 ): Promise<{ readonly provider: Provider; readonly backend: string }> {
   const open = Object.hasOwn(factories, settings.kind) ? factories[settings.kind] : undefined;
@@ -127,7 +127,7 @@ export async function openProvider(
 }
 
 /** @throws SkeinError PROVIDER_INVALID. */
-function continuesOf({ name, kind, continuation }: GenerativeProvider): boolean {
+function continuesOf({ name, kind, continuation }: LanguageProvider): boolean {
   if (continuation !== 'vllm') return continuation === 'prefill';
   throw new SkeinError(
     'PROVIDER_INVALID',
@@ -135,11 +135,11 @@ function continuesOf({ name, kind, continuation }: GenerativeProvider): boolean 
   );
 }
 
-function common({ name, baseUrl, headers, connectMs }: GenerativeProvider, otherwise: string) {
+function common({ name, baseUrl, headers, connectMs }: LanguageProvider, otherwise: string) {
   return { name, baseUrl: baseUrl ?? otherwise, headers, connectMs };
 }
 
-function required(settings: GenerativeProvider, field: 'baseUrl' | 'project'): string {
+function required(settings: LanguageProvider, field: 'baseUrl' | 'project'): string {
   const value = settings[field];
   if (value !== undefined) return value;
   throw new SkeinError(

@@ -51,7 +51,7 @@ export async function vertexCredentials(
       return await headers();
     } catch {
       // The library's own message may name files of the operator.
-      throw upstreamError('UPSTREAM_DENIED', {
+      throw upstreamError('PROVIDER_DENIED', {
         provider,
         isOfBackend: true,
         message: 'this node has no credentials of Google Cloud.',

@@ -3,7 +3,7 @@
  * (`gen_ai.provider.name`): the system whose form it speaks, as far as its declaration shows. The name
  * that the operator gave it is another attribute.
  */
-import type { GenerativeProvider } from '@skein/api';
+import type { LanguageProvider } from '@skein/api';
 
 /** Systems with OpenAI's form and a well-known name of their own, by the end of their hosts. */
 const BY_HOST: Readonly<Record<string, string>> = {
@@ -20,16 +20,14 @@ const BY_HOST: Readonly<Record<string, string>> = {
   'api.perplexity.ai': 'perplexity',
   'api.x.ai': 'x_ai',
 };
-const BY_KIND: Readonly<Partial<Record<GenerativeProvider['kind'], string>>> = {
+const BY_KIND: Readonly<Partial<Record<LanguageProvider['kind'], string>>> = {
   gemini: 'gcp.gemini',
   vertex: 'gcp.vertex_ai',
   openai: 'openai',
 };
 
 /** The system of a model; `skein` for a model of this node or another one, and without a provider. */
-export function systemOf(
-  provider: Pick<GenerativeProvider, 'kind' | 'baseUrl'> | undefined,
-): string {
+export function systemOf(provider: Pick<LanguageProvider, 'kind' | 'baseUrl'> | undefined): string {
   if (provider === undefined) return 'skein';
   const { kind, baseUrl } = provider;
   const own = BY_KIND[kind] ?? 'skein';

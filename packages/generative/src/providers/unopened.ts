@@ -3,14 +3,14 @@
  * model is gone. Its calls are refused, so that the other routes of a model answer, and each tries to open
  * it again; a breaker decides how often that is.
  */
-import type { GenerativeProvider } from '@skein/api';
+import type { LanguageProvider } from '@skein/api';
 import { SkeinError } from '@skein/api/errors';
 import { unlessAborted } from '@skein/api/waits';
 import type { Provider, ProviderCall } from '../contract.ts';
 import { upstreamError } from '../wire/upstream-error.ts';
 
 export interface UnopenedOptions {
-  readonly settings: GenerativeProvider;
+  readonly settings: LanguageProvider;
   readonly open: () => Promise<Provider>;
   /** Called at each failure to open it, for the operator: a caller learns no more than that it is away. */
   readonly failed: (error: unknown) => void;
@@ -32,7 +32,7 @@ export function unopenedProvider({ settings, open, failed, opened }: UnopenedOpt
       failed(error);
       const lacksKey = error instanceof SkeinError && error.code === 'PROVIDER_INVALID';
       throw upstreamError(
-        apiKey !== undefined && lacksKey ? 'UPSTREAM_DENIED' : 'UPSTREAM_UNREACHABLE',
+        apiKey !== undefined && lacksKey ? 'PROVIDER_DENIED' : 'PROVIDER_UNREACHABLE',
         { provider: name, isOfBackend: true, message: 'this node cannot open it.' },
       );
     }

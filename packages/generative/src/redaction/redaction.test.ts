@@ -1,5 +1,5 @@
 /** Redaction: the patterns against JavaScript's own, in pieces of any size; requests and answers. */
-import { GenerativeSettings, type Redaction } from '@skein/api';
+import { LanguageSettings, type Redaction } from '@skein/api';
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished, test } from 'vitest';
 import type { GenerateEvent, GenerateRequest, Provider } from '../contract.ts';
@@ -167,7 +167,7 @@ async function start(redactions: readonly Partial<Redaction>[], answer: readonly
     async close() {},
   };
   const model = { routes: [{ provider: 'up', model: 'm' }], ttftMs: 60_000 };
-  const settings = GenerativeSettings.parse({
+  const settings = LanguageSettings.parse({
     models: [
       { name: 'a', ...model },
       { name: 'b', ...model },

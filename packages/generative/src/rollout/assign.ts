@@ -1,5 +1,5 @@
 /** How one request meets the rollout of its model: which routes it may take, and what is noted of them. */
-import type { GenerativeRoute } from '@skein/api';
+import type { LanguageRoute } from '@skein/api';
 import type { SkeinError } from '@skein/api/errors';
 import type { Caller } from '../contract.ts';
 import { fallsBack } from '../routing/commit.ts';
@@ -21,7 +21,7 @@ export interface Assignment {
  */
 export function createAssigner(
   rollouts: RolloutTraffic,
-  openRoute: (model: string, settings: GenerativeRoute) => Route | undefined,
+  openRoute: (model: string, settings: LanguageRoute) => Route | undefined,
   random: () => number,
 ) {
   const candidates = new Map<string, Route | undefined>();

@@ -4,7 +4,7 @@
  * A copy is sent when the caller's own answer has begun, and only where the provider has a free place
  * and the operator's budget is enough: it delays no caller and spends nothing of a caller's budget.
  */
-import type { GenerativeModel } from '@skein/api';
+import type { LanguageModel } from '@skein/api';
 import { SkeinError } from '@skein/api/errors';
 import { openCall } from '../call.ts';
 import type { Caller, GenerateRequest } from '../contract.ts';
@@ -22,7 +22,7 @@ export interface Copier {
     assignment: Assignment,
     request: GenerateRequest,
     caller: Caller,
-    settings: GenerativeModel,
+    settings: LanguageModel,
   ): void;
   /** Ends every copy. */
   close(): Promise<void>;
@@ -40,7 +40,7 @@ export function createCopier(plane: Pick<Execution, 'ledger' | 'clock' | 'random
     assignment: Assignment,
     request: GenerateRequest,
     caller: Caller,
-    settings: GenerativeModel,
+    settings: LanguageModel,
   ): Promise<void> {
     const { rollout, candidate: route } = assignment;
     if (plane.ledger.counts('operator')) checkBoundedRequest(request);

@@ -35,7 +35,7 @@ export function outcomeOf(
   if (error === undefined) return isLate ? 'late' : 'answered';
   const code = error instanceof SkeinError ? error.code : 'INTERNAL';
   if (SHED.has(code)) return 'late';
-  const isCutShort = isHurried && code === 'UPSTREAM_TIMEOUT' && ttftMs === undefined;
+  const isCutShort = isHurried && code === 'PROVIDER_TIMEOUT' && ttftMs === undefined;
   if (!isCutShort && !OURS.has(code)) return 'failed';
   if (isLate) return 'late';
   // The caller left after its first token, and has seen that it came in time.

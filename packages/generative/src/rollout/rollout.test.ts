@@ -1,4 +1,4 @@
-import { GenerativeSettings, type GenerativeSettingsInput, SkeinError } from '@skein/api';
+import { LanguageSettings, type LanguageSettingsInput, SkeinError } from '@skein/api';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Gateway, Provider } from '../contract.ts';
 import type { GatewayOptions } from '../gateway-options.ts';
@@ -33,8 +33,8 @@ describe('the outcome of an attempt', () => {
   it.each([
     ['a whole answer', { ttftMs: 10, tookMs: 900 }, 'answered'],
     ['a first token after the objective', { ttftMs: 600, tookMs: 900 }, 'late'],
-    ['a cut', { error: error('UPSTREAM_CUT'), ttftMs: 10, tookMs: 20 }, 'failed'],
-    ['a refused request', { error: error('UPSTREAM_REJECTED'), tookMs: 20 }, 'failed'],
+    ['a cut', { error: error('PROVIDER_CUT'), ttftMs: 10, tookMs: 20 }, 'failed'],
+    ['a refused request', { error: error('PROVIDER_REJECTED'), tookMs: 20 }, 'failed'],
     ['a content filter', { error: error('CONTENT_FILTERED'), tookMs: 20 }, 'failed'],
     ['no place in time', { error: error('DEADLINE_UNREACHABLE'), tookMs: 20 }, 'late'],
     ['a caller that leaves at once', { error: error('CANCELLED'), tookMs: 20 }, undefined],
@@ -45,8 +45,8 @@ describe('the outcome of an attempt', () => {
       'answered',
     ],
     ['a spent budget', { error: error('BUDGET_SPENT'), tookMs: 1 }, undefined],
-    ['no first token', { error: error('UPSTREAM_TIMEOUT'), tookMs: 2000 }, 'failed'],
-    ['a hurry', { error: error('UPSTREAM_TIMEOUT'), tookMs: 50, isHurried: true }, undefined],
+    ['no first token', { error: error('PROVIDER_TIMEOUT'), tookMs: 2000 }, 'failed'],
+    ['a hurry', { error: error('PROVIDER_TIMEOUT'), tookMs: 50, isHurried: true }, undefined],
   ] as const)('of %s', (_, end, outcome) => {
     expect(outcomeOf({ isHurried: false, ...end }, 500)).toBe(outcome);
   });
@@ -108,11 +108,11 @@ function provider(name: string, error?: () => SkeinError | undefined) {
 async function open(
   traffic: RolloutTraffic,
   providers: readonly Provider[],
-  more: GenerativeSettingsInput & Partial<Pick<GatewayOptions, 'random'>> = {},
+  more: LanguageSettingsInput & Partial<Pick<GatewayOptions, 'random'>> = {},
 ): Promise<Gateway> {
   const { random = Math.random, ...settings } = more;
   const gateway = await openGateway({
-    settings: GenerativeSettings.parse({
+    settings: LanguageSettings.parse({
       models: [{ name: 'm', routes: [{ provider: 'old', model: 'o' }], ttftMs: 60_000 }],
       ...settings,
     }),
@@ -148,7 +148,7 @@ describe('a canary', () => {
     expect([candidate.requests, stable.requests]).toEqual([moved, 40 - moved]);
   });
 
-  it.each(['UPSTREAM_FAILED', 'UPSTREAM_REJECTED'] as const)(
+  it.each(['PROVIDER_FAILED', 'PROVIDER_REJECTED'] as const)(
     'that ends with %s costs no caller its answer, and is counted',
     async (code) => {
       const failing = () => upstreamError(code, { provider: 'new', message: 'x' });

@@ -5,7 +5,7 @@
  *
  * A caller with a sticky key stays on its side while the share grows.
  */
-import type { GenerativeRoute, RouteName } from '@skein/api';
+import type { LanguageRoute, RouteName } from '@skein/api';
 import {
   BUCKETS,
   bucketOf,
@@ -22,7 +22,7 @@ import type { RouteOutcome } from './outcome.ts';
 export interface RouteRollout {
   readonly id: string;
   readonly model: string;
-  readonly candidate: GenerativeRoute;
+  readonly candidate: LanguageRoute;
   readonly replaces: RouteName;
   readonly step: number;
   /** Share of the requests, 0 to 1, that the candidate answers. */

@@ -37,13 +37,13 @@ describe('an answer with two choices', () => {
     ['one finish came twice', [text(0), finish(0), finish(0)]],
     ['one choice went on after its finish', [finish(0), finish(1), text(1)]],
   ])('is cut when %s', async (_, events) => {
-    expect(await outcomeOf(events)).toMatchObject({ code: 'UPSTREAM_CUT' });
+    expect(await outcomeOf(events)).toMatchObject({ code: 'PROVIDER_CUT' });
   });
 
   it('fails when the provider sends one that was not asked for', async () => {
     const error = await outcomeOf([text(0), text(4_000_000_000), finish(0), finish(1)]);
     expect(error).toMatchObject({
-      code: 'UPSTREAM_FAILED',
+      code: 'PROVIDER_FAILED',
       message: expect.stringContaining('answer 4000000000, of 2'),
     });
   });

@@ -73,7 +73,7 @@ export function startAttempt(
   else signal.addEventListener('abort', abort, { once: true });
 
   const late = (what: string, ms: number): SkeinError =>
-    upstreamError('UPSTREAM_TIMEOUT', {
+    upstreamError('PROVIDER_TIMEOUT', {
       provider: provider.name,
       message: `no ${what} in ${Math.round(ms)} ms.`,
     });
@@ -92,7 +92,7 @@ export function startAttempt(
     }
     signal.removeEventListener('abort', abort);
     if (finished.size < choices) {
-      throw upstreamError('UPSTREAM_CUT', {
+      throw upstreamError('PROVIDER_CUT', {
         provider: provider.name,
         message:
           choices === 1
@@ -125,7 +125,7 @@ export function startAttempt(
     }
     const { choice = 0 } = event;
     if (choice >= choices) {
-      throw upstreamError('UPSTREAM_FAILED', {
+      throw upstreamError('PROVIDER_FAILED', {
         provider: provider.name,
         message: `it sent answer ${choice}, of ${choices} that were asked for.`,
       });
@@ -160,7 +160,7 @@ export function startAttempt(
       failure ??
       (error instanceof SkeinError
         ? error
-        : upstreamError('UPSTREAM_FAILED', { provider: provider.name, message: 'it failed.' }));
+        : upstreamError('PROVIDER_FAILED', { provider: provider.name, message: 'it failed.' }));
     cancel(known);
     return known;
   }

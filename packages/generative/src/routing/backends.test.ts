@@ -1,7 +1,7 @@
 /** Which routes share a breaker: those to one upstream with one key, for what both would meet. */
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { GenerativeSettings } from '@skein/api';
+import { LanguageSettings } from '@skein/api';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { openGateway } from '../gateway.ts';
 import { callerOf, requestOf } from '../testing/calls.ts';
@@ -50,7 +50,7 @@ async function gatewayOver(kind: 'openai' | 'gemini', url: string, memory = crea
     return { name, routes: [{ provider: on, model: at }], ttftMs: 30_000 };
   };
   const gateway = await openGateway({
-    settings: GenerativeSettings.parse({
+    settings: LanguageSettings.parse({
       providers: [
         provider('p', 'ONE_KEY'),
         provider('renamed', 'SAME_KEY'),
@@ -100,10 +100,10 @@ const violation = (quotaId: string, quotaDimensions?: object): Refusal => [
 
 describe('all models of an upstream and a key, under each name of it,', () => {
   it.each([
-    ['an account that owes', 'openai', [402, { message: 'x' }], 'UPSTREAM_DENIED', 1],
-    ['a broken connection', 'openai', 'broken', 'UPSTREAM_UNREACHABLE', 3],
-    ['an account without credit', 'openai', [429, { code: 'insufficient_quota' }], 'UPSTREAM_QUOTA', 1], // prettier-ignore
-    ['a quota of the project', 'gemini', violation('GenerateRequestsPerDayPerProject'), 'UPSTREAM_QUOTA', 1], // prettier-ignore
+    ['an account that owes', 'openai', [402, { message: 'x' }], 'PROVIDER_DENIED', 1],
+    ['a broken connection', 'openai', 'broken', 'PROVIDER_UNREACHABLE', 3],
+    ['an account without credit', 'openai', [429, { code: 'insufficient_quota' }], 'PROVIDER_QUOTA', 1], // prettier-ignore
+    ['a quota of the project', 'gemini', violation('GenerateRequestsPerDayPerProject'), 'PROVIDER_QUOTA', 1], // prettier-ignore
   ] as const)('share the breaker of %s (%s)', async (_, kind, refusal, code, times) => {
     const upstream = await upstreamOf(refusal);
     const { ask, closed } = await gatewayOver(kind, upstream.url);
@@ -128,7 +128,7 @@ describe('one model alone', () => {
     const upstream = await upstreamOf(refusal);
     const { ask, closed } = await gatewayOver(kind, upstream.url);
     await ask('sick');
-    const quota = { code: 'UPSTREAM_QUOTA', scope: 'model' };
+    const quota = { code: 'PROVIDER_QUOTA', scope: 'model' };
     expect(closed()).toEqual({ sick: quota, twin: quota });
     expect(await ask('well')).toBe('ok');
     expect(upstream.asked).toEqual(['sick', 'well']);
@@ -144,8 +144,8 @@ describe('one model alone', () => {
     async (_, kind, refusal) => {
       const upstream = await upstreamOf(refusal);
       const { ask, closed } = await gatewayOver(kind, upstream.url);
-      expect(await ask('sick', 'a')).toBe('UPSTREAM_DENIED');
-      expect(closed()).toEqual({ sick: { code: 'UPSTREAM_DENIED', scope: 'model' } });
+      expect(await ask('sick', 'a')).toBe('PROVIDER_DENIED');
+      expect(closed()).toEqual({ sick: { code: 'PROVIDER_DENIED', scope: 'model' } });
       expect(await ask('sick', 'b')).toBe('PROVIDERS_UNAVAILABLE');
       // A proxy refuses the key that it has itself for one model, and answers for others.
       expect([await ask('well'), await ask('same')]).toEqual(['ok', 'ok']);
@@ -153,11 +153,11 @@ describe('one model alone', () => {
   );
 
   it.each([
-    ['that the upstream does not have', 'openai', [404, { code: 'model_not_found' }], 3, 'UPSTREAM_MODEL_UNKNOWN'], // prettier-ignore
-    ['that the upstream does not have', 'gemini', [404, { code: 404, status: 'NOT_FOUND' }], 3, 'UPSTREAM_MODEL_UNKNOWN'], // prettier-ignore
-    ['that fails', 'openai', [500, { message: 'x' }], 3, 'UPSTREAM_FAILED'],
-    ['that the key may not use', 'openai', [403, { code: 'model_not_found' }], 1, 'UPSTREAM_DENIED'], // prettier-ignore
-    ['that the key may not use', 'gemini', [403, { code: 403, details: [{ reason: 'IAM_PERMISSION_DENIED' }] }], 1, 'UPSTREAM_DENIED'], // prettier-ignore
+    ['that the upstream does not have', 'openai', [404, { code: 'model_not_found' }], 3, 'PROVIDER_MODEL_UNKNOWN'], // prettier-ignore
+    ['that the upstream does not have', 'gemini', [404, { code: 404, status: 'NOT_FOUND' }], 3, 'PROVIDER_MODEL_UNKNOWN'], // prettier-ignore
+    ['that fails', 'openai', [500, { message: 'x' }], 3, 'PROVIDER_FAILED'],
+    ['that the key may not use', 'openai', [403, { code: 'model_not_found' }], 1, 'PROVIDER_DENIED'], // prettier-ignore
+    ['that the key may not use', 'gemini', [403, { code: 403, details: [{ reason: 'IAM_PERMISSION_DENIED' }] }], 1, 'PROVIDER_DENIED'], // prettier-ignore
   ] as const)('%s closes its own route (%s)', async (_, kind, refusal, times, code) => {
     const upstream = await upstreamOf(refusal);
     const { ask, closed } = await gatewayOver(kind, upstream.url);
@@ -170,9 +170,9 @@ describe('one model alone', () => {
 
 describe('requests of one tenant that always fail', () => {
   it.each([
-    ['an error of the upstream', [500, { message: 'x' }], 'UPSTREAM_FAILED'],
-    ['a connection that breaks', 'broken', 'UPSTREAM_UNREACHABLE'],
-    ['a refusal of their content', [403, { message: 'blocked' }], 'UPSTREAM_DENIED'],
+    ['an error of the upstream', [500, { message: 'x' }], 'PROVIDER_FAILED'],
+    ['a connection that breaks', 'broken', 'PROVIDER_UNREACHABLE'],
+    ['a refusal of their content', [403, { message: 'blocked' }], 'PROVIDER_DENIED'],
   ] as const)('keep no other one away (%s)', async (_, refusal, code) => {
     const upstream = await upstreamOf(refusal);
     const { ask } = await gatewayOver('openai', upstream.url);
@@ -187,7 +187,7 @@ it('an answer of any model ends the failures of the connection', async () => {
   const upstream = await upstreamOf('broken');
   const { ask, closed } = await gatewayOver('openai', upstream.url);
   for (let round = 0; round < 2; round++) {
-    for (let at = 0; at < 2; at++) expect(await ask('sick')).toBe('UPSTREAM_UNREACHABLE');
+    for (let at = 0; at < 2; at++) expect(await ask('sick')).toBe('PROVIDER_UNREACHABLE');
     expect(await ask('same')).toBe('ok');
   }
   expect(closed()).toEqual({});

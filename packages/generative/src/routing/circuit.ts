@@ -60,7 +60,7 @@ export function afterFailure(
   if (row.kind === 'user') return circuit;
   const failures = circuit.failures + 1;
   // Another key is not found by trying again soon.
-  const isFinal = mayBeFinal && code === 'UPSTREAM_DENIED';
+  const isFinal = mayBeFinal && code === 'PROVIDER_DENIED';
   if (failures < CIRCUIT_FAILURES && !isFinal) return { ...circuit, failures, code };
   const doubled = CIRCUIT_MS.first * 2 ** Math.max(0, failures - CIRCUIT_FAILURES);
   const pauseMs = isFinal ? CIRCUIT_MS.longest : Math.min(CIRCUIT_MS.longest, doubled);

@@ -3,7 +3,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { upstreamError } from '../wire/upstream-error.ts';
 import { commit, type CommitOptions } from './commit.ts';
 
-const failed = upstreamError('UPSTREAM_FAILED', { provider: 'p', message: 'x' });
+const failed = upstreamError('PROVIDER_FAILED', { provider: 'p', message: 'x' });
 
 describe('commitment', () => {
   type Play = { readonly after: number; readonly begunAfter?: number; readonly error?: SkeinError };
@@ -20,7 +20,7 @@ describe('commitment', () => {
           started.push(index);
           const { after, begunAfter, error } = plays[index]!;
           const content = new Promise<number>((resolve, reject) => {
-            const late = upstreamError('UPSTREAM_TIMEOUT', { provider: 'p', message: 'late' });
+            const late = upstreamError('PROVIDER_TIMEOUT', { provider: 'p', message: 'late' });
             if (after > firstMs) setTimeout(() => reject(late), firstMs);
             else setTimeout(() => (error === undefined ? resolve(index) : reject(error)), after);
           });
@@ -53,7 +53,7 @@ describe('commitment', () => {
   });
 
   it('never falls back from a content filter or a refused request', async () => {
-    for (const code of ['CONTENT_FILTERED', 'UPSTREAM_REJECTED', 'BUDGET_SPENT'] as const) {
+    for (const code of ['CONTENT_FILTERED', 'PROVIDER_REJECTED', 'BUDGET_SPENT'] as const) {
       const { result, started } = await play([
         { after: 1, error: new SkeinError(code, 'x') },
         { after: 1 },

@@ -3,7 +3,7 @@
  * given.
  */
 import { createHash } from 'node:crypto';
-import type { GenerativeModel } from '@skein/api';
+import type { LanguageModel } from '@skein/api';
 
 export interface RouteEstimate {
   /** Index of the route in the model's list. */
@@ -22,7 +22,7 @@ export interface RouteEstimate {
  * @param random in [0, 1).
  */
 export function orderRoutes<R extends RouteEstimate>(
-  policy: GenerativeModel['policy'],
+  policy: LanguageModel['policy'],
   routes: readonly R[],
   stickyKey: string | undefined,
   random: () => number,

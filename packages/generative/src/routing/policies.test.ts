@@ -10,7 +10,7 @@ import { orderRoutes } from './order.ts';
 import { type Quota, quotaOf, quotasOf, withQuota } from './quotas.ts';
 import { afterFailureFor, afterSendingFor, ALL_CLOSED, closedInFor } from './shared-circuit.ts';
 
-const failed = upstreamError('UPSTREAM_FAILED', { provider: 'p', message: 'x' });
+const failed = upstreamError('PROVIDER_FAILED', { provider: 'p', message: 'x' });
 
 describe('a circuit', () => {
   it('opens after three failures in a row, and lets one request through', () => {
@@ -36,7 +36,7 @@ describe('a circuit', () => {
   });
 
   it('opens at once for a key that is refused', () => {
-    const denied = upstreamError('UPSTREAM_DENIED', { provider: 'p', message: 'x' });
+    const denied = upstreamError('PROVIDER_DENIED', { provider: 'p', message: 'x' });
     const opened = afterFailure(CLOSED, denied, 0, 1);
     expect(closedIn(opened, 0)).toBe(CIRCUIT_MS.longest);
     // Then one request tries it, as after three failures.
@@ -45,7 +45,7 @@ describe('a circuit', () => {
   });
 
   it('does not open for what the caller has done', () => {
-    const rejected = upstreamError('UPSTREAM_REJECTED', { provider: 'p', message: 'x' });
+    const rejected = upstreamError('PROVIDER_REJECTED', { provider: 'p', message: 'x' });
     let circuit = CLOSED;
     for (let at = 0; at < 9; at++) circuit = afterFailure(circuit, rejected, 0, 0);
     expect(circuit).toBe(CLOSED);
@@ -53,7 +53,7 @@ describe('a circuit', () => {
 });
 
 describe('a circuit that tenants share', () => {
-  const denied = upstreamError('UPSTREAM_DENIED', { provider: 'p', message: 'x' });
+  const denied = upstreamError('PROVIDER_DENIED', { provider: 'p', message: 'x' });
   const failedBy = (tenants: readonly string[], error = failed, isOfKey = false) =>
     tenants.reduce(
       (circuit, tenant) => afterFailureFor(circuit, tenant, error, 0, 0.5, isOfKey),
@@ -97,7 +97,7 @@ describe('a circuit that tenants share', () => {
 
 describe('spent quotas', () => {
   const refusal = (quotaId: string, retryAfterMs: number, isOfBackend = false) => {
-    const code = isOfBackend ? 'UPSTREAM_QUOTA' : 'UPSTREAM_BUSY';
+    const code = isOfBackend ? 'PROVIDER_QUOTA' : 'PROVIDER_BUSY';
     return upstreamError(code, {
       provider: 'p',
       message: 'x',

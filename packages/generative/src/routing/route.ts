@@ -1,5 +1,5 @@
 /** A route of a model with its state in this process: its circuits and quotas, its times, the places of its provider. */
-import type { GenerativeRoute } from '@skein/api';
+import type { LanguageRoute } from '@skein/api';
 import type { SkeinError } from '@skein/api/errors';
 import type { Provider } from '../contract.ts';
 import { faultOf } from '../wire/upstream-error.ts';
@@ -23,7 +23,7 @@ export interface Closed {
 
 export interface Route {
   readonly index: number;
-  readonly settings: GenerativeRoute;
+  readonly settings: LanguageRoute;
   readonly provider: Provider;
   readonly places: Places;
   readonly times: FirstTokenModel;
@@ -42,7 +42,7 @@ export interface Route {
 
 export function createRoute(
   index: number,
-  settings: GenerativeRoute,
+  settings: LanguageRoute,
   provider: Provider,
   places: Places,
   { backend, state }: KnownRoute = createRouteMemory().routeOf('', '', provider.name),
@@ -56,7 +56,7 @@ export function createRoute(
     now: number,
   ): Closed {
     const inMs = closedIn(all, now);
-    const { code = 'UPSTREAM_FAILED' } = all;
+    const { code = 'PROVIDER_FAILED' } = all;
     if (inMs > 0) return { by: { scope, code }, inMs };
     const open = [...tenants.values()]
       .map((each) => ({ ...each, inMs: closedIn(each, now) }))
@@ -74,7 +74,7 @@ export function createRoute(
       closingOf('model', state.circuit, now),
       ...quotas(now).map(({ model, until }): Closed => {
         const scope = model === undefined ? 'provider' : 'model';
-        return { by: { scope, code: 'UPSTREAM_QUOTA' }, inMs: until - now };
+        return { by: { scope, code: 'PROVIDER_QUOTA' }, inMs: until - now };
       }),
     ];
   }
@@ -136,4 +136,4 @@ const failuresOf = ({ all, tenants }: SharedCircuit): number =>
   Math.max(all.failures, ...[...tenants.values()].map(({ failures }) => failures));
 
 const isOfBackend = (error: SkeinError): boolean =>
-  error.code === 'UPSTREAM_UNREACHABLE' || faultOf(error)?.isOfBackend === true;
+  error.code === 'PROVIDER_UNREACHABLE' || faultOf(error)?.isOfBackend === true;

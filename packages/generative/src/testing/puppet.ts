@@ -1,5 +1,5 @@
 /** A gateway over a provider that a test controls. */
-import { GenerativeSettings, type GenerativeSettingsInput } from '@skein/api';
+import { LanguageSettings, type LanguageSettingsInput } from '@skein/api';
 import { onTestFinished } from 'vitest';
 import type { FinishReason, Gateway, GenerateEvent, Provider } from '../contract.ts';
 import type { GatewayOptions } from '../gateway-options.ts';
@@ -39,10 +39,10 @@ export function puppet(
 }
 
 export async function open(
-  settings: GenerativeSettingsInput,
+  settings: LanguageSettingsInput,
   more: Partial<GatewayOptions> = {},
 ): Promise<Gateway> {
-  const gateway = await openGateway({ settings: GenerativeSettings.parse(settings), ...more });
+  const gateway = await openGateway({ settings: LanguageSettings.parse(settings), ...more });
   onTestFinished(() => gateway.close());
   return gateway;
 }

@@ -46,7 +46,7 @@ it('drops an event that the end cuts, and refuses one without an end', async () 
   expect(await read([Buffer.from('data: a\n\ndata: b\n')])).toEqual(['a']);
   const endless = Array.from({ length: 40 }, () => Buffer.alloc(100, 'a'));
   await expect(read([Buffer.from('data: '), ...endless], 1000)).rejects.toMatchObject({
-    code: 'UPSTREAM_FAILED',
+    code: 'PROVIDER_FAILED',
   });
 });
 

@@ -11,11 +11,11 @@ import { upstreamError } from './upstream-error.ts';
 /** Characters of one event: an image in base64 fits. */
 export const LARGEST_EVENT = 16 * 2 ** 20;
 
-/** The events of an answer. @throws SkeinError UPSTREAM_FAILED when it has another type. */
+/** The events of an answer. @throws SkeinError PROVIDER_FAILED when it has another type. */
 export function eventsIn(provider: string, answer: UpstreamAnswer) {
   if (answer.contentType === 'text/event-stream') return eventData(provider, answer.body);
   answer.discard();
-  throw upstreamError('UPSTREAM_FAILED', {
+  throw upstreamError('PROVIDER_FAILED', {
     provider,
     message: `it answered with the type ${answer.contentType.slice(0, 60) || 'unknown'}.`,
   });
@@ -43,7 +43,7 @@ export async function* eventData(
     events = [];
     if (ready.length > 0) yield ready;
     if (isTooLarge) {
-      throw upstreamError('UPSTREAM_FAILED', {
+      throw upstreamError('PROVIDER_FAILED', {
         provider,
         message: `an event of its stream is larger than ${largest} characters.`,
       });

@@ -129,7 +129,7 @@ it('sends a request again that a kept connection has lost, and no other one', as
   expect(requests).toBe(3);
   expect(await (await first.post()).text()).toBe('hello');
   await expect(open(`http://${address}`).post()).rejects.toMatchObject({
-    code: 'UPSTREAM_UNREACHABLE',
+    code: 'PROVIDER_UNREACHABLE',
   });
   expect(requests).toBe(5);
 });
@@ -162,7 +162,7 @@ it('ends a connection that is not there yet, in time and when its request is lef
   await expect.poll(() => closed.length, { timeout: 30_000 }).toBe(2);
   caller.abort(new Error('left'));
   await expect(left).rejects.toMatchObject({
-    code: 'UPSTREAM_UNREACHABLE',
+    code: 'PROVIDER_UNREACHABLE',
     message: expect.not.stringContaining('no connection in') as string,
   });
   await Promise.all(closed);
@@ -214,7 +214,7 @@ it('reports an answer without its end as cut', async () => {
     socket.on('data', () => void socket.end(`${OK}content-length: 6\r\n\r\nhello`)),
   );
   const answer = await open(`http://${address}`).post();
-  await expect(answer.text()).rejects.toMatchObject({ code: 'UPSTREAM_CUT' });
+  await expect(answer.text()).rejects.toMatchObject({ code: 'PROVIDER_CUT' });
 });
 
 it('holds an upstream back whose reader is slow', async () => {

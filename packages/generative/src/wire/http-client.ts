@@ -41,7 +41,7 @@ type OutgoingRequest = Omit<UpstreamRequest, 'body'> & { readonly body?: string 
 
 export interface Upstream {
   readonly name: string;
-  /** Resolves with the head of the answer, whatever its status. @throws SkeinError UPSTREAM_*. */
+  /** Resolves with the head of the answer, whatever its status. @throws SkeinError PROVIDER_*. */
   send(request: UpstreamRequest): Promise<UpstreamAnswer>;
   /** Calls in flight, and later ones, end with NODE_DRAINING. */
   close(): void;
@@ -84,7 +84,7 @@ export function openUpstream({ name, baseUrl, connectMs }: UpstreamOptions): Ups
       keepAliveMaxTimeout: KEEP_MS,
       keepAliveTimeoutThreshold: KEEP_MARGIN_MS,
       connect(options, callback) {
-        const late = upstreamError('UPSTREAM_UNREACHABLE', {
+        const late = upstreamError('PROVIDER_UNREACHABLE', {
           provider: name,
           message: `no connection in ${connectMs} ms.`,
         });

@@ -14,9 +14,9 @@ export interface UpstreamAnswer {
   readonly contentType: string;
   /** @param name in lower case. */
   header(name: string): string | undefined;
-  /** Decompressed. Throws UPSTREAM_CUT when the connection ends before the answer. */
+  /** Decompressed. Throws PROVIDER_CUT when the connection ends before the answer. */
   readonly body: AsyncIterable<Buffer>;
-  /** @throws SkeinError UPSTREAM_FAILED past the limit, and what the budget of memory throws. */
+  /** @throws SkeinError PROVIDER_FAILED past the limit, and what the budget of memory throws. */
   text(): Promise<string>;
   /** Ends the connection of an answer that is not read to its end. */
   discard(): void;
@@ -167,7 +167,7 @@ async function textOf(
     size += chunk.length;
     if (size > LARGEST_ANSWER) {
       const message = `its answer is larger than ${LARGEST_ANSWER} bytes.`;
-      throw upstreamError('UPSTREAM_FAILED', { provider, message });
+      throw upstreamError('PROVIDER_FAILED', { provider, message });
     }
     hold(chunk.length * COPIES);
     chunks.push(chunk);
@@ -184,7 +184,7 @@ async function* decompressed(
   if (decompress === undefined) {
     await source[Symbol.asyncIterator]().return?.();
     const message = 'its answer is compressed in an unknown way.';
-    throw upstreamError('UPSTREAM_FAILED', { provider, message });
+    throw upstreamError('PROVIDER_FAILED', { provider, message });
   }
   // Its error is the one of the loop.
   pipeline(Readable.from(source), decompress, () => {});
@@ -194,6 +194,6 @@ async function* decompressed(
     if ((error as { code?: string }).code?.startsWith('Z_') !== true)
       throw networkError(provider, error, true);
     const message = 'its answer cannot be decompressed.';
-    throw upstreamError('UPSTREAM_FAILED', { provider, message });
+    throw upstreamError('PROVIDER_FAILED', { provider, message });
   }
 }

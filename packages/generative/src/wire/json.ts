@@ -5,12 +5,12 @@ import { upstreamError } from './upstream-error.ts';
 
 export type Json = Readonly<Record<string, unknown>>;
 
-/** @throws SkeinError UPSTREAM_FAILED. */
+/** @throws SkeinError PROVIDER_FAILED. */
 export function parseJson(provider: string, text: string): unknown {
   try {
     return readJson(text, JSON_BOUNDS.answer);
   } catch {
-    throw upstreamError('UPSTREAM_FAILED', { provider, message: 'it sent malformed JSON.' });
+    throw upstreamError('PROVIDER_FAILED', { provider, message: 'it sent malformed JSON.' });
   }
 }
 

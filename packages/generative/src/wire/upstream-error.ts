@@ -74,7 +74,7 @@ export function unknownModel(
   { provider, model }: Asked,
   { status, message }: Pick<Failure, 'status' | 'message'>,
 ): SkeinError {
-  return upstreamError('UPSTREAM_MODEL_UNKNOWN', {
+  return upstreamError('PROVIDER_MODEL_UNKNOWN', {
     provider,
     ...(status === undefined ? {} : { status }),
     message: `it does not have the model "${model}": ${message}`,
@@ -128,13 +128,13 @@ export function networkError(provider: string, error: unknown, hasHead: boolean)
   if (error instanceof SkeinError) return error;
   const { code = '' } = error as { code?: string };
   if (hasHead) {
-    return upstreamError('UPSTREAM_CUT', {
+    return upstreamError('PROVIDER_CUT', {
       provider,
       message: 'the connection ended in the middle of the answer.',
     });
   }
   const words = NETWORK[code] ?? (/SSL|TLS/.test(code) ? 'TLS failed' : 'the connection failed');
-  return upstreamError('UPSTREAM_UNREACHABLE', {
+  return upstreamError('PROVIDER_UNREACHABLE', {
     provider,
     message: `${words}${code === '' ? '' : ` (${code})`}.`,
   });

@@ -6,10 +6,10 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http';
 import {
   type ErrorCode,
-  type GenerativeBudget,
-  type GenerativeModel,
-  type GenerativeProvider,
-  GenerativeSettings,
+  type LanguageBudget,
+  type LanguageModel,
+  type LanguageProvider,
+  LanguageSettings,
   MAX_REDACTIONS,
   type Redaction,
   SkeinError,
@@ -32,10 +32,10 @@ const RESPONSES = 'responses';
 export type DeclarationState = Pick<State, 'declarations' | 'putDeclaration' | 'removeDeclaration'>;
 
 /** @throws SkeinError PROVIDER_INVALID for records that this version of Skein cannot read. */
-export function settingsOf(records: readonly DeclarationRecord[]): GenerativeSettings {
+export function settingsOf(records: readonly DeclarationRecord[]): LanguageSettings {
   const of = (kind: Kind): unknown[] =>
     records.filter((record) => record.kind === KINDS[kind]).map(({ value }) => value);
-  const settings = GenerativeSettings.safeParse({
+  const settings = LanguageSettings.safeParse({
     providers: of('provider'),
     models: of('model'),
     budgets: of('budget'),
@@ -61,7 +61,7 @@ export function providersDeclaredAt(
 }
 
 /** @throws SkeinError PROVIDER_INVALID for parts of an address that no request would have. */
-function refuseLostParts({ baseUrl }: GenerativeProvider): void {
+function refuseLostParts({ baseUrl }: LanguageProvider): void {
   if (baseUrl === undefined) return;
   const { username, password, search, hash } = new URL(baseUrl);
   if (username + password !== '')
@@ -92,7 +92,7 @@ const OWN_HEADERS = new Set([
 ]);
 
 /** @throws SkeinError PROVIDER_INVALID for headers that no request can have: each one would fail. */
-function refuseWrongHeaders({ headers = {} }: GenerativeProvider): void {
+function refuseWrongHeaders({ headers = {} }: LanguageProvider): void {
   for (const [name, value] of Object.entries(headers)) {
     const shown = JSON.stringify(name.slice(0, 100));
     const refuse = (text: string): never => {
@@ -109,7 +109,7 @@ function refuseWrongHeaders({ headers = {} }: GenerativeProvider): void {
 }
 
 export function declarationsIn(state: DeclarationState) {
-  const settings = async (): Promise<GenerativeSettings> => settingsOf(await state.declarations());
+  const settings = async (): Promise<LanguageSettings> => settingsOf(await state.declarations());
 
   async function put(kind: Kind, name: string, value: object): Promise<void> {
     // A copy without the fields that are undefined, which JSON does not have.
@@ -132,16 +132,16 @@ export function declarationsIn(state: DeclarationState) {
   return {
     settings,
     requireProviders,
-    async putProvider(provider: GenerativeProvider) {
+    async putProvider(provider: LanguageProvider) {
       refuseLostParts(provider);
       refuseWrongHeaders(provider);
       await put('provider', provider.name, provider);
     },
-    async putModel(model: GenerativeModel) {
+    async putModel(model: LanguageModel) {
       await requireProviders(model.routes.map(({ provider }) => provider));
       await put('model', model.name, model);
     },
-    putBudget: (budget: GenerativeBudget) =>
+    putBudget: (budget: LanguageBudget) =>
       put('budget', `${budget.subject}/${budget.period}`, budget),
     async putTenant(tenant: string, providers: readonly string[]) {
       await requireProviders(providers);

@@ -1,5 +1,5 @@
 /** Declarations that another node of the fleet has changed, at the first request after a pause. */
-import { GenerativeModel, GenerativeProvider, Redaction } from '@skein/api';
+import { LanguageModel, LanguageProvider, Redaction } from '@skein/api';
 import { openFaultyUpstream } from '@skein/generative/faulty-upstream';
 import type { Gateway } from '@skein/generative';
 import { openState, type State } from '@skein/state';
@@ -68,9 +68,9 @@ test('change while a request is read: it is answered by the gateway that is open
   const upstream = await openFaultyUpstream();
   onTestFinished(() => upstream.close());
   const baseUrl = upstream.baseUrl('openai', 'none');
-  await declarations.putProvider(GenerativeProvider.parse({ name: 'p', kind: 'openai', baseUrl }));
+  await declarations.putProvider(LanguageProvider.parse({ name: 'p', kind: 'openai', baseUrl }));
   const routes = [{ provider: 'p', model: 'x' }];
-  await declarations.putModel(GenerativeModel.parse({ name: 'm', routes, ttftMs: 20_000 }));
+  await declarations.putModel(LanguageModel.parse({ name: 'm', routes, ttftMs: 20_000 }));
   const gateway = await node.gateway();
   await declarations.putBudget({ subject: 'all', tokens: 100_000, period: 'day' });
   const signal = new AbortController().signal;
@@ -95,10 +95,10 @@ async function withUpstream() {
   onTestFinished(() => upstream.close());
   const baseUrl = upstream.baseUrl('openai', 'none');
   const declare = (name: string) =>
-    node.declarations.putProvider(GenerativeProvider.parse({ name, kind: 'openai', baseUrl }));
+    node.declarations.putProvider(LanguageProvider.parse({ name, kind: 'openai', baseUrl }));
   const routeTo = (provider: string) => {
     const routes = [{ provider, model: 'x' }];
-    return node.declarations.putModel(GenerativeModel.parse({ name: 'm', routes, ttftMs: 20_000 }));
+    return node.declarations.putModel(LanguageModel.parse({ name: 'm', routes, ttftMs: 20_000 }));
   };
   await declare('p');
   await routeTo('p');

@@ -103,7 +103,7 @@ test('a provider whose secret is gone keeps a node from nothing else', async () 
   const hello = { messages: [user('Hi')] };
   expect((await ask(second.url, { model: 'by-open', ...hello })).status).toBe(200);
   const refused = await ask(second.url, { model: 'by-keyed', ...hello });
-  expect(await refused.json()).toMatchObject({ error: { skein_code: 'UPSTREAM_DENIED' } });
+  expect(await refused.json()).toMatchObject({ error: { skein_code: 'PROVIDER_DENIED' } });
   const view = await second.client.getLanguageModels();
   expect(view.problem).toBe(
     `Provider keyed: The secret file:${secret} cannot be read, or is empty.`,

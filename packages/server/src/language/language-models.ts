@@ -8,7 +8,7 @@
  */
 import { resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { type GenerativeSettings, type LanguageView, SkeinError } from '@skein/api';
+import { type LanguageSettings, type LanguageView, SkeinError } from '@skein/api';
 import { within } from '@skein/api/waits';
 import type {
   EmbedDeployed,
@@ -78,7 +78,7 @@ export interface LanguageModels {
 }
 
 interface Held {
-  readonly settings: GenerativeSettings;
+  readonly settings: LanguageSettings;
   /** When each provider was declared. */
   readonly declaredAt: ReadonlyMap<string, string>;
   readonly gateway: Gateway;
@@ -108,7 +108,7 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
 
   /** @param onUnopened called with providers that cannot be opened; absent: then it fails. */
   async function openHeld(
-    settings: GenerativeSettings,
+    settings: LanguageSettings,
     declaredAt: Held['declaredAt'] = new Map(),
     onUnopened?: GatewayOptions['unopened'],
   ): Promise<Held> {
@@ -257,7 +257,7 @@ export function createLanguageModels(options: LanguageModelsOptions): LanguageMo
     }
     await state.removeDeclaration(ROLLOUT, name);
   }
-  const redactionsOf = (settings: GenerativeSettings | undefined): LanguageView['redactions'] =>
+  const redactionsOf = (settings: LanguageSettings | undefined): LanguageView['redactions'] =>
     (settings?.redactions ?? []).map(({ name }) => {
       const { prompts, answers } = redacted?.of(name) ?? { prompts: 0, answers: 0 };
       return { name, prompts, answers };

@@ -1,5 +1,5 @@
 /** A declared model of this machine: how often it is loaded. */
-import { GenerativeProvider } from '@skein/api';
+import { LanguageProvider } from '@skein/api';
 import { writeExampleModel } from '@skein/generative/model-files';
 import { openState, type State } from '@skein/state';
 import { expect, onTestFinished, test } from 'vitest';
@@ -14,7 +14,7 @@ const quiet = { debug() {}, info() {}, warn() {}, error() {} };
 test('a provider that is declared keeps the process that was opened to try it', async () => {
   const folder = testFolder();
   await writeExampleModel(folder);
-  const provider = GenerativeProvider.parse({ name: 'here', kind: 'onnx', path: folder });
+  const provider = LanguageProvider.parse({ name: 'here', kind: 'onnx', path: folder });
   /** The id of the process that has the model open now. */
   async function pid(): Promise<number> {
     const shared = (await openLocal(provider)) as LocalProvider;

@@ -43,9 +43,9 @@ test('the quota of a day stays open over a restart, until its provider is declar
   const dataFolder = testFolder();
   const first = await startTestNode({ dataFolder });
   await declare(first, upstream.baseUrl('gemini', 'quota-day'));
-  expect((await ask(first.url, 'flash')).code).toBe('UPSTREAM_QUOTA');
+  expect((await ask(first.url, 'flash')).code).toBe('PROVIDER_QUOTA');
   expect(await standing(first, 'twin')).toMatchObject({
-    closedBy: { code: 'UPSTREAM_QUOTA', scope: 'model' },
+    closedBy: { code: 'PROVIDER_QUOTA', scope: 'model' },
     quotas: { [DAY]: expect.any(Number) as number },
   });
   const metrics = await (await fetch(`${first.url}/metrics`)).text();
@@ -65,12 +65,12 @@ test('the quota of a day stays open over a restart, until its provider is declar
   expect((await ask(second.url, 'twin')).code).toBe('PROVIDERS_UNAVAILABLE');
   expect(upstream.requests).toBe(asked);
   // The upstream counts by model.
-  expect((await ask(second.url, 'pro')).code).toBe('UPSTREAM_QUOTA');
+  expect((await ask(second.url, 'pro')).code).toBe('PROVIDER_QUOTA');
 
   const baseUrl = upstream.baseUrl('gemini', 'quota-day');
   await second.client.putProvider({ name: 'google', kind: 'gemini', baseUrl });
   expect(await standing(second, 'flash')).toMatchObject({ closedInMs: 0, quotas: {} });
-  expect((await ask(second.url, 'flash')).code).toBe('UPSTREAM_QUOTA');
+  expect((await ask(second.url, 'flash')).code).toBe('PROVIDER_QUOTA');
 }, 60_000);
 
 test.skipIf(requireComponent('redis').skip)(
@@ -85,13 +85,13 @@ test.skipIf(requireComponent('redis').skip)(
     // It holds the models, and has asked for none.
     await closedAt(second, 'flash').toBe(0);
 
-    expect((await ask(first.url, 'flash', fleet.key)).code).toBe('UPSTREAM_QUOTA');
+    expect((await ask(first.url, 'flash', fleet.key)).code).toBe('PROVIDER_QUOTA');
     await closedAt(second, 'flash').toBeGreaterThan(60_000);
     expect((await ask(second.url, 'flash', fleet.key)).code).toBe('PROVIDERS_UNAVAILABLE');
     expect(upstream.requests).toBe(1);
 
     await fleet.redis.kill();
-    expect((await ask(first.url, 'pro', fleet.key)).code).toBe('UPSTREAM_QUOTA');
+    expect((await ask(first.url, 'pro', fleet.key)).code).toBe('PROVIDER_QUOTA');
     expect((await ask(first.url, 'pro', fleet.key)).code).toBe('PROVIDERS_UNAVAILABLE');
     await fleet.redis.start();
     await expect

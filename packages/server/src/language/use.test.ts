@@ -1,4 +1,4 @@
-import { GenerativeSettings } from '@skein/api';
+import { LanguageSettings } from '@skein/api';
 import { openGateway } from '@skein/generative';
 import { openFaultyUpstream } from '@skein/generative/faulty-upstream';
 import { openSqliteState } from '@skein/state';
@@ -56,7 +56,7 @@ test('what calls without an answer have cost is counted at their provider, and i
   const use = countLanguageUse(state, strictLogger);
   const caller = { requestId: 'r', tenant: 'shop', key: 'k1' };
   const { usage } = RECEIPT;
-  use.observe({ caller, model: 'assistant', error: 'UPSTREAM_TIMEOUT', durationMs: 90 });
+  use.observe({ caller, model: 'assistant', error: 'PROVIDER_TIMEOUT', durationMs: 90 });
   use.observeLoss({ caller, model: 'assistant', provider: 'up', usage, costUsd: 0.25 });
   await use.close();
   expect(await state.audit(10)).toMatchObject([
@@ -76,7 +76,7 @@ test("tokens and cost of an answer after a failed call are the budget's, each at
   const use = countLanguageUse(state, strictLogger);
   const price = { input: 10, output: 1000 };
   const gateway = await openGateway({
-    settings: GenerativeSettings.parse({
+    settings: LanguageSettings.parse({
       providers: [
         { name: 'broken', kind: 'openai', baseUrl: upstream.baseUrl('openai', 'truncated-200') },
         { name: 'up', kind: 'openai', baseUrl: upstream.baseUrl('openai', 'none') },
@@ -170,7 +170,7 @@ test('the tokens of a shared answer belong to the caller that pays, if the one t
   const baseUrl = upstream.baseUrl('openai', 'none');
   const routes = [{ provider: 'up', model: 'x' }];
   const gateway = await openGateway({
-    settings: GenerativeSettings.parse({
+    settings: LanguageSettings.parse({
       providers: [{ name: 'up', kind: 'openai', baseUrl }],
       models: [{ name: 'm', routes, ttftMs: 20_000 }],
     }),

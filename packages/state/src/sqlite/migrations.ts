@@ -145,7 +145,7 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (kind, name)
   ) STRICT, WITHOUT ROWID;
   `,
-  // 8: budgets of generative models.
+  // 8: budgets of language models.
   `
   CREATE TABLE budgets (
     name TEXT PRIMARY KEY,

@@ -134,7 +134,7 @@ describe.skipIf(storiesMissing !== undefined)(`stories260K ${storiesMissing ?? '
     );
     const refused = many.filter(({ status }) => status === 'rejected');
     expect(refused.length).toBeGreaterThan(0);
-    expect(refused[0]).toMatchObject({ reason: { code: 'UPSTREAM_BUSY' } });
+    expect(refused[0]).toMatchObject({ reason: { code: 'PROVIDER_BUSY' } });
     expect(many.some(({ status }) => status === 'fulfilled')).toBe(true);
   });
 

@@ -74,7 +74,7 @@ export class Engine {
    * The events of an answer; the last one has `end`. Leaving the loop, or the signal, frees its row
    * before the next step.
    *
-   * @throws SkeinError CONTEXT_TOO_LONG, UPSTREAM_BUSY when the queue is full, UPSTREAM_FAILED when
+   * @throws SkeinError CONTEXT_TOO_LONG, PROVIDER_BUSY when the queue is full, PROVIDER_FAILED when
    *   the graph fails.
    */
   async *generate(
@@ -93,7 +93,7 @@ export class Engine {
     }
     if (this.#queue.length >= maxQueued) {
       throw new SkeinError(
-        'UPSTREAM_BUSY',
+        'PROVIDER_BUSY',
         `${this.#queue.length} requests wait for the model already.`,
       );
     }
@@ -283,5 +283,5 @@ export class Engine {
 function failureOf(cause: unknown): SkeinError {
   if (cause instanceof SkeinError) return cause;
   const reason = cause instanceof Error ? cause.message : String(cause);
-  return new SkeinError('UPSTREAM_FAILED', `The model failed: ${reason}`, { cause });
+  return new SkeinError('PROVIDER_FAILED', `The model failed: ${reason}`, { cause });
 }

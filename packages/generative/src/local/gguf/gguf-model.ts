@@ -65,7 +65,7 @@ export async function openGgufModel(options: LocalModelOptions): Promise<LocalMo
     if (sequence !== undefined) return sequence;
     if (waiting.length >= maxQueued) {
       throw new SkeinError(
-        'UPSTREAM_BUSY',
+        'PROVIDER_BUSY',
         `${waiting.length} ${waiting.length === 1 ? 'request waits' : 'requests wait'} for the model already.`,
       );
     }

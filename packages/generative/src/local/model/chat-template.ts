@@ -18,7 +18,7 @@ export function readChatTemplate(source: string, tokens: Readonly<Record<string,
   }
   const hasPlaceForTools = /\btools\b/.test(source);
   return {
-    /** @throws SkeinError UPSTREAM_REJECTED when the template refuses the messages, GENERATION_UNSUPPORTED for images, and for tools that the template has no place for. */
+    /** @throws SkeinError PROVIDER_REJECTED when the template refuses the messages, GENERATION_UNSUPPORTED for images, and for tools that the template has no place for. */
     render({ messages, tools = [], toolChoice = 'auto' }: GenerateRequest): string {
       // The grammar of a required call has the tools, and a request that forbids them needs none.
       if (tools.length > 0 && toolChoice === 'auto' && !hasPlaceForTools) {
@@ -36,7 +36,7 @@ export function readChatTemplate(source: string, tokens: Readonly<Record<string,
       } catch (cause) {
         const reason = cause instanceof Error ? cause.message : String(cause);
         const text = `The chat template of the model refuses the messages: ${reason}`;
-        throw new SkeinError('UPSTREAM_REJECTED', text, { cause });
+        throw new SkeinError('PROVIDER_REJECTED', text, { cause });
       }
     },
   };

@@ -36,5 +36,5 @@ it.each([
 
 it('takes an answer without a count for a failure', async () => {
   const { count } = await start({}, false);
-  await expect(count()).rejects.toMatchObject({ code: 'UPSTREAM_FAILED' });
+  await expect(count()).rejects.toMatchObject({ code: 'PROVIDER_FAILED' });
 });

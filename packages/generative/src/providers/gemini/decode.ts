@@ -41,7 +41,7 @@ const CANDIDATE_FIELDS = namesOf('content finishReason index logprobsResult avgL
 
 export interface GeminiDecoder {
   decode(chunk: Json): GenerateEvent[];
-  /** @throws SkeinError UPSTREAM_CUT unless the answer was whole. */
+  /** @throws SkeinError PROVIDER_CUT unless the answer was whole. */
   end(): void;
 }
 
@@ -98,7 +98,7 @@ export function createDecoder(provider: string): GeminiDecoder {
 
   function decodeFinish(reason: string, candidate: number, rest: Json | undefined): GenerateEvent {
     if (FAILED.has(reason)) {
-      throw upstreamError('UPSTREAM_FAILED', {
+      throw upstreamError('PROVIDER_FAILED', {
         provider,
         message: `the model gave no whole answer (${reason}).`,
       });
@@ -159,7 +159,7 @@ export function createDecoder(provider: string): GeminiDecoder {
     },
     end() {
       if (seen.size > 0 && [...seen].every((candidate) => finished.has(candidate))) return;
-      throw upstreamError('UPSTREAM_CUT', {
+      throw upstreamError('PROVIDER_CUT', {
         provider,
         message: 'its answer ended without a finish reason.',
       });

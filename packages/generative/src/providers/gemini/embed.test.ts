@@ -77,6 +77,6 @@ it.each([{}, { predictions: [{ embeddings: { values: [] } }] }, { predictions: [
   async (answer) => {
     const { provider } = await startGemini(answer, true);
     const asked = provider.embed!({ model: 'text-embedding-005', inputs: ['a'] }, call);
-    await expect(asked).rejects.toMatchObject({ code: 'UPSTREAM_CUT' });
+    await expect(asked).rejects.toMatchObject({ code: 'PROVIDER_CUT' });
   },
 );

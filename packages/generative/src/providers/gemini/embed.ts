@@ -79,7 +79,7 @@ const AT_ONCE = 8;
 
 /**
  * @param post sends a request, and resolves with its answer.
- * @throws SkeinError as `post`, UPSTREAM_CUT when vectors are missing.
+ * @throws SkeinError as `post`, PROVIDER_CUT when vectors are missing.
  */
 export async function embed(
   provider: string,
@@ -106,7 +106,7 @@ export async function embed(
           found.every(({ values }) => Array.isArray(values) && values.length > 0);
         if (areWhole) return found;
         const message = 'it sent fewer vectors than inputs.';
-        throw upstreamError('UPSTREAM_CUT', { provider, message });
+        throw upstreamError('PROVIDER_CUT', { provider, message });
       }),
     );
     embedded.push(...answers.flat());

@@ -26,7 +26,7 @@ export function failureOf(
   const base = { provider, message, status: code };
   if (code === 429) return quotaError(provider, message, details, waitMs, wallClock);
   if (code === 401 || code === 403 || reason?.startsWith('API_KEY') === true) {
-    return upstreamError('UPSTREAM_DENIED', {
+    return upstreamError('PROVIDER_DENIED', {
       provider,
       status: code,
       // The request's contents may cause a 403 too.
@@ -35,12 +35,12 @@ export function failureOf(
     });
   }
   if (code === 404) return unknownModel({ provider, model }, base);
-  if (code === 503) return upstreamError('UPSTREAM_BUSY', { ...base, retryAfterMs: waitMs });
+  if (code === 503) return upstreamError('PROVIDER_BUSY', { ...base, retryAfterMs: waitMs });
   if (code === 400 && /token count.*exceeds/i.test(message)) {
     return upstreamError('CONTEXT_TOO_LONG', base);
   }
   const isRejected = code >= 400 && code < 500 && ![408, 409, 499].includes(code);
-  return upstreamError(isRejected ? 'UPSTREAM_REJECTED' : 'UPSTREAM_FAILED', base);
+  return upstreamError(isRejected ? 'PROVIDER_REJECTED' : 'PROVIDER_FAILED', base);
 }
 
 function quotaError(
@@ -64,7 +64,7 @@ function quotaError(
     ids.length === 0 || /per_?model/i.test(quotaId) || dimensions?.['model'] !== undefined;
   const retryAfterMs =
     spent === undefined ? (delay ?? waitMs) : untilMidnight(wallClock(), 'America/Los_Angeles');
-  return upstreamError(spent === undefined ? 'UPSTREAM_BUSY' : 'UPSTREAM_QUOTA', {
+  return upstreamError(spent === undefined ? 'PROVIDER_BUSY' : 'PROVIDER_QUOTA', {
     provider,
     message: `${message} (${quotaId.slice(0, 100)})`,
     status: 429,

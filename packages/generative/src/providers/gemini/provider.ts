@@ -110,7 +110,7 @@ export function geminiProvider(options: GeminiOptions): Provider {
       const { answer } = await send(':countTokens', model, call, body);
       const tokens = asCount(asObject(parseJson(name, await answer.text()))?.['totalTokens']);
       if (tokens !== undefined) return tokens;
-      throw upstreamError('UPSTREAM_FAILED', {
+      throw upstreamError('PROVIDER_FAILED', {
         provider: name,
         message: 'it answered without a count of tokens.',
       });

@@ -4,7 +4,7 @@
  */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { GenerativeSettings } from '@skein/api';
+import { LanguageSettings } from '@skein/api';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { openGateway } from '../../gateway.ts';
 import { callerOf, eventsOf, requestOf } from '../../testing/calls.ts';
@@ -58,7 +58,7 @@ async function startGoogle(lasts = 3600) {
 
 async function open(provider: object) {
   const gateway = await openGateway({
-    settings: GenerativeSettings.parse({
+    settings: LanguageSettings.parse({
       providers: [{ name: 'google', ...provider }],
       models: [{ name: 'm', routes: [{ provider: 'google', model: 'gemini-3' }], ttftMs: 60_000 }],
     }),
@@ -97,7 +97,7 @@ test('a machine without credentials gives an error, and sends nothing', async ()
   const { baseUrl, asked } = await startGoogle(0);
   const ask = await open({ kind: 'vertex', project: 'p', baseUrl });
   await expect(ask()).rejects.toMatchObject({
-    code: 'UPSTREAM_DENIED',
+    code: 'PROVIDER_DENIED',
     message: 'Provider google: this node has no credentials of Google Cloud.',
   });
   expect(asked).toEqual([]);

@@ -47,7 +47,7 @@ const newChoice = (): Choice => ({ calls: [], isFinished: false, extra: undefine
 export interface Decoder {
   /** Events of a chunk, or of a whole answer, which has `message` in the place of `delta`. */
   decode(chunk: Json): GenerateEvent[];
-  /** @throws SkeinError UPSTREAM_CUT unless the answer was whole. */
+  /** @throws SkeinError PROVIDER_CUT unless the answer was whole. */
   end(): void;
 }
 
@@ -122,7 +122,7 @@ export function createDecoder(provider: string): Decoder {
     const reason = asText(raw['finish_reason']);
     if (reason && !choice.isFinished) {
       if (reason === 'error') {
-        throw upstreamError('UPSTREAM_FAILED', {
+        throw upstreamError('PROVIDER_FAILED', {
           provider,
           message: 'it failed while it generated.',
         });
@@ -170,7 +170,7 @@ export function createDecoder(provider: string): Decoder {
     },
     end() {
       if (choices.size > 0 && [...choices.values()].every(({ isFinished }) => isFinished)) return;
-      throw upstreamError('UPSTREAM_CUT', {
+      throw upstreamError('PROVIDER_CUT', {
         provider,
         message: 'its answer ended without a finish reason.',
       });

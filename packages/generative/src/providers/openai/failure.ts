@@ -28,7 +28,7 @@ export function failureOf(
   if (CONTEXT.test(code)) return upstreamError('CONTEXT_TOO_LONG', base);
   if (status === 429) {
     const isSpent = code === 'insufficient_quota' || (waitMs ?? 0) > LONGEST_RATE_MS;
-    return upstreamError(isSpent ? 'UPSTREAM_QUOTA' : 'UPSTREAM_BUSY', {
+    return upstreamError(isSpent ? 'PROVIDER_QUOTA' : 'PROVIDER_BUSY', {
       ...base,
       quotaId: code || type || 'requests',
       isOfBackend: OF_ACCOUNT.test(code) || OF_ACCOUNT.test(type),
@@ -37,7 +37,7 @@ export function failureOf(
   }
   // The upstream may repeat a part of the key in its message.
   if (status === 401 || status === 402 || status === 403) {
-    return upstreamError('UPSTREAM_DENIED', {
+    return upstreamError('PROVIDER_DENIED', {
       provider,
       status,
       // A proxy refuses the key that it has itself for one model.
@@ -49,10 +49,10 @@ export function failureOf(
   }
   if (status === 404 || status === 405) return unknownModel({ provider, model }, base);
   if (status === 503 || status === 529) {
-    return upstreamError('UPSTREAM_BUSY', { ...base, retryAfterMs: waitMs });
+    return upstreamError('PROVIDER_BUSY', { ...base, retryAfterMs: waitMs });
   }
   const isRejected = status >= 400 && status < 500 && ![408, 409].includes(status);
-  return upstreamError(isRejected ? 'UPSTREAM_REJECTED' : 'UPSTREAM_FAILED', {
+  return upstreamError(isRejected ? 'PROVIDER_REJECTED' : 'PROVIDER_FAILED', {
     ...base,
     retryAfterMs: isRejected ? undefined : waitMs,
   });

@@ -69,7 +69,7 @@ const OF_OTHERS = ['extra_content', 'reasoning_content'] as const;
 /** The field of the messages that a strict upstream refuses by its name, because it does not know it. */
 function refusedIn(error: unknown, { messages }: Json): string | undefined {
   const { code, message } = error as SkeinError;
-  if (faultOf(error) === undefined || code !== 'UPSTREAM_REJECTED') return undefined;
+  if (faultOf(error) === undefined || code !== 'PROVIDER_REJECTED') return undefined;
   const sent = JSON.stringify(messages ?? '');
   return OF_OTHERS.find((field) => message.includes(field) && sent.includes(`"${field}":`));
 }
@@ -218,7 +218,7 @@ function embeddingsOf(provider: string, body: unknown, count: number): Embedding
     }
   });
   if (vectors.includes(undefined)) {
-    throw upstreamError('UPSTREAM_CUT', {
+    throw upstreamError('PROVIDER_CUT', {
       provider,
       message: 'it sent fewer vectors than inputs.',
     });

@@ -14,8 +14,8 @@ import {
   type Receipt,
   type TokenLogprob,
 } from '@skein/generative';
-import { addTo, type Choice, type CollectedCall, newChoice } from '../generative/collect.ts';
-import type { Fields } from '../generative/fields.ts';
+import { addTo, type Choice, type CollectedCall, newChoice } from '../language/collect.ts';
+import type { Fields } from '../language/fields.ts';
 
 export interface AnswerHead {
   readonly responseId: string;
@@ -48,7 +48,7 @@ export async function generateAnswer(
   }
   const whole = candidates.filter((candidate) => candidate !== undefined);
   if (whole.length === 0 || whole.some(({ finish }) => finish === undefined)) {
-    throw new SkeinError('UPSTREAM_CUT', 'The answer ended before it was whole.');
+    throw new SkeinError('PROVIDER_CUT', 'The answer ended before it was whole.');
   }
   return {
     ...more,

@@ -1,6 +1,6 @@
 /** Gemini's own API: `/v1beta/models/M:method`. Its code is loaded at the first call. */
 import type { Face } from '../face.ts';
-import type { LanguageOptions } from '../generative/call.ts';
+import type { LanguageOptions } from '../language/call.ts';
 import type * as Routes from './routes.ts';
 
 const PATH = /^\/v1(?:beta)?\/models\/[^/:]+(?:%2F[^/:]+)*:[A-Za-z]+$/i;

@@ -2,7 +2,7 @@
 import { GoogleGenAI } from '@google/genai';
 import { FieldError } from '@skein/generative';
 import { expect, test } from 'vitest';
-import { events, startLanguageFaces, USAGE } from '../generative/testing/scripted-gateway.ts';
+import { events, startLanguageFaces, USAGE } from '../language/testing/scripted-gateway.ts';
 import { post, send } from '../testing/http-face.ts';
 import { errorOf } from './errors.ts';
 

@@ -21,7 +21,7 @@ import {
   type ToolCall,
   type ToolChoice,
 } from '@skein/generative';
-import { schemaAt } from '../generative/schema.ts';
+import { schemaAt } from '../language/schema.ts';
 import { OpenCalls } from './open-calls.ts';
 import { jsonSchemaOf } from './schema.ts';
 import {
@@ -35,7 +35,7 @@ import {
   others,
   textAt,
   wrong,
-} from '../generative/fields.ts';
+} from '../language/fields.ts';
 
 const FIELDS = new Set([
   'model',

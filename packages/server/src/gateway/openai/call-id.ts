@@ -4,8 +4,8 @@
  * the arguments.
  */
 import { type Extra, googleContent, MAX_NAME } from '@skein/generative';
-import { textAt } from '../generative/fields.ts';
-import { joinedExtra } from '../generative/joined-extra.ts';
+import { textAt } from '../language/fields.ts';
+import { joinedExtra } from '../language/joined-extra.ts';
 
 const MARK = '--signed-';
 /** Characters of an id with its signature. A longer signature is in `extra_content` alone. */

@@ -14,7 +14,7 @@ import {
   type CollectedCall,
   finishOf,
   newChoice,
-} from '../generative/collect.ts';
+} from '../language/collect.ts';
 
 export interface AnswerHead {
   readonly id: string;

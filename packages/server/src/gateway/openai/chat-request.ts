@@ -11,7 +11,7 @@ import {
   type ResponseFormat,
   type Sampling,
 } from '@skein/generative';
-import { schemaAt } from '../generative/schema.ts';
+import { schemaAt } from '../language/schema.ts';
 import {
   type Fields,
   fieldsIn,
@@ -21,7 +21,7 @@ import {
   others,
   refuseFields,
   textAt,
-} from '../generative/fields.ts';
+} from '../language/fields.ts';
 import { messagesAt, toolChoiceAt, toolsAt } from './messages.ts';
 
 export interface TextRequest {

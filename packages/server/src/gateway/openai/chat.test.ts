@@ -5,7 +5,7 @@ import {
   startLanguageFaces,
   untilAborted,
   USAGE,
-} from '../generative/testing/scripted-gateway.ts';
+} from '../language/testing/scripted-gateway.ts';
 import { post, send } from '../testing/http-face.ts';
 import { raw } from '../testing/http-sockets.ts';
 import { CHAT, ask, eventsOf, hello } from './testing/calls.ts';
@@ -263,7 +263,7 @@ describe('chat completions', () => {
     gateway.script = async function* () {
       yield { type: 'text', text: 'Hel' };
       const { SkeinError } = await import('@skein/api');
-      throw new SkeinError('UPSTREAM_CUT', 'The provider "scripted" ended in the middle.');
+      throw new SkeinError('PROVIDER_CUT', 'The provider "scripted" ended in the middle.');
     };
     const body = JSON.stringify({ ...hello, stream: true });
     const client = raw(port);
@@ -274,12 +274,12 @@ describe('chat completions', () => {
     const answer = await client.until(/\r\n0\r\n\r\n$/);
     expect(answer).toContain('"content":"Hel"');
     expect(answer).toMatch(
-      /data: \{"error":\{.*"type":"server_error".*"skein_code":"UPSTREAM_CUT"/,
+      /data: \{"error":\{.*"type":"server_error".*"skein_code":"PROVIDER_CUT"/,
     );
     expect(answer).not.toContain('[DONE]');
     const whole = await ask(port, hello);
     expect(whole.status).toBe(502);
-    expect(whole.json).toMatchObject({ error: { skein_code: 'UPSTREAM_CUT' } });
+    expect(whole.json).toMatchObject({ error: { skein_code: 'PROVIDER_CUT' } });
   });
 
   test('a client that leaves ends the generation', async () => {

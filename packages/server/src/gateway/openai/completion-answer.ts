@@ -1,6 +1,6 @@
 /** Answers of `/v1/completions`, which continue a prompt. */
 import type { Extra, Receipt, TokenLogprob, Usage } from '@skein/generative';
-import { type Collected, finishOf, newChoice } from '../generative/collect.ts';
+import { type Collected, finishOf, newChoice } from '../language/collect.ts';
 import { type AnswerHead, type ChunkWriter, usageOf } from './chat-answer.ts';
 
 export function textCompletion(

@@ -5,8 +5,8 @@
  */
 import { FieldError, MAX_INPUTS, usdText } from '@skein/generative';
 import { sendText } from '@skein/http';
-import type { ModelCall } from '../generative/call.ts';
-import { fieldsIn, listAt, others, textAt, wrong } from '../generative/fields.ts';
+import type { ModelCall } from '../language/call.ts';
+import { fieldsIn, listAt, others, textAt, wrong } from '../language/fields.ts';
 import { modelOf } from './chat-request.ts';
 
 const FIELDS = new Set(['model', 'input', 'encoding_format', 'dimensions', 'user']);

@@ -1,6 +1,6 @@
 /** Refusals in the shape of OpenAI's errors. */
 import { describe, expect, test } from 'vitest';
-import { startLanguageFaces } from '../generative/testing/scripted-gateway.ts';
+import { startLanguageFaces } from '../language/testing/scripted-gateway.ts';
 import { post, send } from '../testing/http-face.ts';
 import { CHAT, ask, hello } from './testing/calls.ts';
 
@@ -210,7 +210,7 @@ describe('errors', () => {
       'x-should-retry': 'true',
     });
     gateway.generate = async () => {
-      throw new SkeinError('UPSTREAM_QUOTA', 'The quota is spent.');
+      throw new SkeinError('PROVIDER_QUOTA', 'The quota is spent.');
     };
     const late = await ask(port, hello);
     expect(late.json).toMatchObject({

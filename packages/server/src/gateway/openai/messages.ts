@@ -13,7 +13,7 @@ import {
   type ToolChoice,
 } from '@skein/generative';
 import { readId } from './call-id.ts';
-import { schemaAt } from '../generative/schema.ts';
+import { schemaAt } from '../language/schema.ts';
 import {
   type Fields,
   fieldsIn,
@@ -26,7 +26,7 @@ import {
   others,
   textAt,
   wrong,
-} from '../generative/fields.ts';
+} from '../language/fields.ts';
 
 const ROLES = ['system', 'developer', 'user', 'assistant', 'tool'] as const;
 const MESSAGE_FIELDS = new Set([

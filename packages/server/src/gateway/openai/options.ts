@@ -1,7 +1,7 @@
 /** Options of OpenAI's protocol. */
 import type { Caller } from '../../access/contract.ts';
 import type { KeptResponses } from '../../language/kept-responses.ts';
-import type { LanguageOptions, LanguageTransport } from '../generative/call.ts';
+import type { LanguageOptions, LanguageTransport } from '../language/call.ts';
 import type { Inference } from '@skein/serving';
 
 export type OpenAiTransport = OpenAiOptions & LanguageTransport;

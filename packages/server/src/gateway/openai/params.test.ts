@@ -2,10 +2,10 @@
  * Every field of every endpoint with values of every wrong kind: each refusal names the field in
  * `param`, where OpenAI's clients look for it.
  */
-import { GenerativeSettings } from '@skein/api';
+import { LanguageSettings } from '@skein/api';
 import { openGateway, type Provider } from '@skein/generative';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { startLanguageFaces } from '../generative/testing/scripted-gateway.ts';
+import { startLanguageFaces } from '../language/testing/scripted-gateway.ts';
 import { ask, hello } from './testing/calls.ts';
 
 type Kind = 'text' | 'number' | 'whole' | 'flag' | 'list' | 'object' | 'one of' | 'text or list';
@@ -220,7 +220,7 @@ test.each([
     close: async () => {},
   };
   const models = [{ name: 'chat', routes: [{ provider: 'p', model: 'm' }], ttftMs: 60_000 }];
-  const settings = GenerativeSettings.parse({ models });
+  const settings = LanguageSettings.parse({ models });
   const gateway = await openGateway({ settings, providers: [provider] });
   onTestFinished(() => gateway.close());
   const { port } = await startLanguageFaces({ languageModels: async () => gateway } as object);

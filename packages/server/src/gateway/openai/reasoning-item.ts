@@ -5,9 +5,9 @@
  */
 import { JSON_BOUNDS, readJsonOr } from '@skein/api/foreign-json';
 import { type Extra, googleContent, signedThoughts } from '@skein/generative';
-import type { Choice } from '../generative/collect.ts';
-import { joinedExtra } from '../generative/joined-extra.ts';
-import type { Fields } from '../generative/fields.ts';
+import type { Choice } from '../language/collect.ts';
+import { joinedExtra } from '../language/joined-extra.ts';
+import type { Fields } from '../language/fields.ts';
 import type { ReasoningSeals } from './reasoning-seals.ts';
 
 export interface Signatures {

@@ -1,8 +1,8 @@
 /** The events of a streamed response: each has a `sequence_number`. */
 import { SkeinError } from '@skein/api';
 import type { GenerateEvent, Receipt, Usage } from '@skein/generative';
-import { addTo, newChoice } from '../generative/collect.ts';
-import type { Fields } from '../generative/fields.ts';
+import { addTo, newChoice } from '../language/collect.ts';
+import type { Fields } from '../language/fields.ts';
 import { logprobOf } from './chat-answer.ts';
 import { errorOf } from './errors.ts';
 import { hasSignature, reasoningItem, summaryPart } from './reasoning-item.ts';
@@ -161,11 +161,11 @@ export function responseEvents(id: string, head: Fields, seals: ReasoningSeals) 
 
     /**
      * Closes the items. @returns the response, for `finish` to end with.
-     * @throws SkeinError UPSTREAM_CUT.
+     * @throws SkeinError PROVIDER_CUT.
      */
     end(receipt: Receipt | undefined): { readonly text: string; readonly response: Fields } {
       if (choice.finish === undefined) {
-        throw new SkeinError('UPSTREAM_CUT', 'The answer ended before it was whole.');
+        throw new SkeinError('PROVIDER_CUT', 'The answer ended before it was whole.');
       }
       const first = open.every((key) => key === 'reasoning') ? openPart('text')[1] : '';
       const closed = open.map((key, index) => close(key, index));

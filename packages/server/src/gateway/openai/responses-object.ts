@@ -1,7 +1,7 @@
 /** The objects of `/v1/responses`: a response and its items. */
 import type { Extra, GenerateRequest, Receipt, Usage } from '@skein/generative';
-import type { Choice, CollectedCall } from '../generative/collect.ts';
-import type { Fields } from '../generative/fields.ts';
+import type { Choice, CollectedCall } from '../language/collect.ts';
+import type { Fields } from '../language/fields.ts';
 import { logprobOf } from './chat-answer.ts';
 import { isReasoned, reasoningItem } from './reasoning-item.ts';
 import type { ReasoningSeals } from './reasoning-seals.ts';

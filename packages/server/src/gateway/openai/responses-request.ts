@@ -26,7 +26,7 @@ import {
   refuseFields,
   textAt,
   wrong,
-} from '../generative/fields.ts';
+} from '../language/fields.ts';
 import { modelOf, samplingOf, schemaFormatAt } from './chat-request.ts';
 import { functionAt, imageAt, toolChoiceAt, uniquelyNamed } from './messages.ts';
 import { signaturesIn, withSignatures } from './reasoning-item.ts';

@@ -1,6 +1,6 @@
 /** OpenAI's responses, and the endpoints that are smaller: models, completions, embeddings. */
 import { describe, expect, test } from 'vitest';
-import { events, startLanguageFaces, USAGE } from '../generative/testing/scripted-gateway.ts';
+import { events, startLanguageFaces, USAGE } from '../language/testing/scripted-gateway.ts';
 import { send } from '../testing/http-face.ts';
 import { raw } from '../testing/http-sockets.ts';
 import { ask, eventsOf } from './testing/calls.ts';

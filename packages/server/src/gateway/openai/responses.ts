@@ -8,10 +8,10 @@
  */
 import type { Message } from '@skein/generative';
 import { sendText } from '@skein/http';
-import type { ModelCall } from '../generative/call.ts';
-import { collect, newChoice } from '../generative/collect.ts';
-import { streamAnswer, type StreamWriter } from '../generative/event-stream.ts';
-import type { Fields } from '../generative/fields.ts';
+import type { ModelCall } from '../language/call.ts';
+import { collect, newChoice } from '../language/collect.ts';
+import { streamAnswer, type StreamWriter } from '../language/event-stream.ts';
+import type { Fields } from '../language/fields.ts';
 import { modelOf, stickyKeyOf } from './chat-request.ts';
 import { responseEvents } from './responses-events.ts';
 import { headOf, itemsOf, responseOf, statusOf } from './responses-object.ts';

@@ -1,14 +1,14 @@
 /** The endpoints of OpenAI's API, and how each answers. */
 import { SkeinError } from '@skein/api';
-import type { GenerativeModelView } from '@skein/generative';
+import type { LanguageModelView } from '@skein/generative';
 import { type NodeExchange, sendText, toSkeinError } from '@skein/http';
 import type { Instant } from '@skein/serving';
 import { requireMethod, unknownRoute } from '../face.ts';
-import { type ModelCall, serveCall } from '../generative/call.ts';
-import { collect } from '../generative/collect.ts';
-import { authorizationOf, geminiModel } from '../generative/gemini-model.ts';
-import { streamAnswer } from '../generative/event-stream.ts';
-import type { Fields } from '../generative/fields.ts';
+import { type ModelCall, serveCall } from '../language/call.ts';
+import { collect } from '../language/collect.ts';
+import { authorizationOf, geminiModel } from '../language/gemini-model.ts';
+import { streamAnswer } from '../language/event-stream.ts';
+import type { Fields } from '../language/fields.ts';
 import { decodeSegment } from '../path-segment.ts';
 import { authorizeReader } from '../rules.ts';
 import { type AnswerHead, chatChunks, chatCompletion, type ChunkWriter } from './chat-answer.ts';
@@ -99,7 +99,7 @@ async function answerModels(
   sendText(exchange, 200, 'application/json', JSON.stringify(model));
 }
 
-const modelOf = ({ name, createdAt, providers }: GenerativeModelView) => ({
+const modelOf = ({ name, createdAt, providers }: LanguageModelView) => ({
   id: name,
   object: 'model',
   created: Math.floor(Date.parse(createdAt) / 1000),

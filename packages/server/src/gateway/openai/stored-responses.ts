@@ -11,7 +11,7 @@ import { type NodeExchange, sendText } from '@skein/http';
 import type { StoredResponse } from '@skein/state';
 import type { KeptResponses } from '../../language/kept-responses.ts';
 import { requireMethod, unknownRoute } from '../face.ts';
-import { type Fields, oneOf, optional, textAt, wholeAt } from '../generative/fields.ts';
+import { type Fields, oneOf, optional, textAt, wholeAt } from '../language/fields.ts';
 import { decodeSegment } from '../path-segment.ts';
 import { summaryPart } from './reasoning-item.ts';
 import type { ReasoningSeals } from './reasoning-seals.ts';

@@ -3,7 +3,7 @@
  * has sent requests during it. They are declarations of kinds of their own, next to the model's.
  */
 import {
-  type GenerativeModel,
+  type LanguageModel,
   LanguageRolloutRecord,
   type LanguageRolloutView,
   LanguageRolloutWindow,
@@ -124,9 +124,9 @@ export function viewOf(stored: LanguageRolloutRecord, seen: Seen): LanguageRollo
 
 /** The model with the new route in the place of the old one. */
 export function promoted(
-  model: GenerativeModel,
+  model: LanguageModel,
   { replaces, candidate }: LanguageRolloutRecord,
-): GenerativeModel {
+): LanguageModel {
   return {
     ...model,
     routes: model.routes.map((route) => (isRoute(route, replaces) ? candidate : route)),

@@ -10,8 +10,8 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
-  type GenerativeModel,
-  type GenerativeRoute,
+  type LanguageModel,
+  type LanguageRoute,
   type LanguageRolloutPlan,
   type LanguageRolloutRecord,
   type LanguageRolloutView,
@@ -44,7 +44,7 @@ const LONGEST_WAIT_MS = 10_000;
 const NODE = 'skein';
 
 export interface RolloutRequest {
-  readonly route: GenerativeRoute;
+  readonly route: LanguageRoute;
   readonly replaces?: RouteName | undefined;
   readonly plan: LanguageRolloutPlan;
 }
@@ -69,8 +69,8 @@ export interface LanguageRolloutsOptions {
   /** The traffic of this process, once a gateway is open. */
   readonly traffic: () => RolloutTraffic | undefined;
   readonly requireProviders: (names: readonly string[]) => Promise<void>;
-  readonly putModel: (model: GenerativeModel) => Promise<void>;
-  readonly modelOf: (name: string) => Promise<GenerativeModel | undefined>;
+  readonly putModel: (model: LanguageModel) => Promise<void>;
+  readonly modelOf: (name: string) => Promise<LanguageModel | undefined>;
   /** Reads the declarations again, and follows them. */
   readonly refresh: () => Promise<void>;
 }
@@ -327,7 +327,7 @@ export function createLanguageRollouts(options: LanguageRolloutsOptions): Langua
 }
 
 /** @throws SkeinError PROVIDER_INVALID. */
-function checkRoutes({ name, routes }: GenerativeModel, old: RouteName, next: RouteName): void {
+function checkRoutes({ name, routes }: LanguageModel, old: RouteName, next: RouteName): void {
   if (!routes.some((route) => isRoute(route, old))) {
     throw new SkeinError('PROVIDER_INVALID', `The model ${name} has no route ${routeText(old)}.`);
   }

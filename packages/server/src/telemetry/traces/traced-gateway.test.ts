@@ -1,4 +1,4 @@
-import { GenerativeSettings } from '@skein/api';
+import { LanguageSettings } from '@skein/api';
 import {
   type Caller,
   type EmbedDeployed,
@@ -53,7 +53,7 @@ let gateway: Gateway;
 beforeEach(async () => {
   const price = { input: 1, output: 2 };
   const route = { provider: 'p', model: 'm', price };
-  const settings = GenerativeSettings.parse({
+  const settings = LanguageSettings.parse({
     models: [{ name: 'chat', routes: [route], ttftMs: 60_000 }],
   });
   gateway = traceGateway(
@@ -167,8 +167,8 @@ it('records embeddings', async () => {
 });
 
 it.each([
-  ['before the first token', { effort: 'before' }, 'UPSTREAM_FAILED', 2, []],
-  ['in the middle', { effort: 'after' }, 'UPSTREAM_FAILED', 2, ['gen_ai.first_token']],
+  ['before the first token', { effort: 'before' }, 'PROVIDER_FAILED', 2, []],
+  ['in the middle', { effort: 'after' }, 'PROVIDER_FAILED', 2, ['gen_ai.first_token']],
   ['by a mistake of the caller', { model: 'none' }, 'MODEL_UNKNOWN', 0, []],
 ])('records a failure %s by its code', async (_, more, code, status, events) => {
   await expect(ask(more)).rejects.toMatchObject({ code });

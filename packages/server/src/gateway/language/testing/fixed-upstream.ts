@@ -1,7 +1,7 @@
 /** An upstream of Gemini's or OpenAI's form whose every answer is the same, and the faces of a node over it. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { GenerativeSettings } from '@skein/api';
+import { LanguageSettings } from '@skein/api';
 import { openGateway } from '@skein/generative';
 import { expect, onTestFinished } from 'vitest';
 import { post, send } from '../../testing/http-face.ts';
@@ -33,7 +33,7 @@ export async function startUpstream(
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const settings = GenerativeSettings.parse({
+  const settings = LanguageSettings.parse({
     providers: [
       { name: 'openai', kind: 'openai', baseUrl },
       { name: 'gemini', kind: 'gemini', baseUrl },

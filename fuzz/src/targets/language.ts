@@ -28,7 +28,7 @@ import {
 } from '../../../packages/server/src/gateway/openai/chat-request.ts';
 import { readResponse } from '../../../packages/server/src/gateway/openai/responses-request.ts';
 import { reasoningSeals } from '../../../packages/server/src/gateway/openai/reasoning-seals.ts';
-import type { Fields } from '../../../packages/server/src/gateway/generative/fields.ts';
+import type { Fields } from '../../../packages/server/src/gateway/language/fields.ts';
 import { bytesInput } from '../engine/bytes.ts';
 import { jsonInput } from '../engine/json.ts';
 import type { Target } from '../engine/target.ts';

@@ -1,5 +1,5 @@
 /**
- * Follows docs/guide/generative.md line by line, with the faulty upstream in the place of Gemini and of
+ * Follows docs/guide/language-models.md line by line, with the faulty upstream in the place of Gemini and of
  * the second provider.
  */
 import { readFile } from 'node:fs/promises';
@@ -9,7 +9,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { testFolder } from '../../../../../scripts/testing/folder.ts';
 import { runCli, startCli, type CliProcess } from '../../testing/cli.ts';
 
-const GUIDE = join(import.meta.dirname, '../../../../../docs/guide/generative.md');
+const GUIDE = join(import.meta.dirname, '../../../../../docs/guide/language-models.md');
 
 const folder = testFolder();
 let upstream: FaultyUpstream;

@@ -2,11 +2,11 @@
  * A model as Gemini's API lists it, and where its clients put their key. They ask for the list at
  * `/v1beta/models`, or at `/v1/models`, where OpenAI's clients do.
  */
-import type { GenerativeModelView } from '@skein/generative';
+import type { LanguageModelView } from '@skein/generative';
 import type { NodeExchange } from '@skein/http';
 import { headerOf } from './call.ts';
 
-export const geminiModel = ({ name, contextTokens, kinds }: GenerativeModelView) => ({
+export const geminiModel = ({ name, contextTokens, kinds }: LanguageModelView) => ({
   name: `models/${name}`,
   displayName: name,
   ...(contextTokens === undefined ? {} : { inputTokenLimit: contextTokens }),

@@ -6,7 +6,7 @@ import type {
   Gateway,
   GenerateEvent,
   GenerateRequest,
-  GenerativeModelView,
+  LanguageModelView,
   Receipt,
 } from '@skein/generative';
 import { onTestFinished } from 'vitest';
@@ -45,7 +45,7 @@ export interface ScriptedGateway extends Gateway {
 }
 
 export function scriptedGateway(): ScriptedGateway {
-  const models: GenerativeModelView[] = [
+  const models: LanguageModelView[] = [
     {
       name: 'chat',
       providers: ['scripted'],

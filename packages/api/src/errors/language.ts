@@ -1,4 +1,4 @@
-/** Errors of generative models and of the upstreams that run them. */
+/** Errors of calls to language models and of their providers. */
 import {
   FORBIDDEN,
   GRPC,
@@ -10,47 +10,47 @@ import {
   type ErrorRow,
 } from './row.ts';
 
-export const GENERATIVE_ERRORS = {
-  UPSTREAM_UNREACHABLE: {
+export const LANGUAGE_ERRORS = {
+  PROVIDER_UNREACHABLE: {
     ...UPSTREAM,
     meaning:
       'No connection to the provider of the model: its name does not resolve, it refuses, or its certificate is not trusted.',
     fix: 'Check the address of the provider; for a certificate of your own, start the node with NODE_EXTRA_CA_CERTS.',
     retryMs: 1000,
   },
-  UPSTREAM_FAILED: {
+  PROVIDER_FAILED: {
     ...UPSTREAM,
     meaning:
       'The provider of the model answered with an error of its own, or with something that is no answer.',
     fix: 'Send the request again; add a second provider to the model, which then takes over.',
     retryMs: 1000,
   },
-  UPSTREAM_CUT: {
+  PROVIDER_CUT: {
     ...UPSTREAM,
     meaning: 'The provider ended its answer without marking it complete.',
     fix: 'Send the request again; what has arrived is a part of the answer.',
     retryMs: 1000,
   },
-  UPSTREAM_TIMEOUT: {
+  PROVIDER_TIMEOUT: {
     ...TIMED_OUT,
     meaning:
       'The provider sent no first token by the deadline, or no next one within the gap of the model.',
     fix: 'Send the request again, give the model a longer objective, or add a second provider to it.',
     retryMs: 1000,
   },
-  UPSTREAM_BUSY: {
+  PROVIDER_BUSY: {
     ...OVER_LIMIT,
     meaning: 'The provider limits the rate of its key, or is overloaded.',
     fix: 'Retry after Retry-After; raise the quota at the provider, or add a second one to the model.',
     retryMs: 1000,
   },
-  UPSTREAM_QUOTA: {
+  PROVIDER_QUOTA: {
     ...OVER_LIMIT,
     meaning: 'The quota of the provider’s key is spent until its reset, which is hours away.',
     fix: 'Wait for Retry-After, raise the quota at the provider, or add a second one to the model.',
     retryMs: 3_600_000,
   },
-  UPSTREAM_DENIED: {
+  PROVIDER_DENIED: {
     http: 502,
     grpc: GRPC.FAILED_PRECONDITION,
     kind: 'load',
@@ -58,7 +58,7 @@ export const GENERATIVE_ERRORS = {
     fix: 'The operator corrects the secret of the provider, or lets its key use the model; the message names both.',
     retryMs: 60_000,
   },
-  UPSTREAM_MODEL_UNKNOWN: {
+  PROVIDER_MODEL_UNKNOWN: {
     http: 502,
     grpc: GRPC.FAILED_PRECONDITION,
     kind: 'load',
@@ -66,7 +66,7 @@ export const GENERATIVE_ERRORS = {
     fix: 'The operator corrects the model of the route, or the address of the provider; `skein model put` asks the provider.',
     retryMs: 60_000,
   },
-  UPSTREAM_REJECTED: {
+  PROVIDER_REJECTED: {
     ...INVALID,
     meaning: 'The provider refused the request itself.',
     fix: 'Correct the request by the message of the provider.',

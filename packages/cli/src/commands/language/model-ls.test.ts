@@ -1,5 +1,5 @@
 /** Output of the commands of language models, from answers as a node sends them. */
-import { GenerativeSettings, type LanguageView } from '@skein/api';
+import { LanguageSettings, type LanguageView } from '@skein/api';
 import { expect, it } from 'vitest';
 import { PLAIN } from '../../output/style.ts';
 import { modelLs, modelPut } from './language-model.ts';
@@ -7,7 +7,7 @@ import { modelLs, modelPut } from './language-model.ts';
 it('shows what a provider was used for once, however many routes lead to it', () => {
   const used = { failed: 1, cacheHits: 0, inputTokens: 30, outputTokens: 5, tokensPerSecond: 0 };
   const view: LanguageView = {
-    settings: GenerativeSettings.parse({
+    settings: LanguageSettings.parse({
       providers: [
         { name: 'own', kind: 'openai', baseUrl: 'http://127.0.0.1:9' },
         { name: 'other', kind: 'openai', baseUrl: 'http://127.0.0.1:9' },
@@ -38,10 +38,10 @@ it('shows what a provider was used for once, however many routes lead to it', ()
 
 it('warns of problems that a provider reports of a declared model', () => {
   const routes = [{ provider: 'up', model: 'big' }];
-  const problem = { code: 'UPSTREAM_DENIED', message: 'It refuses.', fix: 'Correct the secret.' };
+  const problem = { code: 'PROVIDER_DENIED', message: 'It refuses.', fix: 'Correct the secret.' };
   const text = modelPut.render({ name: 'm', routes, problems: [problem] }, PLAIN);
   expect(text.split('\n')).toEqual([
     expect.stringMatching(/m is a model: big at up\.$/),
-    '! UPSTREAM_DENIED: It refuses. Correct the secret.',
+    '! PROVIDER_DENIED: It refuses. Correct the secret.',
   ]);
 });

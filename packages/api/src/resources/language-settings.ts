@@ -1,4 +1,4 @@
-/** How an operator declares generative models: providers, models, budgets. Money is in US dollars. */
+/** How an operator declares language models: providers, models, budgets. Money is in US dollars. */
 import { z } from 'zod';
 import { PROVIDER_NAMES, REDACTION_KINDS } from '../implementations.ts';
 import { Name } from './deployment.ts';
@@ -11,7 +11,7 @@ export const SecretReference = z
   )
   .describe('Where the secret is; the state never holds the secret itself.');
 
-export const GenerativeProvider = z
+export const LanguageProvider = z
   .strictObject({
     name: Name,
     kind: z.enum(PROVIDER_NAMES),
@@ -41,8 +41,8 @@ export const GenerativeProvider = z
       .default(64),
     connectMs: z.int().positive().describe('Longest wait for a connection.').default(2000),
   })
-  .meta({ id: 'GenerativeProvider' });
-export type GenerativeProvider = z.infer<typeof GenerativeProvider>;
+  .meta({ id: 'LanguageProvider' });
+export type LanguageProvider = z.infer<typeof LanguageProvider>;
 
 /** US dollars for a million tokens. */
 export const TokenPrice = z
@@ -64,7 +64,7 @@ export const TokenPrice = z
   });
 export type TokenPrice = z.infer<typeof TokenPrice>;
 
-export const GenerativeRoute = z.strictObject({
+export const LanguageRoute = z.strictObject({
   provider: Name,
   model: z.string().min(1).max(256).describe('The name of the model at the provider.'),
   weight: z.number().min(0).max(1e6).default(1),
@@ -76,15 +76,15 @@ export const GenerativeRoute = z.strictObject({
     .default(0),
   price: TokenPrice.describe('Default: free, as a local model is.').optional(),
 });
-export type GenerativeRoute = z.infer<typeof GenerativeRoute>;
+export type LanguageRoute = z.infer<typeof LanguageRoute>;
 
-export const GenerativeModel = z
+export const LanguageModel = z
   .strictObject({
     name: z
       .string()
       .regex(/^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$/)
       .describe('The name in requests.'),
-    routes: z.array(GenerativeRoute).min(1).max(32),
+    routes: z.array(LanguageRoute).min(1).max(32),
     policy: z
       .enum(['order', 'weighted', 'cost', 'quality', 'ttft'])
       .describe(
@@ -135,11 +135,11 @@ export const GenerativeModel = z
       .default(true),
     tenants: z.array(z.string()).describe('Which may use it. Default: all.').optional(),
   })
-  .meta({ id: 'GenerativeModel' });
-export type GenerativeModel = z.infer<typeof GenerativeModel>;
-export type GenerativeModelInput = z.input<typeof GenerativeModel>;
+  .meta({ id: 'LanguageModel' });
+export type LanguageModel = z.infer<typeof LanguageModel>;
+export type LanguageModelInput = z.input<typeof LanguageModel>;
 
-export const GenerativeBudget = z
+export const LanguageBudget = z
   .strictObject({
     subject: z
       .string()
@@ -152,8 +152,8 @@ export const GenerativeBudget = z
     tokens: z.int().min(0).optional(),
   })
   .refine(({ usd, tokens }) => usd !== undefined || tokens !== undefined, 'needs usd or tokens')
-  .meta({ id: 'GenerativeBudget' });
-export type GenerativeBudget = z.infer<typeof GenerativeBudget>;
+  .meta({ id: 'LanguageBudget' });
+export type LanguageBudget = z.infer<typeof LanguageBudget>;
 
 /** Providers to which the data of a tenant may go. */
 export const TenantProviders = z.strictObject({
@@ -236,11 +236,11 @@ export const StoredResponsesDeclaration = z
   .strictObject(StoredResponsesPolicy.shape)
   .meta({ id: 'StoredResponsesDeclaration' });
 
-export const GenerativeSettings = z
+export const LanguageSettings = z
   .strictObject({
-    providers: z.array(GenerativeProvider).max(256).default([]),
-    models: z.array(GenerativeModel).max(1024).default([]),
-    budgets: z.array(GenerativeBudget).max(4096).default([]),
+    providers: z.array(LanguageProvider).max(256).default([]),
+    models: z.array(LanguageModel).max(1024).default([]),
+    budgets: z.array(LanguageBudget).max(4096).default([]),
     allow: z
       .array(TenantProviders)
       .describe('A tenant that is not listed may use all.')
@@ -250,6 +250,6 @@ export const GenerativeSettings = z
       'Absent: no answer of `/v1/responses` is stored.',
     ).optional(),
   })
-  .meta({ id: 'GenerativeSettings' });
-export type GenerativeSettings = z.infer<typeof GenerativeSettings>;
-export type GenerativeSettingsInput = z.input<typeof GenerativeSettings>;
+  .meta({ id: 'LanguageSettings' });
+export type LanguageSettings = z.infer<typeof LanguageSettings>;
+export type LanguageSettingsInput = z.input<typeof LanguageSettings>;

@@ -1,5 +1,5 @@
 /** A client that leaves, at each step of an answer and over each face: nothing stays reserved or running. */
-import { GenerativeSettings } from '@skein/api';
+import { LanguageSettings } from '@skein/api';
 import { type Gateway, openGateway, type Outcome, type Provider } from '@skein/generative';
 import { expect, onTestFinished, test } from 'vitest';
 import { raw } from '../testing/http-sockets.ts';
@@ -73,7 +73,7 @@ function pausing() {
 async function start(budgetTokens: number) {
   const { state, provider } = pausing();
   const outcomes: Outcome[] = [];
-  const settings = GenerativeSettings.parse({
+  const settings = LanguageSettings.parse({
     models: [
       {
         name: 'chat',

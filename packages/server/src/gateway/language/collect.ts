@@ -36,7 +36,7 @@ export interface Collected {
   readonly extra: Extra | undefined;
 }
 
-/** @throws SkeinError of the gateway; UPSTREAM_CUT when a choice has no end. */
+/** @throws SkeinError of the gateway; PROVIDER_CUT when a choice has no end. */
 export async function collect({ events }: Pick<Generation, 'events'>): Promise<Collected> {
   const choices: Choice[] = [];
   let usage: Usage | undefined;
@@ -51,7 +51,7 @@ export async function collect({ events }: Pick<Generation, 'events'>): Promise<C
   }
   const whole = choices.filter((choice) => choice !== undefined);
   if (whole.length === 0 || whole.some(({ finish }) => finish === undefined)) {
-    throw new SkeinError('UPSTREAM_CUT', 'The answer ended before it was whole.');
+    throw new SkeinError('PROVIDER_CUT', 'The answer ended before it was whole.');
   }
   return { choices: whole, usage, usageExtra, extra };
 }

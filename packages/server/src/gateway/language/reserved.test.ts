@@ -4,7 +4,7 @@
  */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { GenerativeSettings } from '@skein/api';
+import { LanguageSettings } from '@skein/api';
 import { openGateway } from '@skein/generative';
 import fc from 'fast-check';
 import { expect, onTestFinished, test } from 'vitest';
@@ -185,7 +185,7 @@ async function startRecorder() {
 async function start() {
   const recorder = await startRecorder();
   const dollars = { in: { input: 1, output: 0 }, out: { input: 0, output: 1 } };
-  const settings = GenerativeSettings.parse({
+  const settings = LanguageSettings.parse({
     providers: (['openai', 'gemini'] as const).map((kind) => ({
       name: kind,
       kind,

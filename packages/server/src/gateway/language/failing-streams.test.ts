@@ -17,7 +17,7 @@ async function startBroken(): Promise<string> {
   gateway.script = async function* () {
     yield { type: 'text', text: 'Hel' };
     yield { type: 'text', text: 'lo' };
-    throw new SkeinError('UPSTREAM_CUT', 'Provider up: the connection ended.');
+    throw new SkeinError('PROVIDER_CUT', 'Provider up: the connection ended.');
   };
   return url;
 }
@@ -35,7 +35,7 @@ async function piecesOf(stream: AsyncIterable<unknown>, error: object): Promise<
 test('openai throws its own error on each of its endpoints', async () => {
   const url = await startBroken();
   const client = new OpenAI({ baseURL: `${url}/v1`, apiKey: 'none', maxRetries: 0 });
-  const cut = { code: 'upstream_cut', message: expect.stringMatching(/Provider up/) as string };
+  const cut = { code: 'provider_cut', message: expect.stringMatching(/Provider up/) as string };
   const chat = await client.chat.completions.create({ model, messages, stream: true });
   expect(await piecesOf(chat, cut)).toBeGreaterThan(0);
   const text = await client.completions.create({ model, prompt: 'Hi', stream: true });
@@ -67,15 +67,15 @@ test('@google/genai throws its own error', async () => {
   const url = await startBroken();
   const client = new GoogleGenAI({ apiKey: 'none', httpOptions: { baseUrl: url } });
   const stream = await client.models.generateContentStream({ model, contents });
-  const error = { name: 'ApiError', message: expect.stringMatching(/UPSTREAM_CUT/) as string };
+  const error = { name: 'ApiError', message: expect.stringMatching(/PROVIDER_CUT/) as string };
   expect(await piecesOf(stream, error)).toBeGreaterThan(0);
 });
 
 test.each([
-  ['/v1/chat/completions', { model, messages }, /"skein_code":"UPSTREAM_CUT"[^\n]*\n\n$/],
-  ['/v1/completions', { model, prompt: 'Hi' }, /"skein_code":"UPSTREAM_CUT"[^\n]*\n\n$/],
+  ['/v1/chat/completions', { model, messages }, /"skein_code":"PROVIDER_CUT"[^\n]*\n\n$/],
+  ['/v1/completions', { model, prompt: 'Hi' }, /"skein_code":"PROVIDER_CUT"[^\n]*\n\n$/],
   ['/v1/responses', { model, input: 'Hi' }, /event: response\.failed\n[^\n]*\n\n$/],
-  [`/v1beta/models/${model}:streamGenerateContent?alt=sse`, { contents }, /UPSTREAM_CUT.*\n\n$/],
+  [`/v1beta/models/${model}:streamGenerateContent?alt=sse`, { contents }, /PROVIDER_CUT.*\n\n$/],
 ])('the body of %s ends, without the end of a whole answer', async (path, body, last) => {
   const url = await startBroken();
   const answer = await fetch(url + path, {
@@ -94,5 +94,5 @@ test('the list of a Gemini stream without events ends with the error', async () 
   const answer = await fetch(url + path, { method: 'POST', body });
   const list = (await answer.json()) as object[];
   expect(list.length).toBeGreaterThan(1);
-  expect(JSON.stringify(list.at(-1))).toContain('"reason":"UPSTREAM_CUT"');
+  expect(JSON.stringify(list.at(-1))).toContain('"reason":"PROVIDER_CUT"');
 });
