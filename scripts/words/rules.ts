@@ -37,6 +37,11 @@ export const RULES: readonly Rule[] = [
     'trainDistributed()',
   ]),
   word(/\bof late\b/i, 'An adjective is clearer.', ['the loss of late', 'the recent loss']),
+  word(
+    /\b[Rr]ooms?\b|\bROOM|[a-z]Rooms?\b|\broom[A-Z]/,
+    'It meant five things: write memory, free space, capacity, component or session.',
+    ['a member with room', 'a member with free memory'],
+  ),
   // Machines that speak or think
   word(/\btell(s|ing)?\b|\btold\b/i, MACHINE, [
     'the node tells the worker',

@@ -18,7 +18,7 @@ export const noop = (more: Partial<Spec> = {}): Spec => ({
   ...more,
 });
 
-export const roomFor = (max: number, worker = 'bench'): Offer => ({
+export const offerFor = (max: number, worker = 'bench'): Offer => ({
   worker,
   queues: ['bench'],
   free: { cores: max, memoryBytes: 2 ** 40 },

@@ -1,6 +1,6 @@
 /** From the call that enqueues a job to its start at a waiting worker with a connection of its own. */
 import type { JobStore } from '@skein/jobs';
-import { DONE, noop, roomFor } from './noop.ts';
+import { DONE, noop, offerFor } from './noop.ts';
 
 /**
  * Enqueues jobs one after another for a tenant, and measures how long each takes to start. The
@@ -17,7 +17,7 @@ export async function pickups(
   const started = new Map<string, () => void>();
   const working = (async () => {
     while (!stop.signal.aborted) {
-      const claims = await consumer.claim(roomFor(10, 'pickup'));
+      const claims = await consumer.claim(offerFor(10, 'pickup'));
       for (const { job } of claims) if (job.tenant === 'probe') started.get(job.name)?.();
       await Promise.all(claims.map(({ token }) => consumer.finish(token, DONE)));
       if (claims.length === 0) {

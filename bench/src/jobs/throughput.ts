@@ -1,6 +1,6 @@
 /** No-op jobs per second through a store, each enqueued, claimed and completed. */
 import type { JobStore } from '@skein/jobs';
-import { DONE, noop, roomFor } from './noop.ts';
+import { DONE, noop, offerFor } from './noop.ts';
 
 /** Jobs in flight; what BullMQ's `concurrency` is. */
 const IN_FLIGHT = 100;
@@ -26,7 +26,7 @@ export async function storeThroughput(
   }
   async function work(name: string): Promise<void> {
     while (left > 0) {
-      const claims = await store.worker.claim(roomFor(IN_FLIGHT / workers, name));
+      const claims = await store.worker.claim(offerFor(IN_FLIGHT / workers, name));
       await Promise.all(claims.map(({ token }) => store.worker.finish(token, DONE)));
       left -= claims.length;
       if (claims.length === 0 && left > 0)

@@ -126,18 +126,19 @@ interface Waiting {
   readonly item?: (item: unknown) => void;
 }
 
-/** A function that runs; most never look at their signal, which therefore is made on demand. */
+/** A function that runs; most never read their signal, so it is made on demand. */
 class Running implements CallContext {
   #controller: AbortController | undefined;
-  room = WINDOW;
-  onRoom: (() => void) | undefined;
+  /** Items that the caller still accepts. */
+  credit = WINDOW;
+  onCredit: (() => void) | undefined;
   get signal(): AbortSignal {
     return (this.#controller ??= new AbortController()).signal;
   }
   abort(reason?: unknown): void {
     this.#controller ??= new AbortController();
     this.#controller.abort(reason);
-    this.onRoom?.();
+    this.onCredit?.();
   }
 }
 
@@ -296,11 +297,11 @@ export function connect<S extends Served>(link: Link): Connection<S> {
   }
   async function pour(id: number, context: Running, items: AsyncIterable<unknown>): Promise<void> {
     for await (const item of items) {
-      while (context.room === 0 && running.has(id)) {
-        await new Promise<void>((resolve) => (context.onRoom = resolve));
+      while (context.credit === 0 && running.has(id)) {
+        await new Promise<void>((resolve) => (context.onCredit = resolve));
       }
       if (!running.has(id)) return;
-      context.room--;
+      context.credit--;
       if (item instanceof Moved) link.send([ITEM, id, item.value], item.transfer);
       else link.send([ITEM, id, item], NONE);
     }
@@ -317,8 +318,8 @@ export function connect<S extends Served>(link: Link): Connection<S> {
       const context = running.get(id);
       if (context === undefined) return;
       if (kind === MORE) {
-        context.room += message[2];
-        context.onRoom?.();
+        context.credit += message[2];
+        context.onCredit?.();
       } else {
         running.delete(id);
         link.send([VALUE, id, undefined], NONE);

@@ -56,7 +56,7 @@ describe.each(['thread', 'process'] as const)('a worker in a %s', (kind) => {
   it('keeps the class, code, fields and causes of an error that is named', async () => {
     const error = await failure(start().call('refuse', 'FULL'));
     expect(error).toBeInstanceOf(Refusal);
-    expect(error).toMatchObject({ code: 'FULL', message: 'No room.', details: [{ free: 0 }] });
+    expect(error).toMatchObject({ code: 'FULL', message: 'No capacity.', details: [{ free: 0 }] });
     expect(error.stack).toContain('contract-worker.ts');
     expect(error.cause).toBeInstanceOf(Refusal);
     const root = (error.cause as Error).cause;

@@ -51,7 +51,7 @@ export interface RunResult extends RunTimes {
 export interface PreparedRun {
   /** Resolves to undefined when it was withdrawn; rejects like `Session.run`. */
   readonly result: Promise<RunResult | undefined>;
-  /** Adds rows, which are copied. @returns false when it has begun, or has no room for them. */
+  /** Adds rows, which are copied. @returns false when it has begun, or they do not fit. */
   add(feeds: TensorMap): boolean;
   /** @returns false when it has begun. */
   withdraw(): boolean;

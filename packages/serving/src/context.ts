@@ -55,7 +55,7 @@ export interface ServingContext {
   /** Versions that take memory, by deployment: until their last replica has ended. */
   readonly inMemory: Map<LiveTarget, string>;
   /** The deployments among them whose loading waits until other models have freed memory. */
-  readonly waitingForRoom: Set<LiveTarget>;
+  readonly waitingForMemory: Set<LiveTarget>;
   /** Deployments whose change in progress was aborted: they load no more versions. */
   readonly unwanted: Set<string>;
   /** Aborted when the node ends. */

@@ -147,7 +147,7 @@ export function createServing(options: ServingOptions): Serving {
     peers: options.peers,
     placing: options.placing,
     inMemory: new Map(),
-    waitingForRoom: new Set(),
+    waitingForMemory: new Set(),
     runs: new Map(),
     changing: new Map(),
     mayChange: () => options.desired?.mayChange(),

@@ -23,7 +23,7 @@ const calls = {
   },
   refuse(code: string): never {
     const root = new RangeError('the disk has 0 bytes');
-    throw new Refusal(code, 'No room.', [{ free: 0 }], new Refusal('FULL', 'Inner.', [], root));
+    throw new Refusal(code, 'No capacity.', [{ free: 0 }], new Refusal('FULL', 'Inner.', [], root));
   },
   async refuseLater(): Promise<never> {
     await delay(1);

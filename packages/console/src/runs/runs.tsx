@@ -38,7 +38,7 @@ export function StatusChip({ status, reason }: Pick<Run, 'status' | 'reason'>) {
   );
 }
 
-/** The numbers of a run that a line has room for. */
+/** The numbers of a run that fit into one line. */
 export function headlineOf(run: RunSummary | Run): string {
   const report = run.result?.report;
   if (report?.kind === 'classification') return `accuracy ${metric(report.accuracy)}`;

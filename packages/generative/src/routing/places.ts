@@ -126,7 +126,7 @@ export function createPlaces(
     return ahead <= 0 ? 0 : (ahead * heldMs) / count;
   };
 
-  /** Makes room in a full queue for a tenant with fewer requests in it: refuses the last one of the tenant with the most. */
+  /** Frees an entry of a full queue for a tenant with fewer requests: refuses the last one of the tenant with the most. */
   function displace(tenant: string, error: SkeinError): boolean {
     const parts = [...waitingOf].map(([name, waiting]) => ({
       name,

@@ -39,7 +39,7 @@ test('never holds more than it may, and releases all of it', () => {
   );
 });
 
-test('the largest body that is allowed has room, however small the machine', () => {
+test('the largest body that is allowed fits, however small the machine', () => {
   expect(defaultBodyBudget(2 ** 50)).toBe(2 ** 51);
   expect(defaultBodyBudget(1)).toBeGreaterThan(2 ** 20);
 });

@@ -25,8 +25,8 @@ export function grown(
 ): Buffer {
   const isCredible = announced <= SMALL_BYTES || size * CREDIBLE_PARTS >= announced;
   const wanted = isCredible ? announced : 2 * size;
-  const room = Math.max(size, Math.min(Math.max(wanted, 2 * whole.length), maxBytes));
-  const larger = allocate(room, isMuchHeld);
+  const capacity = Math.max(size, Math.min(Math.max(wanted, 2 * whole.length), maxBytes));
+  const larger = allocate(capacity, isMuchHeld);
   whole.copy(larger);
   freePiece(whole);
   return larger;

@@ -19,7 +19,7 @@ import { ERRORS, SkeinError } from '@skein/api';
 /** How long a client may take to read why its connection was rejected, in milliseconds. */
 export const LINGER_MS = 1000;
 /** Fraction of all connections that one search closes, so that the search is rare. */
-const ROOM_PARTS = 16;
+const CLOSED_PARTS = 16;
 /**
  * Bounds on pipelined requests that wait for an earlier answer, per connection and in total. Each
  * takes some kilobytes before its key has been checked. Clients that pipeline at all send a few.
@@ -54,7 +54,7 @@ export class HttpConnections {
 
   /** @returns false if the connection was rejected instead. */
   add(socket: Socket): boolean {
-    if (this.#madeAt.size >= this.#max) this.#makeRoom();
+    if (this.#madeAt.size >= this.#max) this.#closeUnused();
     const fits = this.#madeAt.size < this.#max;
     if (!fits) {
       const message = `All of the ${this.#max} connections that the node keeps have requests in flight.`;
@@ -123,7 +123,7 @@ export class HttpConnections {
     for (const socket of this.#madeAt.keys()) socket.destroy();
   }
 
-  #makeRoom(): void {
+  #closeUnused(): void {
     const [silent, idle, unread]: [Socket[], Socket[], Socket[]] = [[], [], []];
     const lingeredSince = performance.now() - LINGER_MS;
     for (const [socket, madeAt] of this.#madeAt) {
@@ -132,7 +132,7 @@ export class HttpConnections {
       else if (response.writableEnded && madeAt < lingeredSince) unread.push(socket);
     }
     const byUse = silent.length < idle.length ? [idle, silent, unread] : [silent, idle, unread];
-    const wanted = Math.ceil(this.#max / ROOM_PARTS);
+    const wanted = Math.ceil(this.#max / CLOSED_PARTS);
     for (const socket of byUse.flat().slice(0, wanted)) {
       this.#madeAt.delete(socket);
       socket.destroy();

@@ -69,7 +69,7 @@ export type Http2Handler = (socket: Socket) => void;
 export interface UpgradeHandler {
   asks(request: IncomingMessage): boolean;
   /**
-   * Until it resolves, the connection counts as one that waits, and may be closed to make room.
+   * Until it resolves, the connection counts as one that waits, and may be closed for a new one.
    * @param head bytes that arrived after the request.
    * @returns whether it has taken the connection over, and bounds it from then on.
    */

@@ -31,7 +31,7 @@ export class WaitingBytes {
     this.#max = max;
   }
 
-  /** @returns whether there is room for so many more; they are held then. */
+  /** @returns whether so many more fit; they are held then. */
   take(bytes: number): boolean {
     if (this.#held + bytes > this.#max) return false;
     this.#held += bytes;

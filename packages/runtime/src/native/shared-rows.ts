@@ -29,7 +29,7 @@ const ALIGNED = 8;
 /** Where the rows of each input lie. */
 export interface RowLayout {
   readonly inputs: readonly InputLayout[];
-  /** Rows for which there is room. */
+  /** The most rows that fit. */
   readonly capacity: number;
 }
 
@@ -42,7 +42,7 @@ interface InputLayout {
   readonly offset: number;
 }
 
-/** @returns undefined for texts, for inputs without a first dimension, and where two rows have no room. */
+/** @returns undefined for texts, for inputs without a first dimension, and where two rows do not fit. */
 function layoutOf(feeds: TensorMap): RowLayout | undefined {
   const parts: Omit<InputLayout, 'offset'>[] = [];
   let sum = 0;
@@ -92,7 +92,7 @@ export class SharedRows {
     return { layout, isNew };
   }
 
-  /** @returns false when they have been taken, and when these are others or have no room. */
+  /** @returns false when they have been taken, and when these have another layout or do not fit. */
   add(layout: RowLayout, feeds: TensorMap): boolean {
     if (Atomics.compareExchange(this.#words, STATE, OPEN, ADDING) !== OPEN) return false;
     const isAdded = isOf(layout, feeds) && this.#write(layout, feeds);

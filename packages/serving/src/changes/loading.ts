@@ -9,7 +9,7 @@ import type { DeploymentRecord, VersionRecord } from '@skein/state';
 import { callsOf, cycleThrough } from '../composition/call-graph.ts';
 import type { ServingContext } from '../context.ts';
 import type { Deployment } from '../deployment/deployment.ts';
-import { makeRoom } from '../follow/residence.ts';
+import { freeMemory } from '../follow/residence.ts';
 import { liveTarget, readyReplicas, scale, type LiveTarget } from '../deployment/live-target.ts';
 import { expectedBytes } from '../scaling/model-memory.ts';
 import type { EffectiveSettings } from '../deployment/settings.ts';
@@ -60,7 +60,7 @@ export async function bringUp(
   context.loading.set(live.target, deployment.name);
   context.inMemory.set(live, deployment.name);
   try {
-    await makeRoom(context, deployment.name, live);
+    await freeMemory(context, deployment.name, live);
     checkWanted(context, deployment.name, live);
     // One replica first: a version that cannot start should fail once.
     live.floor = Math.min(1, replicas);

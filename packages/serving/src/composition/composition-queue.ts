@@ -47,9 +47,9 @@ export class CompositionQueue {
   full(tenant: string, now: Instant): number | undefined {
     const queue = this.#queue;
     const { requests } = queue.tenant(tenant, now);
-    const room = this.#maxRequests - queue.requests;
+    const free = this.#maxRequests - queue.requests;
     const reach = queue.reachOf(queue.tenant(tenant, now));
-    return room <= 0 || requests > room * reach ? requests : undefined;
+    return free <= 0 || requests > free * reach ? requests : undefined;
   }
 
   push(run: CompositionRun, now: Instant): void {

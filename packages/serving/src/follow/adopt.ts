@@ -60,7 +60,7 @@ async function leaveTo(
   if (before !== undefined && !(await handOver(context, before, place))) return;
   // The version that takes its traffic may have changed.
   const { deployment } = await registerDesired(context, desired);
-  // Its memory counts until it has ended, and what comes in its room waits for that.
+  // Its memory counts until it has ended, and the version that takes its place waits for that.
   const ended = before === undefined ? undefined : retireAll(context, before);
   if (deployment.stopped === undefined) await leave(context, deployment, place);
   await ended;

@@ -12,9 +12,9 @@ async function openPair() {
   const feed = feedOf(a);
   const peers = { self: 'b', others: async () => new Map(), publish() {} };
   const elsewhere = new Set<string>();
-  const rooms: string[] = [];
+  const evictedFor: string[] = [];
   const counted = new Map<string, string[]>();
-  let room: (name: string) => ReadonlyMap<string, Place> = () => new Map();
+  let eviction: (name: string) => ReadonlyMap<string, Place> = () => new Map();
   let handOver: Placing['isHandedOver'] = () => Promise.resolve(true);
   const place = (name: string): Place => ({
     isHere: !elsewhere.has(name),
@@ -25,12 +25,12 @@ async function openPair() {
     budgetBytes: 1e9,
     decide: (wanted) => new Map(wanted.map(({ row }) => [row.name, place(row.name)])),
     evictionFor(name, residents) {
-      rooms.push(name);
+      evictedFor.push(name);
       counted.set(
         name,
         residents.map(({ id }) => id),
       );
-      return room(name);
+      return eviction(name);
     },
     isHandedOver: (...parameters) => handOver(...parameters),
   };
@@ -41,9 +41,9 @@ async function openPair() {
     b,
     feed,
     elsewhere,
-    rooms,
+    evictedFor,
     counted,
-    roomIs: (next: typeof room) => (room = next),
+    evictionIs: (next: typeof eviction) => (eviction = next),
     handOverIs: (next: typeof handOver) => (handOver = next),
     place,
     close: () => Promise.all([a.serving.drain(), b.serving.drain()]),
@@ -171,21 +171,22 @@ describe('a deployment that other members hold', () => {
   });
 
   it('gives its memory to one that is deployed here, or refuses that one', async () => {
-    const { a, b, feed, elsewhere, rooms, roomIs, handOverIs, place, close } = await openPair();
+    const { a, b, feed, elsewhere, evictedFor, evictionIs, handOverIs, place, close } =
+      await openPair();
     await deployed(a);
     await feed.read();
     await reasonSeen(b, 'revision 1 is here');
     await b.version('other');
     elsewhere.add('risk');
-    roomIs(() => new Map([['risk', place('risk')]]));
+    evictionIs(() => new Map([['risk', place('risk')]]));
     // The other copy goes at the same time, and comes back.
     const handedOver = [false, true];
     handOverIs(() => Promise.resolve(handedOver.shift() ?? true));
     await b.serving.deploy({ name: 'other', version: '1' }, ACTOR);
-    expect(rooms).toContain('other');
+    expect(evictedFor).toContain('other');
     expect(b.serving.view('risk').status).toBe('elsewhere');
-    roomIs(() => {
-      throw new SkeinError('FLEET_MEMORY', 'No room.');
+    evictionIs(() => {
+      throw new SkeinError('FLEET_MEMORY', 'Too little memory.');
     });
     await b.version('third');
     expect(await codeOf(b.serving.deploy({ name: 'third', version: '1' }, ACTOR))).toBe(
@@ -195,11 +196,11 @@ describe('a deployment that other members hold', () => {
     await close();
   });
 
-  it('waits for room behind what waited before it, and never for what waits after it', async () => {
-    const { a, b, counted, roomIs, close } = await openPair();
+  it('waits for memory behind what waited before it, and never for what waits after it', async () => {
+    const { a, b, counted, evictionIs, close } = await openPair();
     for (const name of ['first', 'second']) await b.version(name);
     let isFull = true;
-    roomIs(() => {
+    evictionIs(() => {
       if (isFull) throw new SkeinError('FLEET_MEMORY', 'Not yet.', { retryAfterMs: 1 });
       return new Map();
     });

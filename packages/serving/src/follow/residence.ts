@@ -1,6 +1,6 @@
 /**
- * Which deployments are on this node: how one leaves it for the members that hold it, and how room is
- * made for one that comes.
+ * Which deployments are on this node: how one leaves it for the members that hold it, and how memory is
+ * freed for a new one.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SkeinError } from '@skein/api';
@@ -51,43 +51,43 @@ function describe(deployment: Deployment): DeployedModel {
 }
 
 /**
- * How long a version waits for room, in milliseconds: what only this member holds cannot be unloaded until
+ * How long a version waits for free memory, in milliseconds: what only this member holds cannot be unloaded until
  * another one has loaded it.
  */
 const PATIENCE_MS = 60_000;
 /** Time between two checks, in milliseconds. */
-const LOOK_MS = 200;
+const CHECK_MS = 200;
 
 /**
  * Unloads what has to go before a version is loaded.
  * @throws SkeinError FLEET_MEMORY, ROLLOUT_IN_PROGRESS when what has to go is being changed for long.
  */
-export async function makeRoom(
+export async function freeMemory(
   context: ServingContext,
   name: string,
   live: LiveTarget,
 ): Promise<void> {
-  const { clock, closing, placing, waitingForRoom } = context;
+  const { clock, closing, placing, waitingForMemory } = context;
   if (placing === undefined) return;
   const end = clock.now() + PATIENCE_MS;
-  waitingForRoom.add(live);
+  waitingForMemory.add(live);
   try {
     for (;;) {
       try {
         const victims = placing.evictionFor(
           name,
-          residentsOf(context, later(waitingForRoom, live)),
+          residentsOf(context, later(waitingForMemory, live)),
           clock.now(),
         );
         await Promise.all([...victims].map(([victim, place]) => giveUp(context, victim, place)));
         return;
       } catch (error) {
         if (!mayComeTo(context, error) || closing.aborted || clock.now() >= end) throw error;
-        await sleep(LOOK_MS, undefined, { ref: false });
+        await sleep(CHECK_MS, undefined, { ref: false });
       }
     }
   } finally {
-    waitingForRoom.delete(live);
+    waitingForMemory.delete(live);
   }
 }
 
@@ -97,7 +97,7 @@ function later(waiting: ReadonlySet<LiveTarget>, live: LiveTarget): ReadonlySet<
   return new Set(all.slice(all.indexOf(live) + 1));
 }
 
-/** Whether there may be room later: another member may load what has to go, its change may end, or it goes already. */
+/** Whether memory may be free later: another member may load what has to go, its change may end, or it goes already. */
 function mayComeTo(context: ServingContext, error: unknown): boolean {
   if (!(error instanceof SkeinError)) return false;
   const { retryAfterMs, code } = error;
@@ -110,7 +110,7 @@ function giveUp(context: ServingContext, name: string, place: Place): Promise<vo
     if (deployment === undefined) return;
     if (await handOver(context, deployment, place)) return leave(context, deployment, place);
     const message = `"${name}" takes the memory of this member, and no other one holds it any more.`;
-    throw new SkeinError('FLEET_MEMORY', message, { retryAfterMs: LOOK_MS });
+    throw new SkeinError('FLEET_MEMORY', message, { retryAfterMs: CHECK_MS });
   });
 }
 

@@ -74,7 +74,7 @@ export interface MemoryUse {
 }
 
 export function memoryUse(context: ServingContext): MemoryUse {
-  const residents = residentsOf(context, context.waitingForRoom);
+  const residents = residentsOf(context, context.waitingForMemory);
   return { residents, measured: measuredVersions(context.deployments) };
 }
 

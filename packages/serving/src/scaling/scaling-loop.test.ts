@@ -85,7 +85,7 @@ async function stage(
     journal,
     placing: modelMemory,
     inMemory: new Map(),
-    waitingForRoom: new Set(),
+    waitingForMemory: new Set(),
   } as unknown as ServingContext);
   return {
     targets,
@@ -150,7 +150,7 @@ describe('the scaling loop', () => {
     expect(deployments.get('a')!.main!.reason).toContain('the 4 cores of the node allow 2');
   });
 
-  it('starts no replica whose copy of the model has no room in the memory for models', async () => {
+  it('starts no replica whose copy of the model does not fit into the memory for models', async () => {
     // A copy is expected to take ten bytes.
     const { seconds, wanted, deployments } = await stage(8, { a: {}, b: {} }, 1, {
       budgetBytes: 39,

@@ -34,10 +34,10 @@ export function createScalingLoop(context: ServingContext) {
         requests.push(coreRequestOf(deployment, live, now));
     }
     const granted = divideCores(requests, cores);
-    const room = roomOf(context);
+    const memory = modelMemoryOf(context);
     for (const request of requests) {
       const replicas = granted.get(request.id)!;
-      const fit = withinMemory(room, request.live, replicas);
+      const fit = withinMemory(memory, request.live, replicas);
       const bound =
         fit < replicas ? 'the memory of the node allows' : `the ${cores} cores of the node allow`;
       carryOut(request, fit, bound, now);
@@ -95,24 +95,25 @@ function coreRequestOf(deployment: Deployment, live: LiveTarget, now: Instant): 
 }
 
 /** Memory for models that is free, in bytes; without a bound it is not measured. */
-interface Room {
+interface ModelMemory {
   freeBytes: number;
 }
 
-function roomOf(context: ServingContext): Room {
+function modelMemoryOf(context: ServingContext): ModelMemory {
   const { placing } = context;
   if (placing === undefined) return { freeBytes: Infinity };
   const used = residentsOf(context).reduce((sum, { bytes }) => sum + bytes, 0);
   return { freeBytes: placing.budgetBytes - used };
 }
 
-/** Each further replica holds its own copy of the model. The first one has its room already. */
-function withinMemory(room: Room, live: LiveTarget, replicas: number): number {
+/** Each further replica holds its own copy of the model. The first one is counted already. */
+function withinMemory(memory: ModelMemory, live: LiveTarget, replicas: number): number {
   const more = replicas - Math.max(1, live.wanted);
-  if (more <= 0 || room.freeBytes === Infinity) return replicas;
+  if (more <= 0 || memory.freeBytes === Infinity) return replicas;
   const bytes = copyBytes(live);
-  const fit = bytes === 0 ? more : Math.min(more, Math.max(0, Math.floor(room.freeBytes / bytes)));
-  room.freeBytes -= fit * bytes;
+  const fit =
+    bytes === 0 ? more : Math.min(more, Math.max(0, Math.floor(memory.freeBytes / bytes)));
+  memory.freeBytes -= fit * bytes;
   return replicas - more + fit;
 }
 

@@ -25,7 +25,7 @@ export function responseTable(database: Database, clock: () => number): Response
   const remove = database.prepare('DELETE FROM responses WHERE owner = :owner AND id = :id');
   const clear = database.prepare('DELETE FROM responses');
 
-  function makeRoom(owner: string, count: number, bytes: number): void {
+  function removeOldest(owner: string, count: number, bytes: number): void {
     for (;;) {
       const now = held.get({ owner }) as { count: number; bytes: number };
       if (now.count <= count && now.bytes <= bytes) return;
@@ -40,7 +40,7 @@ export function responseTable(database: Database, clock: () => number): Response
         removeEnded.run({ now: clock() });
         if (size > bytes || endsAt <= clock()) return false;
         remove.run({ owner, id });
-        makeRoom(owner, count - 1, bytes - size);
+        removeOldest(owner, count - 1, bytes - size);
         put.run({ owner, id, previous, value, bytes: size, endsAt });
         return true;
       });

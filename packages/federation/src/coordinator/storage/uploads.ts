@@ -37,7 +37,7 @@ export function fileChunks(folder: string, artifacts: ArtifactStore, most: () =>
   /** Payloads that come over this connection: all bytes, and the bytes that are here. */
   const coming = new Map<string, { readonly bytes: number; held: number }>();
 
-  async function makeRoom(digest: string, bytes: number): Promise<void> {
+  async function freeSpaceFor(digest: string, bytes: number): Promise<void> {
     const names = new Set([...(await readdir(folder)), ...coming.keys()]);
     names.delete(digest);
     const sizes = await Promise.all(
@@ -65,7 +65,7 @@ export function fileChunks(folder: string, artifacts: ArtifactStore, most: () =>
     async held(digest, bytes) {
       assertFits(bytes, most());
       await makeFolders(folder, 0o700);
-      await makeRoom(digest, bytes);
+      await freeSpaceFor(digest, bytes);
       const size = await sizeOf(digest);
       const held = size <= bytes ? size : 0;
       if (held < size) await rm(pathOf(digest), { force: true });

@@ -26,7 +26,7 @@ const LINK = `while [ "$#" -gt 0 ]; do
 done`;
 
 /** Resources of the program that makes the links, whatever the limits of the command. */
-const ROOM = {
+const LINK_LIMITS = {
   wallMs: 60_000,
   cpuMs: 10_000,
   memoryBytes: 32 * 2 ** 20,
@@ -77,10 +77,10 @@ export function withSpaceForLinks(limits: Limits): Limits {
   const { wallMs, cpuMs, memoryBytes, pids, outputBytes } = limits;
   return {
     ...limits,
-    ...(cpuMs === undefined ? {} : { cpuMs: Math.max(cpuMs, ROOM.cpuMs) }),
-    wallMs: Math.max(wallMs, ROOM.wallMs),
-    memoryBytes: Math.max(memoryBytes, ROOM.memoryBytes),
-    pids: Math.max(pids, ROOM.pids),
-    outputBytes: Math.max(outputBytes, ROOM.outputBytes),
+    ...(cpuMs === undefined ? {} : { cpuMs: Math.max(cpuMs, LINK_LIMITS.cpuMs) }),
+    wallMs: Math.max(wallMs, LINK_LIMITS.wallMs),
+    memoryBytes: Math.max(memoryBytes, LINK_LIMITS.memoryBytes),
+    pids: Math.max(pids, LINK_LIMITS.pids),
+    outputBytes: Math.max(outputBytes, LINK_LIMITS.outputBytes),
   };
 }

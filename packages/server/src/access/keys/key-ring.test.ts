@@ -41,7 +41,7 @@ it('gives the place of keys that ended long ago to a new one', async () => {
   await expect(ring.create(newKey)).rejects.toMatchObject({ code: 'KEYS_TOO_MANY' });
 });
 
-it('keeps every key as long as there is room', async () => {
+it('removes no expired key below the bound', async () => {
   await stored('expired', { expiresAt: ago(400) });
   const ring = await open();
   await ring.create(newKey);

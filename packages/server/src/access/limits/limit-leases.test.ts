@@ -124,7 +124,7 @@ describe('the share of a rate', () => {
 });
 
 describe('the share of requests in flight', () => {
-  it('is not less than what runs, and demands room for what was refused', async () => {
+  it('is not less than what runs, and demands capacity for what was refused', async () => {
     const key = keyOf({ maxConcurrent: 16 });
     const node = nodeOf(key);
     node.inFlight = 3;

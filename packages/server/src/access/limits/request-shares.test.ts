@@ -47,7 +47,7 @@ async function send(
   return { socket, status };
 }
 
-test('leave room for other tenants, for probes, and for the operator that revokes the key', async () => {
+test('leave capacity for other tenants, for probes, and for the operator that revokes the key', async () => {
   const { client, url, admin, greedy, modest } = await startShared();
   const taken = await Promise.all(
     Array.from({ length: 2 * CONNECTIONS }, () => send(url, chatOf(greedy))),

@@ -17,8 +17,8 @@ async function hasDeployment({ client }: NodeProcess, name: string): Promise<boo
   return deployments.some((each) => each.name === name);
 }
 
-test('a deploy whose member is killed while it loads is placed again on another one with room', async () => {
-  // The first one has no room: another one carries the deploy out.
+test('a deploy whose member is killed while it loads is placed again on another one with free memory', async () => {
+  // The first one has too little memory: another one carries the deploy out.
   const a = await fleet.start({ args: ['--model-memory', '1MiB'] });
   const others = [await fleet.start(), await fleet.start()];
   await expect
@@ -57,7 +57,7 @@ test('a deploy whose member is killed while it loads is placed again on another 
 }, 180_000);
 
 test('new settings, and a rollback, whose member is killed meanwhile are carried on by another one', async () => {
-  // The first one has no room: it asks another one for each change.
+  // The first one has too little memory: it asks another one for each change.
   const a = await fleet.start({ args: ['--model-memory', '1MiB'] });
   const nodes = [await fleet.start(), await fleet.start()];
   const version = (seed: number) => mlp({ sizes: [4, 1024, 1024, 3], seed });

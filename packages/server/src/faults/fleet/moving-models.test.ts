@@ -159,7 +159,7 @@ describe('two members with memory for three models each', { timeout: 240_000 }, 
     await expect.poll(held, PATIENT).toBe(6);
     for (const node of nodes) for (const name of names) await stream(node, name);
     for (let round = 0; round < ROUNDS; round++) {
-      // Its copies take the room of others, which come back when it goes.
+      // Its copies take the memory of other ones, which are loaded again when it goes.
       const at = nodes[round % 2]!;
       await deployVersion(at, 'guest', round, IN_PROCESS);
       for (const node of nodes) {

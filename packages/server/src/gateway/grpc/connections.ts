@@ -2,8 +2,8 @@
  * Bounds what a connection may do before and without a call: the number of connections, the time
  * until a connection speaks HTTP/2, and the rate of frames that only cost the server time.
  *
- * A connection that never carried a valid key is unauthenticated. Unauthenticated connections make
- * room for new ones, so that a flood of them displaces only itself.
+ * A connection that never carried a valid key is unauthenticated. A new one closes
+ * the oldest of them at the bound, so that a flood displaces only itself.
  */
 import {
   constants as http2,
@@ -25,8 +25,8 @@ import { PacedStrangers, refuseStream } from './paced-strangers.ts';
 const CONTROL_FRAMES = 5000;
 const CONTROL_WINDOW_MS = 1000;
 /**
- * RST_STREAM frames that may arrive at once, and per second; each cancels a call. A single read of a socket has
- * room for 2,800 calls and their cancellation, which take 0.1 ms each.
+ * RST_STREAM frames that may arrive at once, and per second; each cancels a call. A single read of a socket
+ * holds 2,800 calls and their cancellation, which take 0.1 ms each.
  */
 const RESET_BURST = 256;
 const RESETS_PER_SECOND = 200;
@@ -116,7 +116,7 @@ export function boundConnections(
   }
 
   /** Before HTTP/2 creates a session for the socket. */
-  function makeRoom(socket: Socket): void {
+  function closeOldest(socket: Socket): void {
     const [oldest] = unauthenticated;
     if (oldest !== undefined && unauthenticated.size >= limits.maxUnauthenticated) {
       unauthenticated.delete(oldest);
@@ -166,7 +166,7 @@ export function boundConnections(
   const create = internals.createHttp2Server.bind(server);
   internals.createHttp2Server = (credentials) => {
     const http2Server = create(credentials);
-    http2Server.prependListener('connection', makeRoom);
+    http2Server.prependListener('connection', closeOldest);
     strangers.pace<Socket>(
       http2Server,
       'connection',

@@ -54,7 +54,7 @@ export class MessageReader {
         if (this.#size === 0) break;
       }
       const taken = Math.min(this.#size - this.#at, bytes.length - at);
-      const frame = this.#roomFor(this.#at + taken);
+      const frame = this.#frameFor(this.#at + taken);
       bytes.copy(frame, this.#at, at, at + taken);
       this.#at += taken;
       at += taken;
@@ -85,12 +85,12 @@ export class MessageReader {
     return at;
   }
 
-  #roomFor(bytes: number): Buffer {
+  #frameFor(bytes: number): Buffer {
     const frame = this.#frame!;
     if (bytes <= frame.length) return frame;
     const isCredible = bytes * CREDIBLE_PARTS >= this.#size;
-    const room = isCredible ? this.#size : Math.max(bytes, GROWTH * frame.length);
-    const grown = allocate(room, this.#isMuchHeld());
+    const capacity = isCredible ? this.#size : Math.max(bytes, GROWTH * frame.length);
+    const grown = allocate(capacity, this.#isMuchHeld());
     frame.copy(grown, 0, 0, this.#at);
     freePiece(frame);
     this.#frame = grown;

@@ -133,7 +133,7 @@ describe('a method that needs no key', () => {
     expect(take).not.toHaveBeenCalled();
   });
 
-  test('is ended to make room for newer calls, so that a normal call is answered', async () => {
+  test('is ended in favour of newer calls, so that a normal call is answered', async () => {
     const { port, client } = await startGrpcFace({ limits: { maxKeylessCalls: 4 } });
     const session = rawSession(port);
     const stalled = Array.from({ length: 4 }, () => {
@@ -223,7 +223,7 @@ describe('connections', () => {
     expect(session.destroyed).toBe(true);
   });
 
-  test('without a key make room for new ones; those with a key stay', async () => {
+  test('without a key are closed for new ones; those with a key stay', async () => {
     const { port, client } = await startGrpcFace({
       access: fakeAccess(keys),
       limits: { maxUnauthenticated: 3 },

@@ -203,7 +203,7 @@ describe('which runs are here', () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
     onTestFinished(() => void vi.useRealTimers());
     const thread = new LoopThread();
-    const others = thread.room;
+    const others = thread.freeBytes;
     expect(thread.reserve(others)).toBe(true);
     const second = inline(MLP, thread);
     await second.lone(loneRequests);
@@ -233,7 +233,7 @@ describe('which runs are here', () => {
       runs.sessionFor(run(), 0);
       await turn();
       expect(state.opened).toBe(0);
-      expect(thread.room).toBe(new LoopThread().room);
+      expect(thread.freeBytes).toBe(new LoopThread().freeBytes);
     }
   });
 });

@@ -56,7 +56,7 @@ export class InlineRuns {
   /** Bytes of weights that are reserved. */
   #reserved = 0;
   #mayOpen: boolean;
-  /** Whether there was no room for it. */
+  /** Whether its weights did not fit. */
   #isFull = false;
   #isStopped = false;
   #isUsed = false;

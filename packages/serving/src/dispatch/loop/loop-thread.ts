@@ -18,15 +18,15 @@ export class LoopThread {
     return true;
   }
 
-  /** Bytes of weights for which there is room. */
-  get room(): number {
+  /** Bytes of weights that still fit. */
+  get freeBytes(): number {
     const { allBytes, memoryShare } = replicaTuning.inline;
     return Math.min(allBytes, usableMemoryBytes() * memoryShare) - this.#modelBytes;
   }
 
-  /** @returns whether there was room for the weights of a model. */
+  /** @returns whether the weights of a model fitted. */
   reserve(bytes: number): boolean {
-    if (bytes > this.room) return false;
+    if (bytes > this.freeBytes) return false;
     this.#modelBytes += bytes;
     return true;
   }

@@ -80,9 +80,9 @@ export function assess(backlog: Backlog, candidate: Candidate, verdict: Verdict)
   const later = (freeAt + work - backlog.latestFreeBehind) / replicas;
   let share = -Infinity;
   if (candidate.tenantWork > 0) {
-    const room = (candidate.tenantWork + leastWork) / replicas / candidate.tenantReach;
+    const needed = (candidate.tenantWork + leastWork) / replicas / candidate.tenantReach;
     // If less time than that is left, only a tenant with an empty queue is admitted.
-    share = room <= fill * left ? own + room : (freeAt + candidate.tenantWork) / replicas - now;
+    share = needed <= fill * left ? own + needed : (freeAt + candidate.tenantWork) / replicas - now;
   }
   verdict.lateMs = Math.max(own, later, share);
   if (verdict.lateMs <= 0) verdict.reason = undefined;

@@ -116,8 +116,8 @@ export class Scheduler<Payload> {
       return 'NO_REPLICA';
     }
     const reach = queue.reachOf(tenant);
-    const room = this.#options.maxRequests - queue.requests;
-    if (room <= 0 || tenant.requests > room * reach) {
+    const free = this.#options.maxRequests - queue.requests;
+    if (free <= 0 || tenant.requests > free * reach) {
       verdict.lateMs = servers.nextFree(now) - now;
       return 'QUEUE_FULL';
     }

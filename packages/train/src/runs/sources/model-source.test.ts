@@ -1,13 +1,13 @@
 import { expect, it } from 'vitest';
-import { networkOf, requireRoom } from './model-source.ts';
+import { networkOf, assertFitsMemory } from './model-source.ts';
 
 it('refuses a network that fits neither into the memory nor into a file', () => {
   const GIB = 2 ** 30;
-  expect(() => requireRoom('mlp:9', 1e6, GIB)).not.toThrow();
-  expect(() => requireRoom('mlp:9', 1e8, GIB)).toThrow(
+  expect(() => assertFitsMemory('mlp:9', 1e6, GIB)).not.toThrow();
+  expect(() => assertFitsMemory('mlp:9', 1e8, GIB)).toThrow(
     /100,000,000 parameters on these data, which take at least 1\.49 GiB of memory.* has 1\.00 GiB/,
   );
-  expect(() => requireRoom('mlp:9', 6e8, 64 * GIB)).toThrow(/less than 2 GiB/);
+  expect(() => assertFitsMemory('mlp:9', 6e8, 64 * GIB)).toThrow(/less than 2 GiB/);
 });
 
 it('counts the parameters before it makes any', () => {

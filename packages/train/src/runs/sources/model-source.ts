@@ -102,7 +102,7 @@ export function networkOf(text: string): NetworkBuilder | undefined {
   const build = match[1] === 'mlp' ? perceptron(widths) : convolutional(widths);
   const parameters = match[1] === 'mlp' ? parametersOfPerceptron : parametersOfConvolutions;
   return (shape) => {
-    requireRoom(text, parameters(widths, shape));
+    assertFitsMemory(text, parameters(widths, shape));
     return build(shape);
   };
 }
@@ -120,7 +120,11 @@ const MOST_PARAMETERS = (2 ** 31 - 1) / 4;
  * The system ends a process that takes more memory than there is, without a word.
  * @throws SkeinError USAGE.
  */
-export function requireRoom(text: string, parameters: number, usable = usableMemoryBytes()): void {
+export function assertFitsMemory(
+  text: string,
+  parameters: number,
+  usable = usableMemoryBytes(),
+): void {
   const needed = parameters * BYTES_PER_PARAMETER;
   const many = parameters.toLocaleString('en');
   if (needed > usable) {
