@@ -117,7 +117,7 @@ export const JOB_ENDPOINTS = {
   cancelJob: {
     method: 'POST',
     path: '/api/v1/jobs/{id}/cancel',
-    summary: 'Cancel a job; a running attempt is dead within a second.',
+    summary: 'Cancel a job; a running attempt ends within a second.',
     scope: 'jobs',
     params: JobParam,
     body: z

@@ -5,12 +5,12 @@ export const ACCESS_ERRORS = {
   KEY_MISSING: {
     ...UNAUTHENTICATED,
     meaning: 'The node requires an API key, and none was sent.',
-    fix: 'Send `Authorization: Bearer KEY`, or give commands --key or SKEIN_KEY; `skein keys create` makes one, with a key of the scope admin, or on the data folder while no node runs there.',
+    fix: 'Send `Authorization: Bearer KEY`, or give commands --key or SKEIN_KEY; `skein keys create` makes one. It needs a key of the scope admin, or the data folder of a stopped node.',
   },
   KEY_INVALID: {
     ...UNAUTHENTICATED,
     meaning: 'The API key is unknown, revoked or expired.',
-    fix: 'Ask for a new key; `skein keys create` makes one, with a key of the scope admin, or on the data folder while no node runs there.',
+    fix: 'Ask for a new key; `skein keys create` makes one. It needs a key of the scope admin, or the data folder of a stopped node.',
   },
   SCOPE_MISSING: {
     ...FORBIDDEN,

@@ -16,17 +16,16 @@ export const FEDERATION_ERRORS = {
   FEDERATION_UNKNOWN: {
     ...UNKNOWN,
     meaning: 'The coordinator has no federation of this id.',
-    fix: 'An operator: `skein federate status` lists the federations. A site: check the address of the invitation, and ask the operator whether the federation was removed.',
+    fix: 'As the operator, list the federations with `skein federate status`. As a site, check the address of the invitation, and ask the operator whether the federation was removed.',
   },
   FEDERATION_ENDED: {
     ...CONFLICT,
-    meaning:
-      'The federation has finished, failed or was stopped, so that nothing of it can change.',
+    meaning: 'The federation has finished, failed or was stopped, so it can no longer change.',
     fix: 'Start a new federation; the ledger and the model of this one can still be read.',
   },
   FEDERATION_BUSY: {
     ...UNAVAILABLE,
-    meaning: 'Too many sites are joining at once, or as many have accepted as the plan has places.',
+    meaning: 'Too many sites are joining at once, or all places of the plan are taken.',
     fix: 'Join again after Retry-After. Where all places are taken, the site joins when the operator revokes one that has left.',
     retryMs: 5000,
   },
@@ -38,7 +37,7 @@ export const FEDERATION_ERRORS = {
   },
   FEDERATION_PROTOCOL: {
     ...INVALID,
-    meaning: 'A message of a federation has another version, or is not one of the protocol.',
+    meaning: 'A message of a federation has another version, or does not belong to the protocol.',
     fix: 'Run the same version of Skein at the site and at the coordinator; docs/reference/federation-protocol.md describes the messages.',
   },
   PLAN_INVALID: {
@@ -97,7 +96,7 @@ export const FEDERATION_ERRORS = {
   },
   SITES_MISSING: {
     ...UNAVAILABLE,
-    meaning: 'Fewer sites than the threshold finished a phase, so that the round was aborted.',
+    meaning: 'Fewer sites than the threshold finished a phase, so the round was aborted.',
     fix: 'Nothing: the round is tried again when enough sites are connected.',
     retryMs: 5000,
   },

@@ -22,7 +22,7 @@ export const FLEET_ERRORS = {
     http: 507,
     grpc: GRPC.RESOURCE_EXHAUSTED,
     kind: 'user',
-    meaning: 'No member of the fleet has the memory for this model; nothing was changed.',
+    meaning: 'No member of the fleet has enough free memory for this model; nothing was changed.',
     fix: 'Unload a deployment, give the members more memory for models (--model-memory), or add a member with enough of it.',
   },
   LEASE_LOST: {

@@ -18,7 +18,7 @@ export const JUDGE_ERRORS = {
   },
   PROBLEM_LIMITS: {
     ...UNFIT,
-    meaning: 'A problem asks for limits that cannot be enforced here.',
+    meaning: 'A problem asks for limits that this machine cannot enforce.',
     fix: 'Lower the limit that the message names, or judge on a machine and with a sandbox that enforce it.',
   },
   SUBMISSION_INVALID: {

@@ -21,7 +21,7 @@ export const LANGUAGE_ERRORS = {
   PROVIDER_FAILED: {
     ...UPSTREAM,
     meaning:
-      'The provider of the model answered with an error of its own, or with something that is no answer.',
+      'The provider of the model answered with an error of its own, or with bytes that are not an answer.',
     fix: 'Send the request again; add a second provider to the model, which then takes over.',
     retryMs: 1000,
   },
@@ -62,7 +62,8 @@ export const LANGUAGE_ERRORS = {
     http: 502,
     grpc: GRPC.FAILED_PRECONDITION,
     kind: 'load',
-    meaning: 'The provider does not have the model of the route, or not this API at its address.',
+    meaning:
+      'The provider does not have the model of the route, or does not offer this API at its address.',
     fix: 'The operator corrects the model of the route, or the address of the provider; `skein model put` asks the provider.',
     retryMs: 60_000,
   },
@@ -78,7 +79,7 @@ export const LANGUAGE_ERRORS = {
   },
   CONTEXT_TOO_LONG: {
     ...INVALID,
-    meaning: 'The prompt and the tokens asked for are more than the context of the model holds.',
+    meaning: 'The prompt and the requested tokens exceed the context of the model.',
     fix: 'Send fewer or shorter messages, or a smaller max_tokens; the message has both numbers.',
   },
   GENERATION_UNSUPPORTED: {
@@ -108,7 +109,7 @@ export const LANGUAGE_ERRORS = {
   PROVIDERS_UNAVAILABLE: {
     ...UNAVAILABLE,
     meaning:
-      'Every provider of the model has failed recently or has no free place, so that none was asked.',
+      'Every provider of the model has failed recently or has no free place, so none was asked.',
     fix: 'Retry after Retry-After; the console shows which provider is away, and why.',
     retryMs: 1000,
   },

@@ -38,7 +38,7 @@ export const NODE_ERRORS = {
   },
   STATE_CHANGING: {
     ...UNAVAILABLE,
-    meaning: 'The state changed each time while all of it was read.',
+    meaning: 'The state changed during each try to read all of it.',
     fix: 'Export again when fewer deployments change.',
     retryMs: 1000,
   },
@@ -69,7 +69,8 @@ export const NODE_ERRORS = {
   },
   ADDRESS_UNUSABLE: {
     ...PRECONDITION,
-    meaning: 'The address to listen on is none of this machine, or not allowed to this user.',
+    meaning:
+      'The address to listen on does not belong to this machine, or this user may not listen there.',
     fix: 'Choose another with --host, such as 127.0.0.1, or another --port.',
   },
   KEYS_REQUIRED: {
@@ -98,7 +99,7 @@ export const NODE_ERRORS = {
     http: 400,
     grpc: GRPC.NOT_FOUND,
     kind: 'user',
-    meaning: 'A file given by its path cannot be read, or not be written.',
+    meaning: 'A file that is given by its path cannot be read or written.',
     fix: 'Check the path and its permissions.',
   },
   NODE_UNREACHABLE: {

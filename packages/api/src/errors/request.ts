@@ -109,7 +109,7 @@ export const REQUEST_ERRORS = {
   SHARED_MEMORY_UNAVAILABLE: {
     ...PRECONDITION,
     meaning:
-      'Shared memory of this kind is not offered: CUDA’s nowhere, the system’s only on a node that listens on loopback.',
+      'The node offers no CUDA shared memory, and system shared memory only while it listens on loopback.',
     fix: 'Send the tensors in the request, as binary for speed, or call a node on the same machine.',
   },
   REGION_UNKNOWN: {
@@ -144,7 +144,7 @@ export const REQUEST_ERRORS = {
     grpc: GRPC.RESOURCE_EXHAUSTED,
     kind: 'user',
     meaning: 'The node has reached its limit of API keys; those that ended count for 30 days.',
-    fix: 'Use one key for many calls, and `skein keys revoke ID` for those out of use: thirty days after its end, a key gives way to a new one.',
+    fix: 'Use one key for many calls. Revoke unused keys with `skein keys revoke ID`: 30 days later they no longer count.',
   },
   REVOCATION_NOT_DURABLE: {
     http: 507,

@@ -26,7 +26,7 @@ export const SECURE_AGGREGATION_ERRORS = {
   AGGREGATION_TOO_FEW: {
     ...CONFLICT,
     meaning:
-      'Fewer participants remain than the threshold of the round, so nothing of it is revealed.',
+      'Fewer participants than the threshold of the round remain, so the round reveals nothing.',
     fix: 'Wait for more sites and start the round again. The threshold cannot be lowered within a run.',
   },
   AGGREGATION_SURVIVORS_SPLIT: {
@@ -52,24 +52,24 @@ export const SECURE_AGGREGATION_ERRORS = {
   AGGREGATION_SHARE_BAD: {
     ...CONFLICT,
     meaning:
-      'A share of a secret is not the one that was committed to, or the secret rebuilt from shares is not the advertised one.',
+      'A share of a secret does not match its commitment, or a secret that was rebuilt from shares is not the advertised one.',
     fix: 'Exclude the site that the message names, and start the round again.',
   },
   AGGREGATION_CHUNK_INVALID: {
     ...INVALID,
-    meaning: 'A chunk of an update is not the one whose digest its sender signed.',
+    meaning: 'A chunk of an update does not have the digest that its sender signed.',
     fix: 'Send the chunk again.',
   },
   AGGREGATION_SUM_GARBLED: {
     ...CONFLICT,
     meaning:
       'An unmasked sum holds numbers that no sum of updates can have: a helper summed other masks, or a site masked numbers out of range.',
-    fix: 'Nothing of the sum is used, and the round is tried again. If it happens again, compare the sites and helpers of the aborted rounds in the ledger.',
+    fix: 'The sum is discarded, and the round is tried again. If it happens again, compare the sites and helpers of the aborted rounds in the ledger.',
   },
   AGGREGATION_COHORT_CHANGED: {
     ...FORBIDDEN,
     meaning:
-      'A round without differential privacy was tried again with other sites: the difference of two sums would be the update of one.',
+      'A round without differential privacy was tried again with other sites: the difference of the two sums could be the update of one site.',
     fix: 'Use differential privacy, or allow it in the plan: "repeatWithOthers": true in aggregation.',
   },
   AGGREGATION_HELPER_LOST: {

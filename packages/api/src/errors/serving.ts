@@ -58,8 +58,8 @@ export const SERVING_ERRORS = {
   NODE_DRAINING: {
     ...UNAVAILABLE,
     meaning:
-      'The node is shutting down and accepts no new work; or what a program has opened in itself is closed.',
-    fix: 'Retry: another node, or the restarted one, will answer; a program opens what it has closed again.',
+      'The node is shutting down and accepts no new work; or a program uses a part of Skein that it has closed.',
+    fix: 'Retry: another node, or the restarted one, will answer. A program opens the closed part again.',
     retryMs: 1000,
   },
   CANCELLED: {
@@ -79,7 +79,7 @@ export const SERVING_ERRORS = {
     ...UNAVAILABLE,
     meaning:
       'The member of the fleet that had taken the request was lost; the request may have run, and is not run twice.',
-    fix: 'Retry if running it twice does no harm; a composition for which that holds is deployed with --idempotent yes.',
+    fix: 'Retry if a second run does no harm. Deploy a composition for which that is true with --idempotent yes.',
     retryMs: 100,
   },
   REQUEST_QUARANTINED: {
@@ -128,7 +128,7 @@ export const SERVING_ERRORS = {
   MODEL_START_TIMEOUT: {
     ...PRECONDITION,
     meaning: 'The version did not load and answer its warm-up requests within the start timeout.',
-    fix: 'Run the model once where it was exported: a run may never end. If it only starts slowly, deploy it with a longer --start-timeout.',
+    fix: 'Run the model once where it was exported, to see whether a run ends. If it only starts slowly, deploy it with a longer --start-timeout.',
   },
   MODEL_MEMORY: {
     ...PRECONDITION,
@@ -161,7 +161,7 @@ export const SERVING_ERRORS = {
   ROLLOUT_IN_PROGRESS: {
     ...CONFLICT,
     meaning: 'The deployment, or the language model, is already being rolled out.',
-    fix: 'Wait for it, or abort it with `skein rollback NAME`, of a language model `skein model rollback NAME`.',
+    fix: 'Wait for it, or abort it: a deployment with `skein rollback NAME`, a language model with `skein model rollback NAME`.',
   },
   ROLLED_BACK: {
     ...CONFLICT,

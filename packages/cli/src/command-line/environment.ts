@@ -7,7 +7,7 @@ import { usageError } from './usage.ts';
 
 /** Option of nodes and workers alike. */
 export const cacheOption = bytes(
-  'Most bytes of copies of the files of a bucket (or SKEIN_CACHE), on a node for models and for jobs each; default: 10GiB, and at most a third of the disk.',
+  'Most bytes of local copies of a bucket’s files (or SKEIN_CACHE); a node has one cache for models and one for jobs; default: 10GiB, and at most a third of the disk.',
 );
 
 /** @param source the option or variable that lists names, with commas between them. @throws SkeinError USAGE. */

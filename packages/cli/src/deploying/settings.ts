@@ -35,7 +35,7 @@ export const settingsOptions = {
   ),
   device: choice(DEVICES, 'Device that replicas run on.'),
   finiteOnly: flag('Refuse NaN and infinity in inputs.'),
-  allowNonFinite: flag('Allow them again.'),
+  allowNonFinite: flag('Allow NaN and infinity in inputs again.'),
   idempotent: choice(
     ['yes', 'no'],
     'Permission to run a composition’s request again when the member of the fleet that ran it is lost; default: no.',

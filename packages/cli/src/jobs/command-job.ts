@@ -26,17 +26,17 @@ import { omittedEnvironment, packed, withEnvironment } from './python-environmen
 const LOST_WORKERS = 3;
 
 export const commandOptions = {
-  input: many('PATH', 'File or folder to take along.', { completes: 'file' }),
+  input: many('PATH', 'File or folder to upload.', { completes: 'file' }),
   output: {
-    ...many('PATH', 'File or folder to bring back when the command succeeds.'),
+    ...many('PATH', 'File or folder to download when the command succeeds.'),
     parse: (texts: readonly string[]) => texts.map(readWorkspacePath),
   },
   venv: text(
     'FOLDER',
-    'Virtual environment of Python: its packages are taken along, and python is the sandbox’s.',
+    'Python virtual environment: its packages are uploaded; the python program is the sandbox’s own.',
     { completes: 'file' },
   ),
-  noGuess: flag('Take only the files of --input along.'),
+  noGuess: flag('Upload only the files of --input.'),
   name: text('TEXT', 'Name of the job in lists.'),
   queue: withDefault(text('NAME', 'Queue.'), 'default'),
   priority: withDefault(integer('N', 'Priority; higher starts first.', [-1000, 1000]), '0'),
@@ -57,10 +57,10 @@ export const commandOptions = {
   require: many('LABEL', 'Label that the worker must have.'),
   checkpoint: value(
     'PATH',
-    'Path that is kept when the job is preempted or prints ::checkpoint, and put back.',
+    'Path to save when the job is preempted or prints ::checkpoint; its next attempt begins with it.',
     readWorkspacePath,
   ),
-  cache: flag('Take the kept result of the same command over the same inputs.'),
+  cache: flag('Reuse the kept result of the same command over the same inputs.'),
 };
 
 type CommandOptions = OptionValues<typeof commandOptions>;

@@ -9,9 +9,7 @@ import { flag } from '../command-line/option.ts';
 import { bar } from '../output/notes.ts';
 import type { TextKind } from '../output/terminal.ts';
 
-export const rawOption = flag(
-  'Let what the job prints reach the terminal as it is, escape sequences too.',
-);
+export const rawOption = flag('Print the output of the job unchanged, escape sequences too.');
 
 const LOG_PIECE_BYTES = 256 * 1024;
 

@@ -53,17 +53,13 @@ export const trainingOptions = {
   clipNorm: decimal('X', 'Largest norm of all gradients together.', [1e-12, 1e12]),
   clipValue: decimal('X', 'Largest magnitude of a number of a gradient.', [1e-12, 1e12]),
   epochs: integer('N', 'Passes over the rows; default: 20.', WHOLE_SETTINGS.epochs),
-  batch: integer(
-    'ROWS',
-    'Rows of one step, or of one run of it; default: 32.',
-    WHOLE_SETTINGS.batch,
-  ),
+  batch: integer('ROWS', 'Rows of one batch; default: 32.', WHOLE_SETTINGS.batch),
   accumulate: integer(
     'N',
-    'Runs whose gradients make one step, of N times --batch rows in the memory of one; default: 1.',
+    'Batches whose gradients make one step: N times --batch rows in the memory of one batch; default: 1.',
     WHOLE_SETTINGS.accumulate,
   ),
-  seed: integer('N', 'Seed for weights, split and row order; default:  42.', WHOLE_SETTINGS.seed),
+  seed: integer('N', 'Seed for weights, split and row order; default: 42.', WHOLE_SETTINGS.seed),
   validation: decimal(
     'SHARE',
     'Share of the rows that is held out for validation; default: 0.2.',
@@ -77,7 +73,7 @@ export const trainingOptions = {
   ),
   missing: choice(
     ['refuse', 'drop', 'mean'],
-    'Rows with missing values: an error, left out, or the mean, which the model keeps. Default: refuse.',
+    'Treatment of missing values. refuse: an error; drop: leave the row out; mean: use the mean, which the model stores. Default: refuse.',
   ),
   imageSize: value(
     'WxHxC',
@@ -108,7 +104,7 @@ export const trainingOptions = {
     WHOLE_SETTINGS.localSteps,
   ),
   bucket: bytes(
-    'Gradients that members of a gang send together while the rest is computed; default: 2MiB between machines, all at once within one.',
+    'Bytes of gradients that a gang exchanges at once while it computes the rest; default: 2MiB between machines, all on one machine.',
   ),
   compress: text('FORM', 'Compression of exchanges: 8-bit, or top-k:0.01; the rest is sent later.'),
 };

@@ -79,7 +79,7 @@ export const federateSimulate = defineCommand({
   name: 'federate simulate',
   summary: 'Simulate a federation on this machine: the rows of one file, split over sites.',
   details:
-    'A fifth of the rows is held out, and the model of each round is tried on them. The sites train as real ones do, one after the other, without transport, masks or noise: `skein privacy` computes the cost of noise. The encoding of columns is fitted to all training rows; a real plan names public ranges instead.',
+    'A fifth of the rows is held out, and the model of each round is tested on them. The sites train as real ones do, one after the other, without transport, masks or noise: `skein privacy` computes the cost of noise. The encoding of columns is fitted to all training rows; a real plan names public ranges instead.',
   examples: {
     'skein federate simulate rows.csv --label disease --sites 20 --strategy fedadam --server-rate 0.1':
       'Twenty sites with equal shares of the rows',
@@ -136,7 +136,7 @@ export const federateSimulate = defineCommand({
     late: withDefault(
       integer(
         'N',
-        'Age of the model that an update starts from, up to N rounds, with fedbuff.',
+        'Largest age, in rounds, of the model that an update starts from, with fedbuff.',
         [0, 1000],
       ),
       '0',

@@ -56,7 +56,7 @@ export const helperJoin = defineCommand({
   name: 'helper join',
   summary: 'Help a federation: sum the masks of its sites, once in each attempt of a round.',
   details:
-    'Without --accept it shows the plan; nothing is accepted then. With --accept it helps until the federation ends: each round needs all helpers. It answers each attempt of a round once, ever. It stores the answer before it sends it, so you can kill it and start it again. It refuses lists of fewer sites than the plan demands, and more sums than the privacy budget allows. Keep the data folder: without its keys the federation cannot continue, and an older copy of it lacks the newest answers.',
+    'Without --accept it shows the plan; nothing is accepted then. With --accept it helps until the federation ends: each round needs all helpers. It answers each attempt of a round only once. It stores the answer before it sends it, so you can kill it and start it again. It refuses lists of fewer sites than the plan demands, and more sums than the privacy budget allows. Keep the data folder: without its keys the federation cannot continue, and an older copy of it lacks the newest answers.',
   examples: {
     "skein helper join 'https://node.example/join#skein-join_…' --accept":
       'Help until the federation ends',

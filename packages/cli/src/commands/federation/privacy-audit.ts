@@ -74,7 +74,7 @@ const options = {
   canaries: integer('N', 'Canaries. Default: 2000; with URL 200.', [100, 5000]),
   sites: integer('N', 'Sites that share canaries and noise; without URL. Default: 4.', [1, 16]),
   model: text('FILE', 'Audit this model, of `skein train` or of a federation, as ONNX.'),
-  before: text('FILE', 'Same network before its training, with --model; finds more.'),
+  before: text('FILE', 'Network before its training, with --model; the audit then finds more.'),
   data: text('FILE', 'Canaries of `skein privacy canaries`, with --model.'),
   plan: text('FILE', 'Plan with the columns of the canaries, with --model.'),
   epsilon: decimal('E', 'Claimed epsilon of the training, with --model.', [0, 1e3]),

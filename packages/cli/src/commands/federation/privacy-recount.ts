@@ -25,7 +25,7 @@ export const privacyRecount = defineCommand({
   summary: 'Find releases that the privacy account lacks, by the ledger of a federation.',
   details:
     'An account that was restored from an older copy lacks what was spent since. The ledger of a federation lists the sums that hold an update of this site: an account that counts fewer releases is behind, and this command ends with 1. ' +
-    'With --write they are counted. Attempts that were aborted after the site was asked count too, because a ledger does not record whether it had answered. No limit is asked: it is spent.',
+    'With --write they are counted. Attempts that were aborted after the site was asked count too, because a ledger does not record whether it had answered. The limit is not checked, because these releases were made already.',
   examples: {
     'skein privacy recount heart.ledger.json': 'Compare',
     'skein privacy recount heart.ledger.json --write': 'Count what is missing',

@@ -15,7 +15,7 @@ export const artifactsPut = defineCommand({
   name: 'artifacts put',
   summary: 'Store a file; its sha-256 is its name.',
   details:
-    'Jobs, schedules and pipelines take it by that name. A node removes what none of them has named for a day; in a shared place of artifacts nothing is removed.',
+    'Jobs, schedules and pipelines take it by that name. A node removes an artifact that none of them has named for a day; in a bucket or shared folder nothing is removed.',
   examples: { 'skein artifacts put data.csv': 'The digest is printed' },
   arguments: { file: argument('FILE', 'The file.') },
   options: connectionOptions,

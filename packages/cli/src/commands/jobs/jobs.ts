@@ -125,7 +125,7 @@ export const jobsLogs = defineCommand({
 /** `skein jobs cancel`: cancels queued and running jobs. */
 export const jobsCancel = jobsCommand({
   name: 'jobs cancel',
-  summary: 'Cancel jobs; a running attempt is dead within a second.',
+  summary: 'Cancel jobs; a running attempt ends within a second.',
   examples: { 'skein jobs cancel ID': 'Wherever it runs' },
   arguments: {
     ids: manyArguments('ID…', 'The jobs.', { required: true, completes: 'nothing' }),
@@ -145,7 +145,7 @@ export const jobsCancel = jobsCommand({
 /** `skein jobs rm`: removes ended jobs. */
 export const jobsRm = jobsCommand({
   name: 'jobs rm',
-  summary: 'Remove ended jobs with their logs, before the time is over for which they are kept.',
+  summary: 'Remove ended jobs with their logs before their retention ends.',
   details:
     'The steps of a run stay until the run has ended. Artifacts that no other job or schedule names are removed within a day. The entries of these jobs in the step cache are removed too.',
   examples: {
@@ -242,7 +242,7 @@ export const jobsPreempt = jobsCommand({
   name: 'jobs preempt',
   summary: 'Let a running attempt save its checkpoint and stop; the job goes back to its queue.',
   details:
-    'The command gets a SIGTERM, and a kill after the grace period of its worker. That costs no attempt. Pause the queue before, or it may start again at once. A job that is not running is left as it is.',
+    'The command receives SIGTERM, and SIGKILL after the grace period of its worker. This costs no attempt. Pause the queue first, or the job may start again at once. A job that is not running is left as it is.',
   examples: { 'skein jobs preempt ID': 'It resumes later from its checkpoint' },
   arguments: { id: argument('ID', 'The job.') },
   run: ({ client }, { id }) => client.preemptJob({ id }),

@@ -35,7 +35,7 @@ export const queueSchedulePut = defineCommand({
   name: 'queue schedule put',
   summary: 'Enqueue a job on a schedule; replaces the schedule of this name.',
   details:
-    'The job is a command with the options of skein run, or any job as JSON. Its files are stored now, and are the same each time. Times that were missed while no node ran enqueue one job.',
+    'The job is a command with the options of skein run, or any job as JSON. Its files are stored now, and are the same each time. If no node ran at several times of the schedule, one job is enqueued for all of them.',
   examples: {
     "skein queue schedule put nightly --cron '0 3 * * *' --time-zone Europe/Berlin -- python3 clean.py data.csv":
       'At three in the morning, in Berlin',

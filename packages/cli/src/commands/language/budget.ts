@@ -48,8 +48,8 @@ export const budgetLs = nodeCommand({
   name: 'budget ls',
   summary: 'List the budgets of language models with their spending.',
   details:
-    'Counts from the beginning of the period, over all nodes of a fleet; the reserved worst cases of requests in flight are in it.',
-  examples: { 'skein budget ls': 'Who may spend how much, and has' },
+    'Spending counts from the beginning of the period, over all nodes of a fleet. It includes the worst cases that are reserved for requests in flight.',
+  examples: { 'skein budget ls': 'Each limit, and what is spent of it' },
   run: async ({ client }) => (await client.getLanguageModels()).budgets,
   render: (budgets, style) =>
     budgets.length === 0

@@ -19,9 +19,9 @@ export const modelRollout = nodeCommand({
   name: 'model rollout',
   summary: 'Show the progress of a language model’s rollout, or start one with another route.',
   details:
-    'Without --route it shows the rollout in progress, or the last one. With --route it gives a share of the requests to that route by --canary, or copies them to it by --shadow. A canary takes the place of the first route, or of the one that --replaces names. It rolls back automatically when it fails or is late more often. Copies of a shadow are thrown away; they count in the budgets of `all` and `operator`, never in the callers’ budgets.',
+    'Without --route it shows the rollout in progress, or the last one. With --route it gives a share of the requests to that route by --canary, or copies them to it by --shadow. A canary takes the place of the first route, or of the one that --replaces names. It rolls back automatically when it fails or is late more often than the replaced route. The answers of a shadow are discarded; its copies count in the budgets of `all` and `operator`, never in the callers’ budgets.',
   examples: {
-    'skein model rollout assistant': 'How it is going',
+    'skein model rollout assistant': 'Show its progress',
     'skein model rollout assistant --route google=gemini-3-flash,input=0.5,output=3 --canary 5,25,100':
       'Shift by steps; other routes answer what it fails',
     'skein model rollout assistant --route own=qwen --shadow --step-time 1h':

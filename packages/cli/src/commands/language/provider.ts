@@ -12,7 +12,7 @@ export const providerPut = nodeCommand({
   name: 'provider put',
   summary: 'Declare a provider of language models, or replace its declaration.',
   details:
-    'The key is never sent to the node and never stored: the node itself reads it at the place of --key-env, --key-file or --key-secret. The declaration is refused when it cannot. To read a changed key and ask it at once, declare the provider again, even as it was; that also ends a spent quota.',
+    'The key is never sent to the node and never stored: the node itself reads it at the place of --key-env, --key-file or --key-secret. The declaration is refused when it cannot. After a change of the key, declare the provider again, even unchanged: the node reads the new key and asks the provider at once. That also clears a spent quota.',
   examples: {
     'skein provider put google --kind gemini --key-env GEMINI_API_KEY':
       'Gemini, with the key in an environment variable of the node',

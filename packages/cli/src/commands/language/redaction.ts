@@ -12,7 +12,7 @@ export const redactionPut = nodeCommand({
   name: 'redaction put',
   summary: 'Replace the matches of a pattern in prompts, in answers or in both.',
   details:
-    'Prompts are redacted before the cache and a provider get them, answers before their caller does, also where a match comes in pieces. A pattern is a regular expression without look-around, back-references, anchors and lazy repetitions, and is matched in linear time. Images, files and the schemas of tools are not searched.',
+    'Prompts are redacted before the cache and a provider get them, answers before their caller does. A match that is split over parts of a stream is found too. A pattern is a regular expression without look-around, back-references, anchors and lazy repetitions, and is matched in linear time. Images, files and the schemas of tools are not searched.',
   examples: {
     'skein redaction put email --kind email':
       'Every address of e-mail becomes [email], in both directions',

@@ -8,7 +8,7 @@ export const responsesPut = nodeCommand({
   name: 'responses put',
   summary: 'Store answers of /v1/responses, so that their callers can read and continue them.',
   details:
-    'Prompts and answers are then written to the state of the node, redacted as a provider gets them, unless a request has `store: false`. Only the key that has asked can read, continue or remove one. New ones of a key displace its oldest.',
+    'Prompts and answers are then written to the state of the node, redacted as a provider gets them, unless a request has `store: false`. Only the key that has asked can read, continue or remove one. A new one displaces the oldest of its key.',
   examples: {
     'skein responses put': 'The last 1,000 of each key, for 30 days',
     'skein responses put --count 50 --age 1h': 'As long as a conversation takes',

@@ -14,7 +14,7 @@ export const audit = nodeCommand({
   name: 'audit',
   summary: 'Show the audit trail: who has changed what, newest first.',
   details:
-    'Changes and refused logins with their key, address and outcome; the newest 100,000 are kept. In a fleet, the trail has the entries of all nodes.',
+    'Lists changes and refused logins with their key, address and outcome; the newest 100,000 are kept. In a fleet, the trail has the entries of all nodes.',
   examples: {
     'skein audit': 'The last 50',
     'skein audit --actor 3f9a1c0b77de --limit 1000': 'What one key has done',

@@ -13,7 +13,7 @@ export const doctor = defineCommand({
   name: 'doctor',
   summary: 'Check what Skein needs on this machine, with the exact fix for each gap.',
   details:
-    'A missing piece is one that serving on a CPU does not need. Exits 1 only when something that is needed is broken.',
+    'A piece marked as missing is optional: serving on a CPU does not need it. Exits 1 only when a required piece is broken.',
   examples: { 'skein doctor': 'Everything at once' },
   arguments: {},
   options: { data: dataOption },

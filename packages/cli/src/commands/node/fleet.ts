@@ -135,7 +135,7 @@ export const fleetFinalise = nodeCommand({
   name: 'fleet finalise',
   summary: 'End an upgrade: the fleet writes the newest schema that all its members read.',
   details:
-    'Until then, members of the version before and of the new one work side by side, and the way back is open. Afterwards a node that does not read the schema is refused with STATE_TOO_NEW.',
+    'Until then, members of the old and the new version work side by side, and you can return to the old one. Afterwards a node that does not read the schema is refused with STATE_TOO_NEW.',
   examples: { 'skein fleet finalise': 'Once every member runs the new version' },
   run: ({ client }) => client.finaliseFleet(),
   render: ({ schema, before }) =>

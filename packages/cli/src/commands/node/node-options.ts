@@ -36,7 +36,7 @@ const portOption = integer(
   PORTS,
 );
 const graceOption = duration(
-  'Time in which the node ends once it is asked to (or SKEIN_GRACE);  default: 30s. Cloud Run gives it 10s.',
+  'Time in which the node ends once it is asked to (or SKEIN_GRACE); default: 30s. Cloud Run gives it 10s.',
   [0, 3_600_000],
 );
 
@@ -48,13 +48,16 @@ export const upOptions = {
   port: portOption,
   grpcPort: integer(
     'N',
-    `gRPC port; the HTTP port answers gRPC too; default:  ${GRPC_PORT}, or the next free one.`,
+    `gRPC port; the HTTP port answers gRPC too; default: ${GRPC_PORT}, or the next free one.`,
     PORTS,
   ),
   data: dataOption,
   example: choice(EXAMPLES, 'Deploy an example and show how to call it.'),
   keys: withDefault(
-    choice(['auto', 'required'], 'Requirement of API keys; required: on loopback too.'),
+    choice(
+      ['auto', 'required'],
+      'Demand for API keys. auto: on every address but loopback; required: on loopback too.',
+    ),
     'auto',
   ),
   allowOrigin: many('ORIGIN', 'Let pages of this origin call the node from a browser.'),
@@ -82,7 +85,7 @@ export const upOptions = {
   cert: trustOptions.cert,
   certKey: trustOptions.certKey,
   keepFree: bytes(
-    'Disk space that uploads and jobs leave free;  default: 1GiB, and at most a tenth of it.',
+    'Disk space that uploads and jobs leave free; default: 1GiB, or a tenth of the disk where that is less.',
   ),
   keepLedgers: integer(
     'DAYS',
@@ -118,7 +121,7 @@ export const upOptions = {
   ),
   advertise: text(
     'URL',
-    'Address at which other nodes of the fleet reach this one (or SKEIN_ADVERTISE);  default: its first address that is no loopback.',
+    'Address at which other nodes of the fleet reach this one (or SKEIN_ADVERTISE); default: its first address other than loopback.',
   ),
   namespace: text('NAME', 'Namespace in Redis; state and jobs of other namespaces are not seen.'),
   queues: text(

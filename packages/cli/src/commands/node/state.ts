@@ -27,7 +27,7 @@ export const stateExport = defineCommand({
   name: 'state export',
   summary: 'Write the whole state of a node or a fleet into a folder.',
   details:
-    'Versions, deployments with their earlier revisions, history, keys (as hashes), the audit trail, training runs, and the files of models and compositions. A node may run meanwhile: the export is its state at one moment. The files of training runs stay where they are, and so do jobs, federations, stored responses and the counts of budgets. Only your user can read the folder.',
+    'The export has the versions, deployments with earlier revisions, history, keys (as hashes), audit trail, training runs, and the files of models and compositions. A node may run meanwhile: the export is its state at one moment. The files of training runs stay where they are, and so do jobs, federations, stored responses and the counts of budgets. Only your user can read the folder.',
   examples: {
     'skein state export backup': 'Of the data folder, into a new folder',
     'skein state export backup --redis redis://10.0.0.5 --blobs gs://team/skein': 'Of a fleet',
@@ -60,7 +60,7 @@ export const stateImport = defineCommand({
   name: 'state import',
   summary: 'Read an exported state into a data folder or a fleet.',
   details:
-    'The whole export is checked first: its format, its counts, its digests. The state must be empty, or give --merge: it leaves out records that are the same. A record that differs refuses the import before anything is changed: another deployment or key of the same name, another model under the same number. No node may run on the data folder; the nodes of a fleet may run.',
+    'The whole export is checked first: its format, its counts, its digests. The state must be empty. With --merge it may have records: equal ones are left out, and one that differs refuses the import before anything is changed: another deployment or key of the same name, another model under the same number. No node may run on the data folder; the nodes of a fleet may run.',
   examples: {
     'skein state import backup --data new': 'Into a new data folder',
     'skein state import backup --redis redis://10.0.0.5 --blobs gs://team/skein': 'Into a fleet',
@@ -81,7 +81,7 @@ export const stateMove = defineCommand({
   name: 'state move',
   summary: 'Copy the state of a data folder into a fleet.',
   details:
-    'As an export and an import, without the folder in between. Nothing is removed from the data folder; stop its node afterwards and start it with --redis and --blobs.',
+    'Works as an export and an import, without the folder in between. Nothing is removed from the data folder; stop its node afterwards and start it with --redis and --blobs.',
   examples: {
     'skein state move --redis redis://10.0.0.5 --blobs gs://team/skein':
       'What this machine serves is served by the fleet',

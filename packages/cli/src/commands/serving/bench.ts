@@ -82,7 +82,11 @@ export const bench = defineCommand({
     svg: text('FILE', 'Draw latency over rate.'),
     threads: withDefault(integer('N', 'Threads that send.', [1, 64]), '1'),
     maxConnections: withDefault(
-      integer('N', 'Connections at most; of HTTP a node keeps 1,024 by default.', [1, 60_000]),
+      integer(
+        'N',
+        'Most connections; a node keeps 1,024 HTTP connections by default.',
+        [1, 60_000],
+      ),
       '1000',
     ),
     timeout: withDefault(

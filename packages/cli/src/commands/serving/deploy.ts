@@ -47,7 +47,7 @@ export const deploy = defineCommand({
     'skein deploy model.onnx --name risk --objective 100ms': 'Serve a model',
     'skein deploy model.onnx --name risk --canary 5,25,100 --step-time 30s':
       'Shift traffic to a new version by steps',
-    'skein deploy --run last --name risk': 'What was trained last',
+    'skein deploy --run last --name risk': 'Serve the newest trained model',
     'skein deploy ocr.composition.ts --name ocr': 'A composition of deployments',
     'skein deploy ./smollm --name assistant': 'A language model in a folder',
   },

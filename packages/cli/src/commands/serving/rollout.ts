@@ -32,7 +32,7 @@ export const rolloutOptions = {
   shadow: flag(
     'Copy traffic to the new version and compare its outputs; its answers are discarded.',
   ),
-  stepTime: duration('Time that each canary step must hold (default  10s).', [100, 86_400_000]),
+  stepTime: duration('Time that each canary step must hold (default 10s).', [100, 86_400_000]),
   minRequests: integer(
     'N',
     'Requests that a step or shadow must see before it is judged.',
@@ -78,11 +78,11 @@ export const rollout = nodeCommand({
   name: 'rollout',
   summary: 'Show the progress of a rollout, or start one with a stored version.',
   details:
-    'Without --version it shows the rollout in progress, or the last one. With --version it moves the deployment to a version that was uploaded before: at once, or by --canary or --shadow; where none is deployed, it serves that version. Settings that are left out stay as they are.',
+    'Without --version it shows the rollout in progress, or the last one. With --version it moves the deployment to a version that was uploaded before: at once, or by --canary or --shadow; where the name is not deployed, it deploys that version. Settings that are left out stay as they are.',
   examples: {
-    'skein rollout risk': 'How it is going',
+    'skein rollout risk': 'Show its progress',
     'skein rollout risk --version 3 --canary 5,25,100': 'Shift by steps',
-    'skein rollout heart --version 2 --replicas 0..1': 'What a federation made',
+    'skein rollout heart --version 2 --replicas 0..1': 'Serve the model of a federation',
     'skein rollout risk --watch': 'Wait for its end; exits 1 if it rolls back',
   },
   arguments: { name: argument('NAME', 'The deployment.', { completes: 'deployment' }) },
@@ -145,7 +145,7 @@ export const rollback = nodeCommand({
   name: 'rollback',
   summary: 'Abort a rollout in progress, or take the last change of version or settings back.',
   details:
-    'The deployment returns to the version and the settings that it had before. Where skein settings has changed it since its version came, that change alone is taken back; skein rollout NAME --version N serves any stored version.',
+    'The deployment returns to the version and the settings that it had before. If skein settings has changed it since its last version, only that change is taken back. skein rollout NAME --version N serves any stored version.',
   examples: { "skein rollback risk --reason 'wrong threshold'": 'With its reason' },
   arguments: { name: argument('NAME', 'The deployment.', { completes: 'deployment' }) },
   options: {

@@ -10,9 +10,9 @@ export const settings = nodeCommand({
   name: 'settings',
   summary: 'Show the settings of a deployment, or change some of them as it runs.',
   details:
-    'Settings that are left out stay as they are. Replicas are started anew where a setting asks for it; requests are answered meanwhile. skein rollback takes a change back.',
+    'Settings that are left out stay as they are. Replicas restart where a setting needs it; requests are answered meanwhile. skein rollback takes a change back.',
   examples: {
-    'skein settings risk': 'What they are',
+    'skein settings risk': 'Show the settings',
     'skein settings risk --replicas 0..2 --objective 250ms': 'Change two of them',
   },
   arguments: { name: argument('NAME', 'The deployment.', { completes: 'deployment' }) },

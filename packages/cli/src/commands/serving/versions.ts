@@ -51,7 +51,7 @@ function bytesOf(versions: readonly StoredVersion[]): number {
 export const versionsLs = nodeCommand({
   name: 'versions ls',
   summary: 'List the stored versions of models, newest first, with their sizes.',
-  details: 'Of the language models, skein model ls shows the routes: they have no versions here.',
+  details: 'Language models have no versions; skein model ls lists their routes.',
   examples: {
     'skein versions ls': 'What the node stores',
     'skein versions ls risk': 'Of one model',
@@ -82,14 +82,14 @@ export const versionsRm = nodeCommand({
   name: 'versions rm',
   summary: 'Remove stored versions of a model that take no traffic, and their files.',
   details:
-    'A deployment can no longer be rolled back to a version that is removed. Versions that take traffic are refused; with --keep they stay. In a fleet the files stay in its place of artifacts, where other nodes may need them.',
+    'A deployment can no longer be rolled back to a version that is removed. Versions that take traffic are refused; with --keep they stay. In a fleet the files stay in the bucket or shared folder, because other nodes may need them.',
   examples: {
     'skein versions rm risk 1 2': 'These two',
     'skein versions rm risk --keep 5': 'All but the newest five',
   },
   arguments: {
     name: argument('NAME', 'The model.', { completes: 'deployment' }),
-    versions: manyArguments('VERSION', 'Their numbers, as `skein versions ls` shows them.', {
+    versions: manyArguments('VERSION', 'Version numbers, as `skein versions ls` shows them.', {
       completes: 'nothing',
     }),
   },

@@ -13,7 +13,7 @@ import { watchRun } from '../../train/watch-run.ts';
 export const runsLs = defineCommand({
   name: 'runs ls',
   summary: 'List the training runs, newest first.',
-  details: 'Runs of the data folder, whether a node runs or not, and the runs of the node.',
+  details: 'Lists the runs of the data folder, and those that a running node holds.',
   examples: { 'skein runs ls --status interrupted': 'Runs that can be resumed' },
   arguments: {},
   options: {

@@ -64,7 +64,7 @@ export const train = defineCommand({
       'Resume a run from its checkpoint, with its settings; --workers may differ. Give --out and --deploy again.',
     ),
     retried: flag(
-      'Resume the newest run of the folder, or start one: for a job, whose command is tried again.',
+      'Resume the newest run of the folder, or start one; for a job, which repeats its command after a failure.',
     ),
     gang: integer('N', 'Train on N ranks that are jobs of the node, started together.', [2, 1024]),
     arrival: duration(
