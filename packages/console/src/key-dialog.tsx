@@ -49,7 +49,7 @@ function Ask({ question }: { readonly question: Question }) {
             waiting.clear();
           }}
         >
-          <h2 id="key-title">This node asks for a key</h2>
+          <h2 id="key-title">This node requires a key</h2>
           <p class="muted">{question.message}</p>
           <label>
             API key

@@ -122,7 +122,7 @@ export const FEDERATION_ENDPOINTS = {
   revokeSite: {
     method: 'DELETE',
     path: '/api/v1/federations/{id}/sites/{key}',
-    summary: 'Revoke a site: it takes part in nothing more.',
+    summary: 'Revoke a site: it can no longer take part.',
     scope: 'admin',
     params: FederationParam.extend({ key: SiteKey }),
     errors: ['FEDERATION_UNKNOWN', 'IDENTITY_UNKNOWN'],

@@ -30,7 +30,7 @@ const ROUNDS = 100;
 
 const CHANGES = {
   pause: 'No site is asked for anything until the federation is resumed.',
-  resume: 'The round under way continues where it was.',
+  resume: 'The current round continues where it stopped.',
   stop: 'The model of the last round is kept. A federation that was stopped cannot be resumed.',
 } as const;
 

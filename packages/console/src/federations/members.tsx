@@ -55,7 +55,7 @@ function MemberTable({
   const revoke = (member: FederationSite) => async (): Promise<void> => {
     const answer = await confirmed({
       title: `Revoke ${member.name}?`,
-      text: 'Its connection ends, and its key takes part in nothing more.',
+      text: 'Its connection ends, and its key can no longer take part.',
       action: 'Revoke',
     });
     if (answer === undefined) return;

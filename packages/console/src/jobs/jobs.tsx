@@ -74,7 +74,7 @@ export function Jobs({ route: { query }, focus }: ViewProps) {
       <Filters query={query} queues={value?.queues.map(({ queue }) => queue) ?? []} />
       {query['group'] === undefined ? null : (
         <p class="group">
-          <span class="muted">Of the group </span>
+          <span class="muted">In the group </span>
           {`${query['group']} `}
           <a href={linkTo('jobs', [], { ...query, group: '' })}>Show all</a>
         </p>

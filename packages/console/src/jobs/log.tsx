@@ -61,7 +61,7 @@ export function Log({
         {leftOut > 0
           ? `The first ${bytes(leftOut)} are left out; npx skein jobs logs ${id} prints them.`
           : done && text === ''
-            ? 'It printed nothing.'
+            ? 'The job printed nothing.'
             : ''}
       </small>
       <pre

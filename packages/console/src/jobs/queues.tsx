@@ -92,7 +92,7 @@ export function Queues({ focus }: ViewProps) {
             {value?.workers.length === 0 ? (
               <tr>
                 <td colSpan={6} class="muted">
-                  No worker is connected: jobs wait until one comes.
+                  No worker is connected: jobs wait until one connects.
                 </td>
               </tr>
             ) : null}

@@ -50,11 +50,11 @@ function Sides({ runs }: { readonly runs: readonly Run[] }) {
   const { metrics, differences } = compareRuns(a, b);
   return (
     <>
-      <Pairs title="Came out" runs={runs} pairs={metrics} show={shownNumber} />
+      <Pairs title="Results" runs={runs} pairs={metrics} show={shownNumber} />
       {differences.length === 0 ? (
-        <p class="muted">Both were made of the same, in the same way.</p>
+        <p class="muted">Both runs have the same inputs and settings.</p>
       ) : (
-        <Pairs title="Went in, where it differs" runs={runs} pairs={differences} show={valueText} />
+        <Pairs title="Inputs that differ" runs={runs} pairs={differences} show={valueText} />
       )}
     </>
   );

@@ -80,7 +80,7 @@ function About({ run }: { readonly run: RunView }) {
       </div>
       {run.result?.report === undefined ? null : <Report of={run.result.report} />}
       <details class="panel card">
-        <summary>Every choice that it follows</summary>
+        <summary>All settings of the run</summary>
         <Facts
           of={Object.entries(run.plan).map(([name, value]) => [spaced(name), String(value)])}
         />

@@ -234,7 +234,7 @@ function Details({ view }: { readonly view: DeploymentView }) {
       </dl>
       {learnt.length === 0 ? null : (
         <table class="learnt">
-          <caption>Run time as learnt</caption>
+          <caption>Measured run time</caption>
           <tbody>
             {learnt.map(({ rows, p50Ms, p99Ms }) => (
               <tr>

@@ -48,7 +48,7 @@ function Charts({
   if (error !== undefined) return <Trouble error={error} />;
   if (value === undefined) return null;
   if (value.points.length === 0) {
-    return <p class="muted">The first point comes when its time is over.</p>;
+    return <p class="muted">The first point appears when its interval is over.</p>;
   }
   const { unit, ms, from } = RANGES[range];
   const now = Date.now();

@@ -152,7 +152,7 @@ export const federateStop = change(
 
 export const federateRevoke = nodeCommand({
   name: 'federate revoke',
-  summary: 'Revoke a site: it takes part in nothing more.',
+  summary: 'Revoke a site: it can no longer take part.',
   examples: { 'skein federate revoke last Cleveland': 'A stolen laptop' },
   arguments: {
     federation: argument('FEDERATION', ID),

@@ -38,7 +38,7 @@ export const runsCompare = defineCommand({
   },
   render({ runs, comparison: { differences, metrics }, svg }, style) {
     const [a, b] = runs.map(({ id }) => id);
-    const same = 'Both were made of the same, in the same way.';
+    const same = 'Both runs have the same inputs and settings.';
     const differing: Column<RunComparison['differences'][number]>[] = [
       ['DIFFERS', ({ name }) => name],
       [a ?? '', (difference) => valueText(difference.a)],
