@@ -84,3 +84,4 @@ export {
 export { foldConstants } from './passes/fold-constants.ts';
 export { trainableParameters } from './passes/freeze.ts';
 export { inStages } from './passes/stages.ts';
+export { withTensorOutputs, type TensorOutputs } from './passes/tensor-outputs.ts';

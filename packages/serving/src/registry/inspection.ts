@@ -6,6 +6,8 @@ import {
   opsetOf,
   readModel,
   signatureOf,
+  withTensorOutputs,
+  writeModel,
   type Signature,
 } from '@skein/onnx';
 import { labelsOf } from './labels.ts';
@@ -14,6 +16,8 @@ export interface Inspection {
   readonly signature: Signature;
   /** The file's own metadata, for the version. */
   readonly metadata: Readonly<Record<string, string>>;
+  /** The bytes to serve in place of the file, whose outputs are not all tensors. */
+  readonly rewritten?: Uint8Array;
 }
 
 /** @throws OnnxError if the bytes are not a model that can be served. */
@@ -38,15 +42,17 @@ function inspect(bytes: Uint8Array): Inspection {
     );
   }
   checkModel(model);
+  const { model: served, labels } = withTensorOutputs(model);
   const producer = `${model.producerName} ${model.producerVersion}`.trim();
   const opset = opsetOf(model);
   return {
-    signature: signatureOf(model),
+    signature: signatureOf(served),
     metadata: {
       ...(producer === '' ? {} : { producer: producer.slice(0, 200) }),
       ...(opset === undefined ? {} : { opset: String(opset) }),
       irVersion: String(model.irVersion),
-      ...labelsOf(model),
+      ...labelsOf(model, [...labels.values()]),
     },
+    ...(served === model ? {} : { rewritten: writeModel(served) }),
   };
 }

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { mlp, writeModel } from '@skein/onnx';
+import { scikitClassifier } from '../../../onnx/src/testing/scikit-classifier.ts';
 import { inspectModel } from './inspection.ts';
-import { labelsIn } from './labels.ts';
+import { labelsIn, labelsOf } from './labels.ts';
 
 function fileWith(key: string, value: string): Uint8Array {
   const model = mlp({ sizes: [4, 3], seed: 1 });
@@ -23,4 +24,22 @@ test.each([
   ['other', '["cat"]', undefined],
 ])('the metadata %s: %s', (key, value, labels) => {
   expect(labelsIn(inspectModel(fileWith(key, value)).metadata)).toEqual(labels);
+});
+
+test('labels of a ZipMap are kept, unless the metadata name as many', () => {
+  const model = scikitClassifier('linear', [0, 1, 2]);
+  const labelsAfter = (key: string, value: string) => {
+    model.metadataProps = [{ $typeName: 'onnx.StringStringEntryProto', key, value }];
+    return labelsIn(inspectModel(writeModel(model)).metadata);
+  };
+  expect(labelsAfter('other', '')).toEqual(['0', '1', '2']);
+  expect(labelsAfter('labels', '["a","b","c"]')).toEqual(['a', 'b', 'c']);
+  expect(labelsAfter('names', '["height","weight"]')).toEqual(['0', '1', '2']);
+});
+
+test('labels that differ between outputs are not kept', () => {
+  const model = scikitClassifier('linear', [0, 1, 2]);
+  expect(labelsOf(model, [['a'], ['b']])).toEqual({});
+  expect(labelsOf(model, [['a'], ['a']])).toEqual({ labels: '["a"]' });
+  expect(labelsOf(model, [[]])).toEqual({});
 });

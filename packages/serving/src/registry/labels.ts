@@ -1,6 +1,6 @@
 /**
- * Names of the classes that a model distinguishes. They come from the metadata of the file, or from
- * the upload, and are kept with the version as a JSON list under `labels`.
+ * Names of the classes that a model distinguishes. They come from the metadata of the file, from a
+ * ZipMap in its graph, or from the upload, and are kept with the version as a JSON list under `labels`.
  */
 import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
 import type { Model } from '@skein/onnx';
@@ -11,14 +11,25 @@ const MAX_TEXT = 64 * 1024;
 /** Keys under which exporters write the names, and where `skein train` does. */
 const FILE_KEYS = [KEY, 'names', 'classes', 'skein.training'];
 
-/** The labels that the version keeps from its file. */
-export function labelsOf({ metadataProps }: Model): Readonly<Record<string, string>> {
+/**
+ * The labels that the version keeps from its file.
+ * @param scored labels of outputs, from the nodes of the graph. The file's metadata may name the same
+ *   classes better; of outputs with different classes none are kept, because a version has one list.
+ */
+export function labelsOf(
+  { metadataProps }: Model,
+  scored: readonly (readonly string[])[] = [],
+): Readonly<Record<string, string>> {
+  const [first, ...others] = scored.map((labels) => JSON.stringify(labels));
+  const isOne = first !== undefined && others.every((other) => other === first);
+  const count = isOne ? scored[0]!.length : undefined;
   for (const key of FILE_KEYS) {
     const text = metadataProps.find((entry) => entry.key === key)?.value ?? '';
     const labels = text.length > MAX_TEXT ? undefined : listIn(text);
-    if (labels !== undefined) return { [KEY]: JSON.stringify(labels) };
+    if (labels === undefined || (count !== undefined && labels.length !== count)) continue;
+    return { [KEY]: JSON.stringify(labels) };
   }
-  return {};
+  return isOne && count !== 0 && first.length <= MAX_TEXT ? { [KEY]: first } : {};
 }
 
 /** @param metadata of a version. */

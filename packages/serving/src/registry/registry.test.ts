@@ -7,6 +7,7 @@ import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { testFolder } from '../../../../scripts/testing/folder.ts';
 import { openFileArtifacts, openSqliteState, type State } from '@skein/state';
+import { scikitClassifier } from '../../../onnx/src/testing/scikit-classifier.ts';
 import { mountTinyDisk, tinyDisk } from '../../../state/src/testing/tiny-disk.ts';
 import { createRegistry } from './registry.ts';
 
@@ -67,6 +68,29 @@ describe('importing a model', () => {
     expect(await importBytes(small)).toEqual(first);
     expect((await importBytes(small, 'other')).version).toBe('1');
     expect(await stored()).toEqual([first.digest]);
+  });
+
+  it('serves a rewritten file, and recognises the uploaded one by its digest', async () => {
+    const uploaded = writeModel(scikitClassifier('forest', ['a', 'b', 'c']));
+    const version = await importBytes(uploaded);
+    expect(version).toMatchObject({
+      signature: { outputs: [{ name: 'output_label' }, { type: 'float32', shape: [null, 3] }] },
+      metadata: { labels: '["a","b","c"]', uploadedDigest: hash('sha256', uploaded) },
+    });
+    const served = await readFile(await registry.pathOf(version));
+    expect(hash('sha256', served)).toBe(version.digest);
+    expect(await importBytes(uploaded)).toEqual(version);
+    expect(await importBytes(served)).toEqual(version);
+    expect(await stored()).toEqual([version.digest]);
+    await registry.removeVersion('risk', '1');
+    expect(await stored()).toEqual([]);
+  });
+
+  it('does not take a version for another file because its metadata says so', async () => {
+    const other = writeModel(mlp({ sizes: [4, 2], seed: 1 }));
+    const claimed = { uploadedDigest: hash('sha256', other) };
+    await registry.importModel('risk', stream(small), claimed);
+    expect((await importBytes(other)).version).toBe('2');
   });
 
   it('numbers concurrent imports of one model', async () => {

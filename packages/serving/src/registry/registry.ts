@@ -8,6 +8,7 @@ import { Name, SkeinError } from '@skein/api';
 import type { Signature } from '@skein/onnx';
 import { createSweeper, type ArtifactStore, type State, type VersionRecord } from '@skein/state';
 import type { Registry } from './contract.ts';
+import type { Inspection } from './inspection.ts';
 import { inspectFile } from './inspector.ts';
 import { bundleComposition, MAX_MODULE_BYTES } from '../composition/bundle-composition.ts';
 import { pathOfModule } from './module-files.ts';
@@ -18,7 +19,10 @@ export interface CompositionDescription {
   readonly calls: readonly string[];
 }
 
-type Inspected = Pick<VersionRecord, 'signature' | 'metadata'>;
+type Inspected = Pick<VersionRecord, 'signature' | 'metadata'> & Pick<Inspection, 'rewritten'>;
+
+/** Metadata: the sha-256 of the uploaded file, where the version serves a rewritten one. */
+const UPLOADED = 'uploadedDigest';
 
 export interface RegistryOptions {
   readonly state: Pick<
@@ -57,7 +61,25 @@ export function createRegistry(options: RegistryOptions): Registry & {
     );
   }
 
-  /** Stores, inspects and records; what is refused leaves nothing behind. */
+  /** The version that was made of a file, or serves it. */
+  async function versionOf(
+    model: string,
+    kind: VersionRecord['kind'],
+    digest: string,
+  ): Promise<VersionRecord | undefined> {
+    const versions = await state.versions(model);
+    return versions.find(
+      (each) =>
+        (each.digest === digest || each.metadata[UPLOADED] === digest) &&
+        each.kind === kind &&
+        each.modulePath === undefined,
+    );
+  }
+
+  /**
+   * Stores, inspects and records; what is refused leaves nothing behind. Where the file is rewritten,
+   * the version is what is served, with the digest of the file in its metadata.
+   */
   async function importVersion(
     model: string,
     kind: VersionRecord['kind'],
@@ -65,17 +87,30 @@ export function createRegistry(options: RegistryOptions): Registry & {
     inspect: (path: string, sizeBytes: number) => Promise<Inspected>,
   ): Promise<VersionRecord> {
     return sweeper.protect(async () => {
-      const { digest, sizeBytes } = await put();
+      const uploaded = await put();
+      const stored = [uploaded.digest];
       try {
-        const existing = (await state.versions(model)).find(
-          (each) => each.digest === digest && each.kind === kind && each.modulePath === undefined,
-        );
+        const existing = await versionOf(model, kind, uploaded.digest);
         if (existing) return existing;
-        const inspected = await inspect(await artifacts.pathOf(digest), sizeBytes);
-        return await state.addVersion({ model, kind, digest, sizeBytes, ...inspected });
-      } catch (error) {
-        await sweeper.sweep([digest]);
-        throw error;
+        const path = await artifacts.pathOf(uploaded.digest);
+        const { rewritten, signature, metadata } = await inspect(path, uploaded.sizeBytes);
+        const found = { model, kind, signature };
+        if (rewritten === undefined) {
+          return await state.addVersion({ ...found, ...uploaded, metadata });
+        }
+        const served = await artifacts.put(Readable.from([rewritten]), rewritten.byteLength);
+        stored.push(served.digest);
+        return (
+          (await versionOf(model, kind, served.digest)) ??
+          (await state.addVersion({
+            ...found,
+            ...served,
+            metadata: { ...metadata, [UPLOADED]: uploaded.digest },
+          }))
+        );
+      } finally {
+        // Keeps what the version serves.
+        await sweeper.sweep(stored);
       }
     });
   }
@@ -89,7 +124,10 @@ export function createRegistry(options: RegistryOptions): Registry & {
         () => artifacts.put(content, limits.maxModelBytes),
         async (path, sizeBytes) => {
           const found = await inspectFile(path, sizeBytes);
-          return { signature: found.signature, metadata: { ...found.metadata, ...metadata } };
+          const all = { ...found.metadata, ...metadata };
+          // A caller must not give a version the name of another file.
+          delete all[UPLOADED];
+          return { ...found, metadata: all };
         },
       );
     },
