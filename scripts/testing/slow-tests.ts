@@ -61,6 +61,7 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/cli/src/commands/training/train-tasks.test.ts',
   'packages/cli/src/commands/training/train.test.ts',
   'packages/cli/src/connection/tls.test.ts',
+  'packages/cli/src/deploying/exported-models.test.ts',
   'packages/cli/src/deploying/language-deploy.test.ts',
   'packages/cli/src/doctor/doctor.test.ts',
   'packages/cli/src/fixes.test.ts',

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { testFolder } from '../../../../scripts/testing/folder.ts';
@@ -90,6 +90,27 @@ describe('openModel', () => {
     ]);
     const outside = await failure(write('outside.onnx', withExternalData('../secret.bin')));
     expect(outside.code).toBe('MODEL_EXTERNAL_DATA');
+  });
+
+  it('refuses more weights than one file can hold before it reads them, with a way out', async () => {
+    const [rows, columns] = [2 ** 20, 513];
+    const bytes = rows * columns * 4;
+    const large = model();
+    Object.assign(large.graph!.initializer[0]!, {
+      dims: [BigInt(rows), BigInt(columns)],
+      rawData: new Uint8Array(0),
+      dataLocation: 1,
+      externalData: [
+        { $typeName: 'onnx.StringStringEntryProto', key: 'location', value: 'large.data' },
+      ],
+    });
+    // The file is sparse: it takes no space.
+    truncateSync(write('large.data', new Uint8Array()), bytes);
+    const refused = await failure(write('large.onnx', writeModel(large)));
+    expect(refused).toMatchObject({
+      code: 'MODEL_UNSUPPORTED',
+      message: expect.stringMatching(new RegExp(`${bytes} bytes.*float16`)),
+    });
   });
 
   it('explains what is wrong with the file itself', async () => {

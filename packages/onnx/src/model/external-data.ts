@@ -46,7 +46,7 @@ export async function inlineExternalData(
   const total = found.reduce((sum, { external }) => sum + external.length, 0);
   if (total > LARGEST_FILE) {
     throw unsupportedModel(
-      `The model keeps ${total} bytes in other files, more than one ONNX file can hold (${LARGEST_FILE}).`,
+      `The model keeps ${total} bytes in other files, more than one ONNX file can hold (${LARGEST_FILE}). Export it with float16 weights, or quantise it.`,
     );
   }
   const files = new Map<string, Uint8Array>();

@@ -38,10 +38,10 @@ export function scikitClassifier(
   if (kind === 'linear') {
     graph.node('Normalizer', [scores], { norm: 'L1' }, { ...ML, outputs: ['probabilities'] });
   }
-  const [cast, to] = isText ? ['Identity', {}] : ['Cast', { to: elementTypeNumber('int64') }];
-  graph.node(cast as string, ['label'], to as Record<string, Attribute>, {
-    outputs: ['output_label'],
-  });
+  const [cast, to]: readonly [string, Readonly<Record<string, Attribute>>] = isText
+    ? ['Identity', {}]
+    : ['Cast', { to: elementTypeNumber('int64') }];
+  graph.node(cast, ['label'], to, { outputs: ['output_label'] });
   graph.output('output_label', isText ? 'string' : 'int64', [null]);
   if (zipped) {
     const zip = { [isText ? 'classlabels_strings' : 'classlabels_int64s']: labels };

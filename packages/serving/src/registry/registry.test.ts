@@ -86,7 +86,7 @@ describe('importing a model', () => {
     expect(await stored()).toEqual([]);
   });
 
-  it('does not take a version for another file because its metadata says so', async () => {
+  it('does not let the metadata of an upload claim the digest of another file', async () => {
     const other = writeModel(mlp({ sizes: [4, 2], seed: 1 }));
     const claimed = { uploadedDigest: hash('sha256', other) };
     await registry.importModel('risk', stream(small), claimed);

@@ -125,7 +125,7 @@ export function createRegistry(options: RegistryOptions): Registry & {
         async (path, sizeBytes) => {
           const found = await inspectFile(path, sizeBytes);
           const all = { ...found.metadata, ...metadata };
-          // A caller must not give a version the name of another file.
+          // An upload must not claim the digest of another file.
           delete all[UPLOADED];
           return { ...found, metadata: all };
         },
