@@ -1,4 +1,4 @@
-/** A refusal of one field of a request, in the words of the client, such as `messages[2].content`. */
+/** A refusal of one field of a request. The field is named as the client wrote it, such as `messages[2].content`. */
 import { SkeinError, type ErrorCode } from '@skein/api/errors';
 
 export class FieldError extends SkeinError {
@@ -11,7 +11,7 @@ export class FieldError extends SkeinError {
 }
 
 /**
- * Names the field that a coded error is about, unless it names one.
+ * Runs a function and adds the name of the field to its error, unless the error names one.
  * @throws FieldError in place of a SkeinError of `run`.
  */
 export function about<T>(param: string, run: () => T): T {
@@ -23,7 +23,7 @@ export function about<T>(param: string, run: () => T): T {
   }
 }
 
-/** Between processes it has the name of the class that it extends. */
+/** Description for calls between processes, where the error travels under the name of its base class. */
 export const FIELD_ERROR = {
   name: 'SkeinError',
   prototype: FieldError.prototype,

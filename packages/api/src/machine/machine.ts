@@ -1,8 +1,8 @@
 /**
- * The part of the machine that this process may use. In a container it is less than the whole machine:
- * its control groups bound the memory and the time on the cores, and the smallest bound on the path
- * from its own group to the root counts. Node reads only the bounds of its own group, and rounds a
- * quota down to whole cores.
+ * The cores and the memory that this process may use. In a container that is less than the whole machine:
+ * control groups bound memory and processor time, and the smallest bound between the group of the process and
+ * the root counts. Node reads only the bounds of the process's own group, and rounds a quota down to whole
+ * cores.
  *
  * Follows Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/memory.rst of the kernel.
  */
@@ -51,17 +51,17 @@ export function readLimits(root = ''): MachineLimits {
   };
 }
 
-/** Bytes of memory that this process and what it starts may use together. */
+/** Bytes of memory that this process and its children may use together. */
 export function usableMemoryBytes(): number {
   return usableMemory(readLimits(), totalmem(), process.constrainedMemory());
 }
 
-/** Cores that this process and what it starts may use together: a fraction where a quota is one. */
+/** Cores that this process and its children may use together; a quota may be a fraction of a core. */
 export function usableCores(): number {
   return usableCoresOf(readLimits(), availableParallelism());
 }
 
-/** The same for what comes in whole threads: at least one. */
+/** Usable cores as a number of threads: whole, and at least one. */
 export function usableThreads(): number {
   return Math.max(1, Math.floor(usableCores()));
 }
@@ -75,21 +75,21 @@ export function usableMemory(
   return Math.min(total, memoryBytes, constrained > 0 ? constrained : Infinity);
 }
 
-/** @param parallelism Node's value, which has a quota in it already, rounded down. */
+/** @param parallelism Node's value, which is a quota rounded down where there is one. */
 export function usableCoresOf({ cores, allowedCores }: MachineLimits, parallelism: number): number {
   if (cores === undefined) return parallelism;
   // A job's cores are counted in thousandths.
   return Math.max(1, Math.round(1000 * Math.min(cores, allowedCores ?? parallelism))) / 1000;
 }
 
-/** The folders from the group that a process is in up to the mount point: each bounds those below. */
+/** Folders from the group of a process up to the mount point; each one bounds the groups below it. */
 function pathToRoot(mounts: CgroupMounts, mount: string | undefined, group: string): string[] {
   if (mount === undefined) return [];
   const root = mounts.roots.get(mount) ?? '/';
-  // The mount of a container may show its own group as the root, while the path is the host's.
+  // In a container the mount may show the container's group as the root, while `group` is the host's path.
   const isBelow = root !== '/' && (group === root || group.startsWith(`${root}/`));
   const names = (isBelow ? group.slice(root.length) : group).split('/').filter(Boolean);
-  // A group outside of the namespace of this process.
+  // The group is outside of the namespace of this process.
   if (names.includes('..')) return [mount];
   return names
     .reduceRight<string[]>(
@@ -99,7 +99,7 @@ function pathToRoot(mounts: CgroupMounts, mount: string | undefined, group: stri
     .concat(mount);
 }
 
-/** `max`, -1, and files that do not exist are no bounds. */
+/** The smallest bound; `max`, -1 and missing files are not bounds. */
 function smallest(bounds: readonly number[]): number | undefined {
   const real = bounds.filter((bound) => Number.isFinite(bound) && bound > 0);
   return real.length === 0 ? undefined : Math.min(...real);

@@ -1,4 +1,7 @@
-/** Quality of the newest model that a site was sent, on the rows of that site: reported to its operator alone. */
+/**
+ * The quality of the newest model of a federation on the rows of this site. Only the operator of the site
+ * reads it: nothing is sent to the coordinator.
+ */
 import type { SiteRows } from '@skein/federation/site';
 import { readModel } from '@skein/onnx';
 import { problemOf } from '@skein/train';
@@ -6,7 +9,7 @@ import { federatedModel, strategyOf } from '@skein/train/federated';
 import { type Metrics, openQuality } from './simulated-quality.ts';
 
 export interface OwnQuality {
-  /** Round after which the model was sent. */
+  /** The coordinator sent the model after this round. */
   readonly round: number;
   /** On the rows that the site trains on. */
   readonly metrics: Metrics;
@@ -14,9 +17,10 @@ export interface OwnQuality {
   readonly majority?: number;
 }
 
+/** Rows of one run at most. */
 const MOST_BATCH = 256;
 
-/** Tries models of a federation on rows of a site. @param model the ONNX file of the plan. */
+/** Measures models of a federation on the rows of a site. @param model the ONNX file of the plan. */
 export async function openSiteQuality(
   model: Uint8Array<ArrayBuffer>,
   { rows, count, classes }: SiteRows,
@@ -27,7 +31,7 @@ export async function openSiteQuality(
   const { report, close } = await openQuality(problem, federated, rows, batch);
   const most = Math.max(0, ...classes.map((each) => each.rows));
   return {
-    /** Numbers of the model. */
+    /** How many parameters the model has. */
     length: federated.layout.length,
     report,
     /** Share of the most frequent class; absent for a regression. */
@@ -57,9 +61,11 @@ export const metricsText = (metrics: Metrics): string =>
     .map(([name, value]) => `${name} ${value.toFixed(3)}`)
     .join(', ');
 
-/** One line. */
+/** The line for the operator. */
 export function qualityText({ round, metrics, majority }: OwnQuality): string {
   const frequent =
-    majority === undefined ? '' : `; its most frequent class has ${majority.toFixed(3)} of them`;
-  return `On the rows of this site the model of round ${round} has ${metricsText(metrics)}${frequent}. It was reported here only.`;
+    majority === undefined
+      ? ''
+      : `; ${majority.toFixed(3)} of the rows have the most frequent class`;
+  return `On the rows of this site, the model of round ${round} has ${metricsText(metrics)}${frequent}. The coordinator does not receive these numbers.`;
 }

@@ -1,12 +1,12 @@
 /**
- * Bounds how long the connections of Node's server hold up everything else: one read of a socket brings
- * thousands of chunks or requests, and one turn of the event loop a read of each of a thousand sockets.
+ * Bounds the time that Node's HTTP parser takes in one turn of the event loop. One read of a socket may bring
+ * thousands of chunks or requests, and one turn may read a thousand sockets.
  *
- * Bytes are parsed in slices until the time of a turn is spent. What is left of them waits for the next turn,
- * and no connection is read until it has been parsed; requests that arrive whole, gRPC, timers and replicas do
- * not wait for it. The connection that was read longest ago is read first.
+ * Bytes are parsed in slices until the time of the turn is spent. The rest waits for the next turn, and no
+ * connection is read until the rest is parsed. Requests that arrive whole, gRPC, timers and replicas do not wait.
+ * The connection that was read longest ago comes first.
  *
- * The price is that Node's parser does not read the socket itself: one allocation more for each read.
+ * The price: Node's parser does not read the socket directly, so each read needs one more allocation.
  */
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
@@ -14,7 +14,7 @@ import { freePiece } from '@skein/api/owned-memory';
 import { startReading, stopReading } from './shared-reading.ts';
 import { TurnTime } from './turn-time.ts';
 
-/** Bytes that are parsed without a look at the clock: some 2,700 chunks of one byte, 5 ms. */
+/** Bytes that are parsed before the clock is read again: some 2,700 chunks of one byte, 5 ms. */
 const SLICE_BYTES = 16 * 1024;
 
 interface Reader {
@@ -28,7 +28,7 @@ interface Reader {
 
 export class PacedReads {
   readonly #time: TurnTime;
-  /** The one that was read longest ago first. */
+  /** In the order of their last read, the oldest first. */
   readonly #readers = new Map<Socket, Reader>();
   #isStopped = false;
 
@@ -41,7 +41,7 @@ export class PacedReads {
     const parse = socket.listeners('data').at(-1) as Reader['parse'];
     const listeners: Reader['listeners'] = {
       data: (bytes) => this.#read(reader, bytes),
-      // A stream that is paused would read on until its buffer is full.
+      // Without this, a paused stream continues to read until its buffer is full.
       pause: () => stopReading(socket),
       resume: () => this.#start(socket),
     };
@@ -52,7 +52,7 @@ export class PacedReads {
     this.#readers.set(socket, reader);
   }
 
-  /** Node's server has given the socket away, or it has closed. */
+  /** Call it when Node's server has handed the socket over, or the socket has closed. */
   release(socket: Socket): void {
     const reader = this.#readers.get(socket);
     if (reader === undefined) return;
@@ -64,7 +64,7 @@ export class PacedReads {
 
   #read(reader: Reader, bytes: Buffer): void {
     const { socket, parse } = reader;
-    // The connection has been refused, or answered for the last time.
+    // The connection was refused, or has had its last answer.
     if (!socket.writable) return freePiece(bytes);
     if (reader.rest !== undefined) {
       reader.rest = Buffer.concat([reader.rest, bytes]);
@@ -102,7 +102,7 @@ export class PacedReads {
   #readRest(reader: Reader): void {
     const { rest } = reader;
     reader.rest = undefined;
-    // Absent: it has closed meanwhile.
+    // Absent: the connection has closed meanwhile.
     if (rest !== undefined) this.#read(reader, rest);
   }
 
@@ -117,7 +117,7 @@ export class PacedReads {
   }
 }
 
-/** Whether what comes next is a body that arrives in few pieces, however it is cut. */
+/** Whether the next bytes belong to a body with a Content-Length: the parser passes it on in few pieces. */
 function isBodyOfKnownLength(socket: Socket): boolean {
   const { parser } = socket as { parser?: { readonly incoming: IncomingMessage | null } | null };
   const request = parser?.incoming;

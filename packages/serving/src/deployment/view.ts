@@ -104,7 +104,7 @@ function signatureOf(signature: Signature | undefined): DeploymentView['signatur
   return { inputs: copy(signature?.inputs ?? []), outputs: copy(signature?.outputs ?? []) };
 }
 
-/** JSON has no infinity: an infinite wait is the largest number. */
+/** JSON has no infinity, so the largest number stands for an infinite wait. */
 function finite(value: number): number {
   return Number.isFinite(value) ? value : Number.MAX_VALUE;
 }

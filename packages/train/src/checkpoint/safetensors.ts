@@ -1,7 +1,7 @@
 /**
- * Named tensors and a few words about them as one file, in the safetensors format: the length of a
- * JSON header in eight bytes, the header, then the tensors' bytes. Other tools read it, and nothing
- * in it is executed.
+ * Named tensors with short texts as metadata in one file, in the safetensors format: eight bytes with the
+ * length of a JSON header, the header, then the bytes of the tensors. Other tools read the format, and
+ * reading it executes nothing.
  *
  * The header contains a digest of the tensors' bytes, because training must not continue from a
  * truncated or corrupted file.
@@ -51,7 +51,7 @@ export async function writeTensors({ tensors, metadata }: TensorFile): Promise<U
   const json = new TextEncoder().encode(
     JSON.stringify({ __metadata__, ...Object.fromEntries(layout) }),
   );
-  // Spaces pad the header, so that the tensors begin at a multiple of eight.
+  // Spaces pad the header, so the tensors begin at a multiple of eight.
   const header = new Uint8Array(Math.ceil(json.byteLength / 8) * 8).fill(0x20);
   header.set(json);
   const file = new Uint8Array(8 + header.byteLength + end);
@@ -62,7 +62,7 @@ export async function writeTensors({ tensors, metadata }: TensorFile): Promise<U
 }
 
 /**
- * The tensors are views of the bytes.
+ * Reads a file of `writeTensors`; the tensors are views of its bytes.
  * @throws TrainError `checkpoint` when the file is damaged or of another format.
  */
 export async function readTensors(bytes: Uint8Array): Promise<TensorFile> {

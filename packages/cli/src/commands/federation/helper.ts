@@ -1,4 +1,4 @@
-/** `skein helper`: this machine as a helper of federations: it removes masks from sums, and sees no update. */
+/** `skein helper`: makes this machine a helper of federations. A helper unmasks sums and never sees an update. */
 import { join as joinPath } from 'node:path';
 import type { PlannedHelper } from '@skein/federation';
 import {
@@ -34,8 +34,8 @@ export const helperKey = defineCommand({
   name: 'helper key',
   summary: 'Print the public keys of this helper, for the plan of a federation.',
   details:
-    'The keys are made the first time, and stay in the data folder; the private ones never leave it. Give the output to the operator of the federation, who writes it into aggregation.helpers of the plan. A helper should be run by another institution than the coordinator.',
-  examples: { "skein helper key --name 'University of Basel'": 'What a plan names' },
+    'The first call makes the keys. They stay in the data folder; the private ones never leave it. Give the output to the operator of the federation, who writes it into aggregation.helpers of the plan. Another institution than the coordinator should run the helper.',
+  examples: { "skein helper key --name 'University of Basel'": 'Print the entry for the plan' },
   arguments: {},
   options: {
     name: withDefault(text('NAME', 'Name of the institution; sites read it.'), 'helper'),

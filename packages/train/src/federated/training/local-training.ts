@@ -1,6 +1,6 @@
 /**
- * The work of a site in a round: it loads the global model, trains on its own rows, and gives what
- * changed. The step is opened once and serves every round.
+ * The work of a site in a round: it loads the global model, trains it on its own rows, and returns the change
+ * of the parameters. The training step is opened once and serves every round.
  */
 import type { LossModel, NumericTensor } from '@skein/onnx';
 import { batcher } from '../../data/batcher.ts';
@@ -31,9 +31,9 @@ export interface LocalTrainingOptions {
   readonly epochs?: number;
   /** Steps in a round, in place of `epochs`. */
   readonly steps?: number;
-  /** Seed of the order of the rows, which is no secret: nothing private is drawn from it. */
+  /** Seed of the row order. It is not secret: no private value is drawn from it. */
   readonly seed: number;
-  /** Awaited before each step: training pauses until it resolves, and ends with what it throws. */
+  /** Awaited before each step: training pauses until it resolves, and fails if it throws. */
   readonly beforeStep?: () => Promise<void> | void;
 }
 
@@ -51,13 +51,13 @@ export interface LocalUpdate {
 
 export interface LocalTraining {
   readonly layout: Layout;
-  /** The vector of the model that was given. */
+  /** Parameters of the given model as one vector. */
   readonly initial: Float32Array;
   /**
    * Trains for a round.
-   * @param broadcast what the strategy's server sent, [vectors × length].
+   * @param broadcast vectors from the server of the strategy, [vectors × length].
    * @param batches rows of each step, at most `batch`; default: a seeded order per round.
-   * @throws Diverged when a loss is not a number, after all steps: the time of a round does not show at which step.
+   * @throws Diverged when a loss is not finite, but after all steps, so the time of a round does not reveal the step.
    */
   localUpdate(
     broadcast: Float32Array,
@@ -153,7 +153,7 @@ export async function openLocalTraining(
   };
 }
 
-/** Rows in a seeded order that is new in each round, in batches: whole passes, or as many steps as are wanted. */
+/** Batches of rows in a seeded order, new in each round: `steps` of them, else whole passes. */
 export function* seededBatches(
   rows: Uint32Array,
   {
@@ -178,7 +178,7 @@ export function* seededBatches(
   }
 }
 
-/** Tensors of a batch; the next one takes their memory. */
+/** A copy, because the next batch reuses the memory of this one. */
 const copyOf = (each: NumericTensor): NumericTensor => ({ ...each, bytes: each.bytes.slice() });
 
 function zeros({ type, shape }: Kept): NumericTensor {

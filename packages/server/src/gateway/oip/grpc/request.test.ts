@@ -1,4 +1,4 @@
-/** The hand-written decoder against the generated code. */
+/** Compares the hand-written decoder of requests with the generated code. */
 import { fromBinary } from '@bufbuild/protobuf';
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import fc from 'fast-check';
@@ -19,7 +19,7 @@ import {
 import { plain } from '../../testing/random-tensors.ts';
 
 describe('requests', () => {
-  test('raw contents are decoded as the generated code wrote them, without a copy', () => {
+  test('raw contents are decoded without a copy to the tensors that the generated code encoded', () => {
     fc.assert(
       fc.property(named, fc.string(), fc.string(), (inputs, id, version) => {
         const message = encode({
@@ -40,7 +40,7 @@ describe('requests', () => {
     );
   });
 
-  test('typed contents are decoded, too', () => {
+  test('typed contents are decoded to the values that the generated code reads', () => {
     fc.assert(
       fc.property(named, (inputs) => {
         const typed = Object.entries(inputs).filter(
@@ -80,7 +80,7 @@ describe('requests', () => {
     expect(decodeGrpcRequest(encode({ modelName: 'm' })).inputs.size).toBe(0);
   });
 
-  test('repeated fields may be split, and so may messages', () => {
+  test('repeated fields and messages may arrive in several parts', () => {
     const writer = new BinaryWriter();
     writer.tag(1, WireType.LengthDelimited).string('m').tag(5, WireType.LengthDelimited).fork();
     writer
@@ -109,7 +109,7 @@ describe('requests', () => {
     expect(x.type !== 'string' && Array.from(values(x) as Float32Array)).toEqual([1.5, 2.5, -1]);
   });
 
-  test('parameters and outputs are read', () => {
+  test('the deadline, the priority and the outputs are read, and unknown parameters are ignored', () => {
     const message = encode({
       modelName: 'm',
       inputs: [{ name: 'x', datatype: 'UINT8', shape: [1n] }],

@@ -1,8 +1,8 @@
 /**
- * Triton's model repository extension over Skein's registry and deployments: a model is loaded when
- * it is deployed. Loading deploys the newest version; loading a deployed model rolls the newest
- * version out. An unloaded model keeps its settings for the next load, and the version that it
- * served, unless a newer one is stored in the meantime.
+ * Triton's model repository extension over Skein's registry and deployments. A model is loaded while it is
+ * deployed: `load` deploys the newest version, or rolls it out where the model is deployed already. An
+ * unloaded model keeps its settings for the next load. It also keeps its version, unless a newer one is stored
+ * in the meantime.
  */
 import { SkeinError } from '@skein/api';
 import type { DeploymentControl, Registry } from '@skein/serving';
@@ -45,7 +45,7 @@ export function createModelRepository(
     const versions = await registry.versions(model);
     const version = override.version ?? versionToLoad(versions, stored);
     if (version === undefined) {
-      // Triton's clients look for the first words.
+      // Triton's clients search for the first words.
       throw new SkeinError(
         'MODEL_UNKNOWN',
         `failed to load '${model}': no version of it is stored.`,
