@@ -13,7 +13,7 @@ export const LanguageRolloutPlan = RolloutPlan.omit({ stickyHeader: true, tolera
     strategy: z
       .enum(['canary', 'shadow'])
       .describe(
-        '`canary`: the new route answers by the steps, then takes over. `shadow`: requests are copied to it, and its answers are thrown away.',
+        '`canary`: the new route answers by the steps, then takes over. `shadow`: requests are copied to it, and its answers are discarded.',
       )
       .default('canary'),
     maxErrorShare: z
@@ -30,7 +30,7 @@ export const StartLanguageRollout = z
   .strictObject({
     route: LanguageRoute.describe('The new route; its provider is declared.'),
     replaces: RouteName.describe(
-      'The route that it is compared with, and takes the place of. Default: the first one.',
+      'Route that the new one is compared with and replaces. Default: the first one.',
     ).optional(),
     plan: LanguageRolloutPlan.prefault({}),
   })
@@ -41,22 +41,24 @@ const Phase = z
   .describe('`shifting` or `comparing`, then `finished` or `rolled-back`.');
 
 const Side = z.object({
-  requests: z.int().describe('Sent to it, with the copies of a shadow.'),
+  requests: z.int().describe('Requests to the route, with the copies of a shadow.'),
   errors: z.int(),
-  late: z.int().describe('First token after the objective, or refused for load.'),
-  ttftP99Ms: z.number().nullable().describe('Of the time to the first token; null: none yet.'),
+  late: z.int().describe('Requests with a first token after the objective, or refused for load.'),
+  ttftP99Ms: z.number().nullable().describe('p99 of the time to the first token; null: none yet.'),
 });
 
 const Seen = z.object({
-  candidate: Side.describe('Of the new route, in this step, over the fleet.'),
-  stable: Side.describe('Of the replaced route, since the rollout began, over the fleet.'),
+  candidate: Side.describe('Counts of the new route in this step, over the fleet.'),
+  stable: Side.describe('Counts of the replaced route since the rollout began, over the fleet.'),
   copies: z
     .object({
       sent: z.int(),
-      skipped: z.int().describe('For want of a free place or of budget.'),
-      costUsd: z.number().describe('Counted in the budgets of `all` and `operator` only.'),
+      skipped: z.int().describe('Copies that were not sent, because no place or budget was free.'),
+      costUsd: z
+        .number()
+        .describe('Cost of the copies, which count in the budgets of `all` and `operator` only.'),
     })
-    .describe('Of a shadow, over the fleet.'),
+    .describe('Copies of a shadow, over the fleet.'),
 });
 
 export const LanguageRolloutView = z
@@ -88,7 +90,7 @@ export const LanguageRolloutRecord = z.object({
   stepStartedAt: z.number().describe('Milliseconds since the epoch.'),
   startedAt: z.string(),
   reason: z.string(),
-  seen: Seen.describe('What it was decided on, once it is over.').optional(),
+  seen: Seen.describe('Counts that decided the rollout, once it is over.').optional(),
 });
 export type LanguageRolloutRecord = z.infer<typeof LanguageRolloutRecord>;
 

@@ -17,27 +17,27 @@ export const LanguageProvider = z
     kind: z.enum(PROVIDER_NAMES),
     baseUrl: z
       .url({ protocol: /^https?$/ })
-      .describe('Default: of the provider.')
+      .describe('Address of the API. Default: the kind’s.')
       .optional(),
     apiKey: SecretReference.optional(),
-    path: z.string().describe('Of a local model: its file or folder.').optional(),
-    project: z.string().describe('Of Vertex AI: the project on Google Cloud.').optional(),
-    location: z.string().describe('Of Vertex AI.').optional(),
+    path: z.string().describe('File or folder of a local model.').optional(),
+    project: z.string().describe('Project on Google Cloud, for Vertex AI.').optional(),
+    location: z.string().describe('Location of Vertex AI.').optional(),
     headers: z
       .record(z.string(), z.string())
-      .describe('Sent with each request. Values are shown to keys with the scope `admin` alone.')
+      .describe('Headers of each request. Only keys with the scope `admin` can read their values.')
       .optional(),
     continuation: z
       .enum(['prefill', 'vllm'])
       .describe(
-        'How an upstream of OpenAI’s or Gemini’s form continues an answer: by a last message of the assistant (`prefill`), or by vLLM’s `continue_final_message`. Default: it does not.',
+        'Way in which an upstream of OpenAI’s or Gemini’s form continues an answer. `prefill`: by a last message of the assistant; `vllm`: by `continue_final_message`. Default: none.',
       )
       .optional(),
     maxConcurrent: z
       .int()
       .min(1)
       .max(100_000)
-      .describe('Requests in flight at most; further ones wait, as long as the objective allows.')
+      .describe('Most requests in flight; further ones wait while the objective allows it.')
       .default(64),
     connectMs: z.int().positive().describe('Longest wait for a connection.').default(2000),
   })
@@ -53,7 +53,7 @@ export const TokenPrice = z
       .number()
       .min(0)
       .describe(
-        'Of tokens from the provider’s prompt cache; at most `input`, which is the default.',
+        'Price of tokens from the provider’s prompt cache; at most `input`, which is the default.',
       )
       .optional(),
   })
@@ -74,7 +74,7 @@ export const LanguageRoute = z.strictObject({
     .max(100)
     .describe('Tier of the answers; a larger one is better.')
     .default(0),
-  price: TokenPrice.describe('Default: free, as a local model is.').optional(),
+  price: TokenPrice.describe('Price of tokens. Default: free.').optional(),
 });
 export type LanguageRoute = z.infer<typeof LanguageRoute>;
 
@@ -88,7 +88,7 @@ export const LanguageModel = z
     policy: z
       .enum(['order', 'weighted', 'cost', 'quality', 'ttft'])
       .describe(
-        'Which route is tried first: as listed, by weight, the cheapest, the best, or the one with the earliest predicted first token.',
+        'Choice of the route that is tried first: as listed, by weight, the cheapest, the best, or the one with the earliest predicted first token.',
       )
       .default('order'),
     ttftMs: z
@@ -102,7 +102,7 @@ export const LanguageModel = z
       .positive()
       .max(3_600_000)
       .describe(
-        'After which a request without a first token fails. Default: four times the objective.',
+        'Time after which a request without a first token fails. Default: four times the objective.',
       )
       .optional(),
     gapMs: z
@@ -117,11 +117,15 @@ export const LanguageModel = z
       .max(86_400_000)
       .describe('Longest answer that is not streamed, from its first byte.')
       .default(600_000),
-    contextTokens: z.int().positive().describe('Of prompt and answer together.').optional(),
+    contextTokens: z
+      .int()
+      .positive()
+      .describe('Most tokens of prompt and answer together.')
+      .optional(),
     maxOutputTokens: z
       .int()
       .positive()
-      .describe('Of an answer whose request names no limit; its worst case is reserved.')
+      .describe('Most tokens of an answer whose request names no limit; budgets reserve its cost.')
       .default(4096),
     hedge: z
       .boolean()
@@ -133,7 +137,10 @@ export const LanguageModel = z
       .boolean()
       .describe('Repeats the answers of deterministic requests: temperature 0, or a seed.')
       .default(true),
-    tenants: z.array(z.string()).describe('Which may use it. Default: all.').optional(),
+    tenants: z
+      .array(z.string())
+      .describe('Tenants that may use the model. Default: all.')
+      .optional(),
   })
   .meta({ id: 'LanguageModel' });
 export type LanguageModel = z.infer<typeof LanguageModel>;
@@ -145,9 +152,12 @@ export const LanguageBudget = z
       .string()
       .regex(/^(all|operator|tenant:.+|key:.+)$/, 'must be all, operator, tenant:NAME or key:ID')
       .describe(
-        'Whose use counts. `operator`: what the node sends of its own accord, such as the copies of a shadow.',
+        'Callers whose use counts. `operator`: requests that the node itself sends, such as the copies of a shadow.',
       ),
-    period: z.enum(['minute', 'day', 'month']).describe('Begins at midnight UTC.').default('day'),
+    period: z
+      .enum(['minute', 'day', 'month'])
+      .describe('Period of the budget; a day begins at midnight UTC.')
+      .default('day'),
     usd: z.number().min(0).optional(),
     tokens: z.int().min(0).optional(),
   })
@@ -158,7 +168,7 @@ export type LanguageBudget = z.infer<typeof LanguageBudget>;
 /** Providers to which the data of a tenant may go. */
 export const TenantProviders = z.strictObject({
   tenant: z.string().min(1),
-  providers: z.array(Name).describe('By name; an empty list: none.'),
+  providers: z.array(Name).describe('Names of the providers; an empty list allows none.'),
 });
 
 /** All patterns are searched for side by side. */
@@ -184,14 +194,24 @@ const redaction = {
     .string()
     .max(64)
     .regex(/^[^"\\\p{Cc}]*$/u, 'must not have quotes, backslashes or control characters')
-    .describe('In the place of each match. Default: the name in brackets.')
+    .describe('Text in the place of each match. Default: the name in brackets.')
     .optional(),
   of: z
     .enum(['prompts', 'answers', 'both'])
-    .describe('Prompts before a provider gets them, answers before the caller does.')
+    .describe(
+      'Texts to search: prompts before a provider receives them, answers before the caller does.',
+    )
     .default('both'),
-  models: z.array(z.string()).min(1).describe('Of the declared models. Default: all.').optional(),
-  tenants: z.array(z.string()).min(1).describe('Default: all.').optional(),
+  models: z
+    .array(z.string())
+    .min(1)
+    .describe('Models whose texts are searched. Default: all.')
+    .optional(),
+  tenants: z
+    .array(z.string())
+    .min(1)
+    .describe('Tenants whose texts are searched. Default: all.')
+    .optional(),
 };
 const hasOneOf = ({ kind, pattern }: { kind?: unknown; pattern?: unknown }): boolean =>
   (kind === undefined) !== (pattern === undefined);
@@ -215,13 +235,13 @@ export const StoredResponsesPolicy = z
       .int()
       .min(1)
       .max(100_000)
-      .describe('Responses of one key, or of one tenant without keys, at most.')
+      .describe('Most responses of one key, or of one tenant without keys.')
       .default(1000),
     bytes: z
       .int()
       .min(1024)
       .max(2 ** 30)
-      .describe('The most bytes that they take together. New ones displace the oldest.')
+      .describe('Most bytes of the responses of one key. A new one displaces the oldest.')
       .default(16 * 2 ** 20),
     ageMs: z
       .int()
@@ -243,11 +263,11 @@ export const LanguageSettings = z
     budgets: z.array(LanguageBudget).max(4096).default([]),
     allow: z
       .array(TenantProviders)
-      .describe('A tenant that is not listed may use all.')
+      .describe('Providers of each listed tenant; another tenant may use all.')
       .default([]),
     redactions: z.array(Redaction).max(MAX_REDACTIONS).default([]),
     responses: StoredResponsesPolicy.describe(
-      'Absent: no answer of `/v1/responses` is stored.',
+      'Bounds of stored answers of `/v1/responses`; absent: none is stored.',
     ).optional(),
   })
   .meta({ id: 'LanguageSettings' });

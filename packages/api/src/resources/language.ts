@@ -48,32 +48,36 @@ export const LanguageRouteView = z
     model: z.string().describe('Its name at the provider.'),
     running: z.int(),
     waiting: z.int(),
-    failures: z.int().describe('One after the other, until now.'),
+    failures: z.int().describe('Consecutive failures, until now.'),
     closedInMs: Milliseconds.describe(
-      'Until it is asked again, by all tenants or by those that `closedBy` counts; 0: it is asked now.',
+      'Time until the route is used again, by all tenants or by those that `closedBy` counts; 0: it is used now.',
     ),
     closedBy: z
       .object({
-        code: z.string().describe('Of the error table; PROVIDER_QUOTA: a quota is spent.'),
+        code: z.string().describe('Code of the error table; PROVIDER_QUOTA: a quota is spent.'),
         scope: z
           .enum(['provider', 'model'])
-          .describe('Whether every model at the provider is away for it, or this one.'),
+          .describe('`provider`: no model at the provider is used; `model`: only this one is not.'),
         tenants: z
           .int()
-          .describe('How many are kept away, by failures of their own requests; absent: all.')
+          .describe(
+            'Number of tenants that may not use it, after failures of their own requests; absent: all.',
+          )
           .optional(),
       })
-      .describe('Why it is not asked; absent: it is asked now.')
+      .describe('Reason why the route is not used; absent: it is used now.')
       .optional(),
     quotas: z
       .record(z.string(), Milliseconds)
-      .describe('Spent quotas of the provider, and when each is reset.'),
+      .describe('Spent quotas of the provider, with the time until each is reset.'),
     ttft: z
       .object({ p50: Milliseconds, p95: Milliseconds, p99: Milliseconds })
-      .describe('Of the time to the first token of an empty prompt; absent: too few requests.')
+      .describe(
+        'Quantiles of the time to the first token of an empty prompt; absent: too few requests.',
+      )
       .optional(),
     msPerPromptToken: Milliseconds.describe(
-      'What each token of the prompt adds to that time; 0: not known yet.',
+      'Time that each token of the prompt adds; 0: not measured yet.',
     ),
   })
   .meta({ id: 'LanguageRoute' });
@@ -81,34 +85,41 @@ export const LanguageRouteView = z
 /** A quota of a provider that is spent for some time, as the state keeps it. */
 export const SpentQuotaRecord = z.object({
   backend: z.string().describe('A digest of the upstream and the credential for it.'),
-  providers: z.array(z.string()).describe('That use the backend, by their names.'),
-  id: z.string().describe('As the upstream names it.'),
-  model: z.string().describe('The model there that it counts; absent: all of them.').optional(),
+  providers: z.array(z.string()).describe('Names of the providers that use the backend.'),
+  id: z.string().describe('Name of the quota at the upstream.'),
+  model: z
+    .string()
+    .describe('Model at the upstream that the quota counts; absent: all of them.')
+    .optional(),
   resetsAt: z.number().describe('Milliseconds since the epoch.'),
 });
 
 export const LanguageUseView = z
   .object({
     model: z.string(),
-    provider: z.string().describe('Empty: from the cache, or without an answer.'),
+    provider: z
+      .string()
+      .describe(
+        'Name of the provider; empty: answers of the cache, and requests without an answer.',
+      ),
     requests: z.int(),
-    failed: z.int().describe('Without the callers that left before the end.'),
+    failed: z.int().describe('Failed requests, without those whose caller left before the end.'),
     cacheHits: z.int(),
-    inputTokens: z.int().describe('Of all calls, also those that gave no answer.'),
-    outputTokens: z.int().describe('Of all calls, also those that gave no answer.'),
-    costUsd: z.number().describe('Of all calls, also those that gave no answer.'),
+    inputTokens: z.int().describe('Prompt tokens of all calls, with or without an answer.'),
+    outputTokens: z.int().describe('Answer tokens of all calls, with or without an answer.'),
+    costUsd: z.number().describe('Cost of all calls, with or without an answer.'),
     ttftMs: z
       .object({ p50: Milliseconds, p99: Milliseconds })
-      .describe('Of the time to the first token; upper bounds of buckets.')
+      .describe('Quantiles of the time to the first token, as upper bounds of buckets.')
       .optional(),
-    tokensPerSecond: z.number().describe('After the first token; 0: none was streamed.'),
+    tokensPerSecond: z.number().describe('Rate after the first token; 0: no answer was streamed.'),
   })
   .meta({ id: 'LanguageUse' });
 export type LanguageUseView = z.infer<typeof LanguageUseView>;
 
 export const LanguageView = z
   .object({
-    settings: LanguageSettings.describe('As declared; secrets only by reference.'),
+    settings: LanguageSettings.describe('Settings as declared; secrets only by reference.'),
     models: z.array(
       z.object({
         name: z.string(),
@@ -127,20 +138,20 @@ export const LanguageView = z
     ),
     rollouts: z
       .array(LanguageRolloutView)
-      .describe('The one in progress, or the last, of a model.'),
+      .describe('Rollout of each model: in progress, or the last one.'),
     redactions: z
       .array(
         z.object({
           name: z.string(),
-          prompts: z.int().describe('Matches that were replaced in them.'),
+          prompts: z.int().describe('Matches that were replaced in prompts.'),
           answers: z.int(),
         }),
       )
-      .describe('Of each that is declared, by this node since its start.'),
-    use: z.array(LanguageUseView).describe('Of this node since its start.'),
+      .describe('Counts of each declared redaction, by this node since its start.'),
+    use: z.array(LanguageUseView).describe('Requests of this node since its start.'),
     problem: z
       .string()
-      .describe('Why the declared models cannot be used, such as a secret that is missing.')
+      .describe('Reason why the declared models cannot be used, such as a missing secret.')
       .optional(),
   })
   .meta({ id: 'LanguageModels' });
