@@ -40,6 +40,8 @@ export const TARGETS = {
   tokenizers: async () => (await import('./targets/local-models.ts')).openTokenizers(),
   'chat-templates': async () => (await import('./targets/local-models.ts')).openChatTemplates(),
   'answer-schemas': async () => (await import('./targets/local-models.ts')).openAnswerSchemas(),
+  'xgboost-json': async () => (await import('./targets/converted-models.ts')).openXgboostJson(),
+  'xgboost-ubjson': async () => (await import('./targets/converted-models.ts')).openXgboostUbjson(),
   'federation-frames': async () =>
     (await import('./targets/federations.ts')).openFederationFrames(),
   'federation-messages': async () =>

@@ -120,6 +120,12 @@ export const SERVING_ERRORS = {
       'The model keeps weights in another file that is missing, too short, or outside the folder of the model.',
     fix: 'Put the file that the message names next to the model, or save the model as one file.',
   },
+  CONVERSION_DIFFERS: {
+    ...UNFIT,
+    meaning:
+      'The model that was made of a file of another program predicts other values than the file, or than the rows given with it.',
+    fix: 'Check that the rows belong to the model: the same columns in the same order, and missing values as empty fields. If they do, send the file to the maintainers.',
+  },
   MODEL_LOAD_FAILED: {
     ...PRECONDITION,
     meaning: 'The runtime could not load the model, or a warm-up run failed.',

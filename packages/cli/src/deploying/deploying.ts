@@ -3,6 +3,7 @@ import type { DeploymentSettingsPatch, DeploymentView, RolloutPlan, VersionView 
 import type { Client } from '@skein/api/client';
 import { SkeinError } from '@skein/api/errors';
 import { formatDuration } from '@skein/api/units';
+import type { Conversion } from './foreign-model.ts';
 import type { Context } from '../command-line/command.ts';
 
 export interface VersionToServe {
@@ -17,6 +18,8 @@ export interface Deployed {
   readonly deployment: DeploymentView;
   /** From the start of the upload until the version is warm. */
   readonly tookMs: number;
+  /** The conversion of a file of another program. */
+  readonly conversion?: Conversion;
   /** Commands that call it. */
   readonly try: readonly string[];
 }

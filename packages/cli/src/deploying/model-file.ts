@@ -24,6 +24,8 @@ const CODES: Readonly<Record<OnnxErrorKind, ErrorCode>> = {
   'external-data': 'MODEL_EXTERNAL_DATA',
 };
 
+export const codeOf = ({ kind }: OnnxError): ErrorCode => CODES[kind];
+
 /**
  * @param given the path as the person wrote it, for messages.
  * @throws SkeinError FILE_UNREADABLE, MODEL_FILE_INVALID, MODEL_UNSUPPORTED, MODEL_EXTERNAL_DATA.
@@ -50,6 +52,6 @@ export async function modelFile(
     return { model, isWhole };
   } catch (error) {
     if (!(error instanceof OnnxError)) throw error;
-    throw new SkeinError(CODES[error.kind], `"${given}": ${error.message}`, { cause: error });
+    throw new SkeinError(codeOf(error), `"${given}": ${error.message}`, { cause: error });
   }
 }

@@ -19,6 +19,7 @@ import {
   renderLanguage,
   type LanguageDeployed,
 } from '../../deploying/language-deploy.ts';
+import { convertedFile, type Conversion } from '../../deploying/foreign-model.ts';
 import { openModel } from '../../deploying/model-file.ts';
 import { settingsOf, settingsOptions } from '../../deploying/settings.ts';
 import { flag, many, optionalArgument, text } from '../../command-line/option.ts';
@@ -34,6 +35,7 @@ import { rolloutLine, rolloutOptions, rolloutPlan } from './rollout.ts';
 import { tryLines } from '../../deploying/sample-request.ts';
 import { findRun, recordDeployed } from '../../train/runs.ts';
 import { countingFetch, uploadNotes, type UploadProgress } from '../../deploying/upload.ts';
+import { conversionFields } from '../../output/conversion.ts';
 import { pairsOf, usageError } from '../../command-line/usage.ts';
 
 const MODULE_EXTENSIONS = ['.ts', '.mts', '.js', '.mjs'];
@@ -42,11 +44,12 @@ export const deploy = defineCommand({
   name: 'deploy',
   summary: 'Serve an ONNX model, a composition or a language model, or roll a new version out.',
   details:
-    'The file is uploaded, checked, loaded and warmed before it takes traffic. A name that is deployed already moves to the new version: at once, by steps with --canary, or on a copy of the traffic with --shadow. Settings that are left out stay as they are. A TypeScript file is a composition: the node bundles it with what it imports, and needs the file no more. A folder with a language model in ONNX, or a .gguf file, is declared as a provider and a model of one name: it stays where it is, on the machine of the node.',
+    'The file is uploaded, checked, loaded and warmed before it takes traffic. A name that is deployed already moves to the new version: at once, by steps with --canary, or on a copy of the traffic with --shadow. Settings that are left out stay as they are. A TypeScript file is a composition: the node bundles it with what it imports, and needs the file no more. A model of XGBoost (.ubj, .json) is converted to ONNX and compared before it is uploaded: with the predictions in --rows, and with the file itself on these rows or on rows around its thresholds. A folder with a language model in ONNX, or a .gguf file, is declared as a provider and a model of one name: it stays where it is, on the machine of the node.',
   examples: {
     'skein deploy model.onnx --name risk --objective 100ms': 'Serve a model',
     'skein deploy model.onnx --name risk --canary 5,25,100 --step-time 30s':
       'Shift traffic to a new version by steps',
+    'skein deploy risk.ubj --rows sample.csv': 'A model of XGBoost, compared with predictions',
     'skein deploy --run last --name risk': 'Serve the newest trained model',
     'skein deploy ocr.composition.ts --name ocr': 'A composition of deployments',
     'skein deploy ./smollm --name assistant': 'A language model in a folder',
@@ -54,12 +57,16 @@ export const deploy = defineCommand({
   arguments: {
     file: optionalArgument(
       'FILE',
-      'An .onnx file, a .ts module, a folder or .gguf file of a language model; or --run instead.',
+      'An .onnx file, a model of XGBoost, a .ts module, a folder or .gguf file of a language model; or --run instead.',
     ),
   },
   options: {
     name: text('NAME', 'Name of the deployment; default: the name of the file or run.'),
     run: text('RUN', 'Deploy what a training run made; skein runs ls lists them.'),
+    rows: text(
+      'FILE',
+      'CSV rows to compare a converted model on: its features, and its predictions in columns named like its outputs.',
+    ),
     ...settingsOptions,
     ...rolloutOptions,
     metadata: many('KEY=TEXT', 'Free text kept with the version.'),
@@ -76,6 +83,7 @@ export const deploy = defineCommand({
     if (path !== undefined) {
       const isVersioned =
         options.run !== undefined ||
+        options.rows !== undefined ||
         options.untrusted ||
         givenMetadata.length > 0 ||
         rolloutPlan(options) !== undefined ||
@@ -134,13 +142,14 @@ export const deploy = defineCommand({
     return {
       version,
       deployment,
+      ...(found.conversion === undefined ? {} : { conversion: found.conversion }),
       tookMs: performance.now() - started,
       try: tryLines(deployment, url, key !== undefined, options),
     };
   },
   render(deployed, style) {
     if ('language' in deployed) return renderLanguage(deployed, style);
-    const { deployment: view, version, tookMs, try: lines } = deployed;
+    const { deployment: view, version, tookMs, try: lines, conversion } = deployed;
     const rolling =
       view.rollout?.phase === 'finished' || view.rollout?.phase === 'rolled-back'
         ? undefined
@@ -149,6 +158,7 @@ export const deploy = defineCommand({
       ? `${style.bold(view.name)}: ${rolloutLine(rolling, style)}`
       : `${style.green('✓')} ${style.bold(view.name)} v${version.version} is served ${style.dim(`(${formatDuration(tookMs)})`)}`;
     const fields: Field[] = [
+      ...(conversion === undefined ? [] : conversionFields(conversion)),
       ['inputs', signatureText(view.signature.inputs)],
       ['outputs', signatureText(view.signature.outputs)],
       ['objective', objectiveText(view)],
@@ -167,8 +177,9 @@ export const deploy = defineCommand({
   },
 });
 
+const ROWS_OF_CONVERTED = '--rows is for models that are converted: files of XGBoost.';
 const NAME_ALONE =
-  'A language model takes --name alone: settings, rollouts, --run, --metadata and --untrusted are for ONNX models and compositions.';
+  'A language model takes --name alone: settings, rollouts, --run, --rows, --metadata and --untrusted are for ONNX models and compositions.';
 
 /** Whether the node refused because the version or its settings must change. */
 function isRefusal(error: unknown): boolean {
@@ -179,6 +190,7 @@ type Content = {
   /** Default name of the deployment. */
   readonly name: string;
   readonly metadata: Readonly<Record<string, string>>;
+  readonly conversion?: Conversion;
   readonly run?: Run;
 } & ({ readonly modulePath: string } | { readonly content: Blob });
 
@@ -186,8 +198,13 @@ type Content = {
 async function contentOf(
   context: Context,
   file: string | undefined,
-  options: ConnectionChoice & { readonly run: string | undefined },
+  options: ConnectionChoice & {
+    readonly run: string | undefined;
+    readonly rows: string | undefined;
+  },
 ): Promise<Content> {
+  const { rows } = options;
+  if (rows !== undefined && options.run !== undefined) throw usageError(ROWS_OF_CONVERTED);
   if (options.run !== undefined) {
     if (file !== undefined) throw usageError('FILE and --run exclude each other.');
     const run = await findRun(context, options, options.run);
@@ -198,15 +215,20 @@ async function contentOf(
   const { path } = await givenFile(context.cwd, file);
   const name = basename(file);
   if (MODULE_EXTENSIONS.includes(extname(file).toLowerCase())) {
+    if (rows !== undefined) throw usageError(ROWS_OF_CONVERTED);
     return { name, metadata: {}, modulePath: path };
   }
+  const sample = rows === undefined ? undefined : (await givenFile(context.cwd, rows)).path;
+  const converted = await convertedFile(path, file, sample);
+  if (converted !== undefined) return { name, ...converted };
+  if (rows !== undefined) throw usageError(ROWS_OF_CONVERTED);
   return { name, metadata: {}, content: await openModel(path, file) };
 }
 
 /** `My Model.v2.onnx` → `my-model.v2` */
 function nameOf(file: string): string {
   const name = basename(file)
-    .replace(/\.(onnx|gguf|[cm]?[jt]s)$/i, '')
+    .replace(/\.(onnx|gguf|ubj|json|[cm]?[jt]s)$/i, '')
     .replace(/\.composition$/, '')
     .toLowerCase()
     .replaceAll(/[^a-z0-9._-]+/g, '-')

@@ -1,0 +1,56 @@
+/** Files of other programs that are converted to ONNX. */
+import { checkModel, OnnxError } from '@skein/onnx';
+import { convertModel, recogniseModel } from '../../../packages/onnx/src/convert/convert.ts';
+import {
+  jsonBytes,
+  smallXgboost,
+  ubjsonBytes,
+} from '../../../packages/onnx/src/convert/testing/small-xgboost.ts';
+import { bytesInput } from '../engine/bytes.ts';
+import { jsonInput } from '../engine/json.ts';
+import type { Structure, Target } from '../engine/target.ts';
+
+const MODELS = [
+  {},
+  { booster: 'dart', objective: 'binary:logistic' },
+  { booster: 'gblinear', objective: 'count:poisson' },
+  { objective: 'multi:softprob', num_class: '3', base_score: '[1E0,2E0,3E0]' },
+  { attributes: { best_iteration: '0', scikit_learn: '{}' } },
+] as const;
+
+/** A converted model is one that the rest of Skein takes, and the file can be interpreted. */
+function target(seeds: readonly Uint8Array[], structure: Structure): Target {
+  return {
+    seeds,
+    structure,
+    refuses: (error) => error instanceof OnnxError,
+    run(input) {
+      if (recogniseModel(input) === undefined) return;
+      const converted = convertModel(input);
+      checkModel(converted.model);
+      // Wider rows are only more of the same.
+      if (converted.features < 1000) converted.predict(new Float32Array(converted.features));
+    },
+  };
+}
+
+/** XGBoost's JSON. Without `NaN`, which the structure cannot parse; the target below has it. */
+export function openXgboostJson(): Target {
+  const seeds = MODELS.map((each) =>
+    Buffer.from(
+      Buffer.from(jsonBytes(smallXgboost(each)))
+        .toString()
+        .replaceAll('NaN', '0'),
+    ),
+  );
+  return target(seeds, jsonInput(['1E1', '-1', 'NaN', [0, 1], 'gblinear', 'multi:softmax', 1e9]));
+}
+
+export function openXgboostUbjson(): Target {
+  const seeds = MODELS.flatMap((each) => [
+    ubjsonBytes(smallXgboost(each)),
+    jsonBytes(smallXgboost(each)),
+  ]);
+  const words = ['[$d#L', '[$l#L', '{$Z#L', '[#l', '\0\0\0\x01', 'NaN', '-Infinity', '\\u', 'N'];
+  return target(seeds, bytesInput(words));
+}
