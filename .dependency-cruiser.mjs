@@ -100,13 +100,12 @@ export default {
     },
     {
       name: 'faces-stand-apart',
-      comment:
-        'A face is a folder that can be left out; those of language models share generative/.',
+      comment: 'A face is a folder that can be left out; those of language models share language/.',
       severity: 'error',
       from: { path: `${gateway}(?!http/|grpc/)([^/]+)/` },
       to: {
         path: `${gateway}[^/]+/`,
-        pathNot: [`${gateway}(http|grpc)/`, `${gateway}$1/`, `${gateway}generative/`],
+        pathNot: [`${gateway}(http|grpc)/`, `${gateway}$1/`, `${gateway}language/`],
       },
     },
     {

@@ -1,6 +1,6 @@
 /** Asks a person for an API key. */
 import type { SkeinError } from '@skein/api/errors';
-import { Modal, Store, Trouble, useStore } from '@skein/ui';
+import { commands, Modal, Store, Trouble, useStore } from '@skein/ui';
 import { useRef } from 'preact/hooks';
 import { session } from './node.ts';
 
@@ -58,7 +58,7 @@ function Ask({ question }: { readonly question: Question }) {
           <p class="muted">
             One with the scope <code>read</code> shows this page, and with <code>jobs</code> its
             jobs. It is kept in this tab only. Make one with{' '}
-            <code>npx skein keys create --scope read,jobs</code>.
+            <code>{commands('skein keys create --scope read,jobs')}</code>.
           </p>
           <button type="submit">Open</button>
         </form>

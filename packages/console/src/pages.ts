@@ -4,12 +4,19 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { programOf } from '@skein/api/commands';
 import { bundleOf, pagesOf } from '@skein/http';
 
 /** Written by `npm run packages`. */
 const BUNDLE = new URL('./bundle/', import.meta.url);
 
 const file = (name: string) => () => readFile(new URL(name, import.meta.url));
+
+/** The page names commands as users of this node type them. */
+async function page(): Promise<string> {
+  const text = await readFile(new URL('./index.html', import.meta.url), 'utf8');
+  return text.replace('data-program="skein"', `data-program="${programOf(process.env)}"`);
+}
 
 const { script, style } = bundleOf(BUNDLE, 'console', async () => {
   const { bundlePage } = await import('@skein/ui/bundle');
@@ -21,7 +28,7 @@ export const serveConsole = pagesOf(
   { 'img-src': "'self' blob: data:" },
   {},
   {
-    '/': file('./index.html'),
+    '/': page,
     '/favicon.ico': file('./logo.svg'),
     '/console/logo.svg': file('./logo.svg'),
     '/console/console.js': script,

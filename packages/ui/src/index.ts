@@ -6,6 +6,7 @@ export {
   type ChartLine,
   type ChartProps,
 } from './chart.tsx';
+export { commands } from './commands.ts';
 export { Confirmation, confirmed, Modal, type Question } from './dialog.tsx';
 export { follow, useEvents, type Listener } from './follow.ts';
 export {
@@ -41,5 +42,5 @@ export {
   type WithChildren,
 } from './parts.tsx';
 export { currentRoute, linkTo, routeOf, type Route } from './route.ts';
-export { fixOf, isAboutKey, openSession, type Session } from './session.ts';
+export { explanationOf, fixOf, isAboutKey, openSession, type Session } from './session.ts';
 export { Store, useStore } from './store.ts';

@@ -4,9 +4,10 @@
 import { SkeinError } from '@skein/api/errors';
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
+import { commands } from './commands.ts';
 import { ago } from './format.ts';
 import type { Poke } from './fresh.ts';
-import { fixOf, isAboutKey } from './session.ts';
+import { explanationOf, isAboutKey } from './session.ts';
 
 export type Tone = 'good' | 'warn' | 'bad' | 'accent' | 'plain' | 'danger';
 
@@ -131,7 +132,7 @@ export function Empty({ command, children }: WithChildren & { readonly command?:
       <p>{children}</p>
       {command === undefined ? null : (
         <pre>
-          <code>{command}</code>
+          <code>{commands(command)}</code>
         </pre>
       )}
     </div>
@@ -169,7 +170,7 @@ function explain(error: unknown): string {
   }
   if (!(error instanceof SkeinError)) return 'The page has a fault; reload it.';
   if (error.code === 'NODE_UNREACHABLE') return 'The server does not answer; trying again.';
-  return `${error.message} ${fixOf(error)}`;
+  return explanationOf(error);
 }
 
 /**

@@ -1,6 +1,7 @@
 /** The API key of a page, kept in the browser, and the calls that are made with it. */
 import { checkKey } from '@skein/api/client';
 import { SkeinError, type ErrorBody } from '@skein/api/errors';
+import { commands } from './commands.ts';
 import { Store } from './store.ts';
 
 export interface Session {
@@ -31,11 +32,16 @@ class Refused extends SkeinError {
   }
 }
 
+/** The message of an error, and its fix. */
+export function explanationOf(error: SkeinError): string {
+  return `${commands(error.message)} ${fixOf(error)}`;
+}
+
 /** The fix of an error. */
 export function fixOf(error: SkeinError): string {
   // The fix in the table is for operators who can start a node.
   if (error.code === 'NODE_UNREACHABLE') return 'Check your connection, and try again.';
-  return error instanceof Refused ? error.fix : error.row.fix;
+  return commands(error instanceof Refused ? error.fix : error.row.fix);
 }
 
 /** @param name of the key in the browser's storage. */

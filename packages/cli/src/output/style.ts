@@ -5,6 +5,7 @@
  * contain it, so colours in such text stay distinct wherever renderers have put it.
  */
 import { randomInt } from 'node:crypto';
+import { commandsBy, type Program, programOf } from '@skein/api/commands';
 
 const OWN = randomInt(2 ** 40, 2 ** 41);
 const mark = (code: number): string => `\u001B[${OWN};${code}m`;
@@ -41,8 +42,7 @@ export function styleOf(
   env: Readonly<Record<string, string | undefined>>,
 ): Style {
   const width = stream.isTTY === true ? Math.max(40, stream.columns ?? 80) : 10_000;
-  // npm and npx note it in the environment; then `skein` itself is not on the PATH.
-  return makeStyle(wantsColour(stream, env), width, env['npm_command'] !== undefined);
+  return makeStyle(wantsColour(stream, env), width, programOf(env));
 }
 
 function wantsColour(
@@ -54,7 +54,7 @@ function wantsColour(
   return stream.isTTY === true && env['TERM'] !== 'dumb';
 }
 
-function makeStyle(coloured: boolean, width: number, byNpx = false): Style {
+function makeStyle(coloured: boolean, width: number, program: Program = 'skein'): Style {
   const paint = (open: number, close: number) =>
     coloured ? (text: string) => mark(open) + text + mark(close) : (text: string) => text;
   return {
@@ -66,8 +66,7 @@ function makeStyle(coloured: boolean, width: number, byNpx = false): Style {
     green: paint(32, 39),
     yellow: paint(33, 39),
     cyan: paint(36, 39),
-    commands: (text) =>
-      byNpx ? text.replaceAll(/(?<=^|[\s`(])skein (?=[a-z])/g, 'npx skein ') : text,
+    commands: (text) => commandsBy(program, text),
   };
 }
 

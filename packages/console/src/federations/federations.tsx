@@ -16,7 +16,7 @@ import { node } from '../node.ts';
 import { connectedOf } from './rounds.ts';
 import type { ViewProps } from '../view.ts';
 
-const START = 'npx skein federate start plan.json --name heart --site Cleveland --site Budapest';
+const START = 'skein federate start plan.json --name heart --site Cleveland --site Budapest';
 
 const TONES: Readonly<Record<FederationStatus, Tone>> = {
   running: 'accent',

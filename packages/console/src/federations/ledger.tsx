@@ -1,5 +1,15 @@
 /** The ledger of a federation: what happened, and the file that a participant verifies. */
-import { ActionButton, clock, Heading, linkTo, metric, Moment, Table, words } from '@skein/ui';
+import {
+  ActionButton,
+  clock,
+  commands,
+  Heading,
+  linkTo,
+  metric,
+  Moment,
+  Table,
+  words,
+} from '@skein/ui';
 import type { FederationLedger } from '@skein/api';
 import { canonical } from '@skein/api/canonical';
 import { useState } from 'preact/hooks';
@@ -42,7 +52,7 @@ export function Ledger({ route: { parts }, focus }: ViewProps) {
       <p class="muted">
         Each entry holds the hash of the one before it and is signed by the coordinator; sites sign
         entries too. The file can be checked without this node:{' '}
-        <code>{`npx skein ledger verify ${file}`}</code>
+        <code>{commands(`skein ledger verify ${file}`)}</code>
       </p>
       {value === undefined ? null : <Entries of={value.ledger.entries} />}
     </section>

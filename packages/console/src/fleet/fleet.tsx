@@ -4,6 +4,7 @@ import {
   ago,
   bytes,
   Chip,
+  commands,
   cores,
   Empty,
   Facts,
@@ -22,7 +23,7 @@ import { Rollouts } from './rollouts.tsx';
 import './fleet.css';
 import type { ViewProps } from '../view.ts';
 
-const JOIN = 'npx skein up --redis redis://10.0.0.5 --blobs s3://team/skein?region=eu-central-1';
+const JOIN = 'skein up --redis redis://10.0.0.5 --blobs s3://team/skein?region=eu-central-1';
 
 export function Fleet({ focus }: ViewProps) {
   const { value, error } = useFresh({ everyMs: 1000 }, async (signal) => {
@@ -57,8 +58,8 @@ function Alerts({ of: { alerts } }: { readonly of: FleetView }) {
     <>
       {alerts.map(({ kind, text, fix }) => (
         <div class="panel alert" role="alert" key={`${kind} ${text}`} data-alert={kind}>
-          <p>{text}</p>
-          <small>{fix}</small>
+          <p>{commands(text)}</p>
+          <small>{commands(fix)}</small>
         </div>
       ))}
     </>
@@ -96,7 +97,7 @@ function Scale({ of, fleet }: { readonly of: FleetScale; readonly fleet: FleetVi
             larger:
           </p>
           <pre>
-            <code>{JOIN}</code>
+            <code>{commands(JOIN)}</code>
           </pre>
         </>
       ) : null}
@@ -198,7 +199,7 @@ function Placements({ of, fleet }: Of<readonly PlacementView[]> & { readonly fle
     <section>
       <h2>Placement</h2>
       {of.length === 0 ? (
-        <Empty command="npx skein deploy model.onnx --name risk">No member holds a version.</Empty>
+        <Empty command="skein deploy model.onnx --name risk">No member holds a version.</Empty>
       ) : (
         <Table titles={['Model', 'Version', 'Held by', 'Why']}>
           <tbody>

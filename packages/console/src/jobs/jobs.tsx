@@ -93,7 +93,7 @@ export function Jobs({ route: { query }, focus }: ViewProps) {
         isFiltered ? (
           <Empty>There are no such jobs.</Empty>
         ) : (
-          <Empty command="npx skein run -- echo hello">There are no jobs yet.</Empty>
+          <Empty command="skein run -- echo hello">There are no jobs yet.</Empty>
         )
       ) : null}
       <button

@@ -1,5 +1,5 @@
 /** The output of an attempt, while it is written. */
-import { bytes, useFresh } from '@skein/ui';
+import { bytes, commands, useFresh } from '@skein/ui';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import { node } from '../node.ts';
 
@@ -59,7 +59,7 @@ export function Log({
     <div>
       <small class="log-note">
         {leftOut > 0
-          ? `The first ${bytes(leftOut)} are left out; npx skein jobs logs ${id} prints them.`
+          ? commands(`The first ${bytes(leftOut)} are left out; skein jobs logs ${id} prints them.`)
           : done && text === ''
             ? 'The job printed nothing.'
             : ''}

@@ -1,7 +1,7 @@
 /** The limits that each sandbox of this node enforces, and how to get the missing ones. */
 import type { SandboxView } from '@skein/api';
 import { LIMIT_NAMES } from '@skein/api/implementations';
-import { Chip } from '@skein/ui';
+import { Chip, commands } from '@skein/ui';
 
 export function SandboxCard({ sandbox }: { readonly sandbox: SandboxView }) {
   const { name, available, version = '', untrusted, accounting, limits, network } = sandbox;
@@ -12,7 +12,7 @@ export function SandboxCard({ sandbox }: { readonly sandbox: SandboxView }) {
         {`${name} `}
         <Chip tone={available ? 'good' : 'warn'}>{available ? 'works here' : 'missing'}</Chip>
       </h3>
-      <small>{available ? `${version}, ${purpose}` : (sandbox.reason ?? '')}</small>
+      <small>{available ? `${version}, ${purpose}` : commands(sandbox.reason ?? '')}</small>
       {available ? null : <Fix text={sandbox.fix} />}
       <ul class="holds">
         {Object.entries(limits).map(([limit, { enforced, by, fix }]) => (
@@ -35,5 +35,5 @@ export function SandboxCard({ sandbox }: { readonly sandbox: SandboxView }) {
 }
 
 function Fix({ text }: { readonly text: string | undefined }) {
-  return text === undefined ? null : <p class="fix">{text}</p>;
+  return text === undefined ? null : <p class="fix">{commands(text)}</p>;
 }

@@ -41,7 +41,7 @@ function Models({ of }: { readonly of: LanguageView }) {
   const { settings, budgets, problem, rollouts } = of;
   if (settings.models.length === 0) {
     return (
-      <Empty command="npx skein provider put google --kind gemini --key-env GEMINI_API_KEY && npx skein model put assistant --route google=gemini-2.5-flash">
+      <Empty command="skein provider put google --kind gemini --key-env GEMINI_API_KEY && skein model put assistant --route google=gemini-2.5-flash">
         No language model is declared yet.
       </Empty>
     );

@@ -21,7 +21,7 @@ import type { ViewProps } from '../view.ts';
 
 const LIMIT = 200;
 const TITLES = ['Run', 'Status', 'Result', 'Epochs', 'Served as', 'Started', 'Compare'];
-const TRAIN = 'npx skein train --model mlp:16 --data train.csv --label diagnosis --deploy risk';
+const TRAIN = 'skein train --model mlp:16 --data train.csv --label diagnosis --deploy risk';
 
 const TONES: Readonly<Record<Run['status'], Tone>> = {
   running: 'accent',

@@ -2,7 +2,7 @@
 import type { DeploymentView } from '@skein/api';
 import { texts, type InferAnswer, type InputTensor, type OutputTensor } from '@skein/api/client';
 import { SkeinError } from '@skein/api/errors';
-import { Empty, Heading, linkTo, milliseconds, useStore } from '@skein/ui';
+import { Empty, explanationOf, Heading, linkTo, milliseconds, useStore } from '@skein/ui';
 import { useRef, useState } from 'preact/hooks';
 import { deployments, node, session } from '../node.ts';
 import {
@@ -53,7 +53,7 @@ export function Playground({ route, focus }: ViewProps) {
         )}
       </div>
       {view === undefined ? (
-        <Empty command="npx skein deploy model.onnx --name risk">
+        <Empty command="skein deploy model.onnx --name risk">
           {wanted === undefined ? 'Nothing is deployed yet.' : `Nothing is deployed as ${wanted}.`}
         </Empty>
       ) : !hasSignature(view) ? (
@@ -100,8 +100,8 @@ function Form({ view: { name, signature } }: { readonly view: DeploymentView }) 
       const answer = await node().infer(name, tensors, { classNames: true });
       setOutcome({ answer, tookMs: performance.now() - begun, sent });
     } catch (error) {
-      const fix = error instanceof SkeinError ? ` ${error.row.fix}` : '';
-      setOutcome({ failure: `${(error as Error).message}${fix}` });
+      const failure = error instanceof SkeinError ? explanationOf(error) : (error as Error).message;
+      setOutcome({ failure });
     }
     setBusy(false);
   }

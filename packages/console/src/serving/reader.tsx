@@ -2,7 +2,7 @@
 import { texts, type OutputTensor } from '@skein/api/client';
 import type { DeploymentView } from '@skein/api';
 import { SkeinError } from '@skein/api/errors';
-import { milliseconds, percent } from '@skein/ui';
+import { explanationOf, milliseconds, percent } from '@skein/ui';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { node } from '../node.ts';
 import './reader.css';
@@ -162,7 +162,7 @@ function summary(count: number, tookMs: number): string {
 }
 
 function failure(error: unknown): string {
-  return error instanceof SkeinError ? `${error.message} ${error.row.fix}` : String(error);
+  return error instanceof SkeinError ? explanationOf(error) : String(error);
 }
 
 async function read({ name, signature }: DeploymentView, file: File): Promise<Line[]> {

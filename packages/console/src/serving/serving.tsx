@@ -25,7 +25,7 @@ export function Serving() {
       <section aria-labelledby="deployments-title">
         <h2 id="deployments-title">Deployments</h2>
         {all.size === 0 ? (
-          <Empty command="npx skein deploy model.onnx --name risk --objective 100ms">
+          <Empty command="skein deploy model.onnx --name risk --objective 100ms">
             Nothing is deployed yet.
           </Empty>
         ) : (

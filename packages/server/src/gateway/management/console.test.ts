@@ -5,6 +5,7 @@
 import { readFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { createClient } from '@skein/api';
+import { programOf } from '@skein/api/commands';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { launchBrowser, problemsOf } from '../../../../../scripts/testing/browser.ts';
@@ -205,7 +206,7 @@ describe.skipIf(browserAvailable.skip)('the console', { timeout: 60_000 }, () =>
     await page.getByText('site:berlin').waitFor();
     await page.getByText(HOSTILE, { exact: true }).waitFor();
     await page.getByText('sudo apt-get install bubblewrap').waitFor();
-    await page.getByText('Use another driver.').waitFor();
+    await page.getByText(/^Run (npx )?skein doctor\.$/).waitFor();
     await queue.locator('[data-count="ready"]').getByRole('link').click();
     await row('b').waitFor();
     await expect.poll(() => row('a').count()).toBe(0);
@@ -276,19 +277,55 @@ describe.skipIf(browserAvailable.skip)('the console', { timeout: 60_000 }, () =>
     try {
       await page.goto(`${locked.url}/#/jobs`);
       const command = await page.getByRole('dialog').locator('p code').last().textContent();
-      const [, given = ''] = /^npx skein keys create --scope ([\w,]+)$/.exec(command ?? '') ?? [];
+      const begin = `${programOf(process.env)} keys create --scope `;
+      expect(command?.slice(0, begin.length)).toBe(begin);
+      const given = command?.slice(begin.length) ?? '';
       const scopes = given.split(',') as 'read'[];
       const { secret } = await locked.keys.create({ label: 'l', tenant: 'a', scopes });
       await page.getByLabel('API key').fill(secret);
       await page.getByRole('button', { name: 'Open' }).click();
       await page.getByText('There are no jobs yet.').waitFor();
       await page.getByText('Live', { exact: true }).waitFor();
-      // In a clone, and where the package is installed.
-      expect(await page.locator('.empty code').textContent()).toBe('npx skein run -- echo hello');
     } finally {
       await locked.close();
     }
   });
+
+  it.each(['skein', 'npx skein'])(
+    'names every command by the program of its node: %s',
+    async (program) => {
+      const own = /data-program="(?:npx )?skein"/;
+      await page.route(`${node.url}/`, async (route) => {
+        const response = await route.fetch();
+        const body = (await response.text()).replace(own, `data-program="${program}"`);
+        await route.fulfill({ response, body });
+      });
+      const appears = (text: string | RegExp) => page.getByText(text).first().waitFor();
+      await open('#/jobs');
+      await appears(new RegExp(`^${program} run -- echo hello$`));
+      await open('#/queues');
+      await appears(`Run ${program} doctor.`);
+      await open('#/jobs/gone');
+      await appears(`\`${program} jobs ls\``);
+
+      const client = createClient({ url: node.url });
+      const { version } = await client.importModel({ name: 'risk', content: onnxFile(1) });
+      await client.deploy({ name: 'risk', version });
+      await open('#/try/risk');
+      const send = page.getByRole('button', { name: 'Send' });
+      await send.waitFor();
+      await page.route('**/v2/models/**', (route) => {
+        const json = { code: 'MODEL_UNKNOWN', error: 'Run skein ls.' };
+        return route.fulfill({ status: 404, json });
+      });
+      await send.click();
+      const refusal = page.locator('p.trouble');
+      await refusal.waitFor();
+      expect(await refusal.textContent()).toContain(
+        `Run ${program} ls. \`${program} ls\` lists the`,
+      );
+    },
+  );
 
   it('shows a key with the scope `jobs` the jobs of its tenant, and names what it may not see', async () => {
     const locked = await startManagement({ access: 'keys' });

@@ -13,7 +13,7 @@ export const SANDBOXES: readonly SandboxView[] = [
     fix: 'sudo apt-get install bubblewrap',
     untrusted: true,
     limits: {
-      diskBytes: { enforced: false, by: 'no limit of the kernel', fix: 'Use another driver.' },
+      diskBytes: { enforced: false, by: 'no limit of the kernel', fix: 'Run skein doctor.' },
     },
   },
 ];
