@@ -13,7 +13,7 @@ import {
   type PackageFiles,
 } from '../../../apps/judge/src/package/archive/package-folder.ts';
 import type { Problem } from '../../../apps/judge/src/package/problem.ts';
-import { showMarkdown } from '../../../apps/judge/src/statement/render-statement.ts';
+import { showMarkdown } from '../../../apps/judge/src/statement/markdown.ts';
 import { COUNTDOWN, DOUBLE } from '../../../apps/judge/src/testing/domjudge-packages.ts';
 import { bytesInput } from '../engine/bytes.ts';
 import { jsonInput } from '../engine/json.ts';

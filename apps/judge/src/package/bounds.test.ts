@@ -5,7 +5,7 @@ import { type Files, MINIMAL, MINIMAL_LEGACY, packageFolder } from '../testing/p
 import { listPackage, type PackageFiles } from './archive/package-folder.ts';
 import { loadProblem } from './load-problem.ts';
 import { testsOf } from './problem.ts';
-import { showMarkdown } from '../statement/render-statement.ts';
+import { showMarkdown } from '../statement/markdown.ts';
 
 const load = (files: Files, base?: Files) => loadProblem(packageFolder(files, base));
 

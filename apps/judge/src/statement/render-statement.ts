@@ -2,17 +2,14 @@
  * A problem statement for a page: Markdown becomes HTML that carries no script, LaTeX stays text, PDF
  * stays a file.
  *
- * HTML inside the Markdown is shown as text; links may lead to http, https and mailto; images come
- * only from the package, through the address that the caller gives; formulas become MathML.
+ * A thread renders the Markdown: formulas and brackets of 64 KiB take seconds, in which the judge
+ * would answer no request.
  */
-import { footnote } from '@mdit/plugin-footnote';
-import { tex } from '@mdit/plugin-tex';
-import MarkdownIt from 'markdown-it';
-import temml from 'temml';
-import { substitute } from '../package/format/constants.ts';
+import { SkeinError } from '@skein/api';
+import { startOnDemand, startThread } from '@skein/calls';
 import { openPackageFolder } from '../package/archive/package-folder.ts';
-import { invalid } from '../package/invalid.ts';
-import { MAX_MARKDOWN, type Problem, type Statement } from '../package/problem.ts';
+import type { Problem, Statement } from '../package/problem.ts';
+import type { StatementCalls } from './statement-worker.ts';
 
 export type RenderedStatement =
   | { readonly format: 'html'; readonly html: string }
@@ -24,13 +21,16 @@ export type RenderedStatement =
 export type AssetAddress = (path: string) => string;
 
 const IMAGE = /\.(?:png|jpe?g|svg)$/i;
-const { escapeHtml } = new MarkdownIt().utils;
-/** Samples are shown below the statement; these markers place them elsewhere. */
-const SAMPLE_MARKS = /^\s*\{\{(?:nextsample|remainingsamples)\}\}\s*$/gm;
+/** Idle it keeps no process alive. */
+const renderer = startOnDemand(() =>
+  startThread<StatementCalls>(new URL('./statement-worker.ts', import.meta.url), {
+    name: 'skein-statements',
+    errors: [SkeinError],
+    env: {},
+  }),
+);
 
-/** An inline formula, with brackets and commas that must not be separated from it. */
-const FORMULA = /[([]?<math(?![^>]* display="block")[^]*?<\/math>[\])]?[.,;:!?]?/g;
-
+/** @throws SkeinError PROBLEM_INVALID when the statement is too long. */
 export async function renderStatement(
   problem: Problem,
   statement: Statement,
@@ -41,51 +41,11 @@ export async function renderStatement(
   const text = await folder.readText(statement.path);
   if (statement.format === 'tex') return { format: 'tex', text };
   const at = statement.path.slice(0, statement.path.lastIndexOf('/'));
-  const source = (name: string): string | undefined => {
-    const path = `${at}/${name}`;
-    return IMAGE.test(name) && folder.has(path) ? asset(path) : undefined;
-  };
-  return { format: 'html', html: showMarkdown(statement.path, text, problem.constants, source) };
-}
-
-/** @throws SkeinError PROBLEM_INVALID when it is too long. */
-export function showMarkdown(
-  file: string,
-  text: string,
-  constants: ReadonlyMap<string, string>,
-  imageSource: (name: string) => string | undefined,
-): string {
-  const markdown = substitute(text.replaceAll(SAMPLE_MARKS, ''), constants);
-  if (markdown.length > MAX_MARKDOWN) {
-    throw invalid(file, `it has ${markdown.length} characters; Markdown may have ${MAX_MARKDOWN}`);
-  }
-  return renderMarkdown(markdown, imageSource);
-}
-
-/** @param imageSource address of an image of the text; undefined: it is not shown. */
-export function renderMarkdown(
-  markdown: string,
-  imageSource: (name: string) => string | undefined,
-): string {
-  const parser = new MarkdownIt({ html: false, linkify: false, typographer: true });
-  parser.use(footnote);
-  parser.use(tex, { render: renderFormula });
-  const defaultImage = parser.renderer.rules.image;
-  parser.renderer.rules.image = (tokens, index, options, env, self) => {
-    const token = tokens[index];
-    const source = token === undefined ? undefined : imageSource(token.attrGet('src') ?? '');
-    if (token === undefined || source === undefined || defaultImage === undefined) return '';
-    token.attrSet('src', source);
-    return defaultImage(tokens, index, options, env, self);
-  };
-  return parser.render(markdown).replaceAll(FORMULA, '<span class="unbroken">$&</span>');
-}
-
-function renderFormula(formula: string, displayMode: boolean): string {
-  try {
-    return temml.renderToString(formula, { displayMode, throwOnError: false, trust: false });
-  } catch {
-    // It fails on some formulas, and on nesting beyond its stack, in spite of `throwOnError`.
-    return `<code>${escapeHtml(formula)}</code>`;
-  }
+  const images = folder
+    .under(at)
+    .filter(({ path }) => IMAGE.test(path))
+    .map(({ path }) => [path.slice(at.length + 1), asset(path)] as const);
+  const { path: file } = statement;
+  const job = { file, text, constants: problem.constants, images: new Map(images) };
+  return { format: 'html', html: await renderer.get().call('show', job) };
 }
