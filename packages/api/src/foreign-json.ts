@@ -32,7 +32,12 @@ export const JSON_BOUNDS = {
   request: { bytes: 64 * MIB, depth: 64, values: 50_000, members: 4096, isRequest: true },
   /** The header of a frame between two machines: names, shapes, a roster of sites. */
   frame: { bytes: MIB, depth: 16, values: 50_000, members: 4096 },
-  /** A record of a store that other processes write, or of a file in a folder of data. */
+  /**
+   * A row of a store that other processes write. A node writes none above a few MiB: a body of the API has 1 MiB,
+   * a task's result 3. The event loop reads it, and answers with it, in one turn.
+   */
+  record: { bytes: 8 * MIB, depth: 64, values: 250_000, members: 20_000 },
+  /** A file in a folder of data, which is read while nothing waits for the event loop. */
   stored: { bytes: 64 * MIB, depth: 64, values: 1_000_000, members: 100_000 },
   /** An answer, or an event, of an upstream: a batch of embeddings has 2,048 lists of numbers. */
   answer: { bytes: 64 * MIB, depth: 64, values: 8_000_000, members: 4096 },

@@ -116,7 +116,7 @@ export function storeOverRows(rows: Rows, clock: () => number = Date.now): Feder
         const record = recordOf(known);
         if (record?.revision !== revision)
           throw moved(`The federation ${id} was changed meanwhile.`);
-        let before = readJson(tail!, JSON_BOUNDS.stored) as LedgerEntry;
+        let before = readJson(tail!, JSON_BOUNDS.record) as LedgerEntry;
         for (const entry of entries) {
           if (entry.sequence !== before.sequence + 1 || entry.previous !== before.hash) {
             throw moved(`The ledger of ${id} has an entry ${entry.sequence} already.`);
@@ -172,7 +172,7 @@ export function storeOverRows(rows: Rows, clock: () => number = Date.now): Feder
     },
     async members(run) {
       return (await all(run, 'member/')).map(
-        ([, value]) => readJson(value, JSON_BOUNDS.stored) as MemberRecord,
+        ([, value]) => readJson(value, JSON_BOUNDS.record) as MemberRecord,
       );
     },
     async member(run, key) {
@@ -198,7 +198,7 @@ export function storeOverRows(rows: Rows, clock: () => number = Date.now): Feder
       const key = answerKey(place, site);
       return transition(run, [RUN, memberKey(site), key], ([known, member, stored]) => {
         if (stored !== undefined) {
-          const first = readJson(stored, JSON_BOUNDS.stored) as AnswerRecord;
+          const first = readJson(stored, JSON_BOUNDS.record) as AnswerRecord;
           if (canonical(first) === canonical(answer)) return [undefined, false];
           throw new SkeinError(
             'ANSWER_CONFLICT',
@@ -229,7 +229,7 @@ export function storeOverRows(rows: Rows, clock: () => number = Date.now): Feder
     },
     async answers(run, round, attempt) {
       const found = await all(run, attemptKey(round, attempt));
-      return found.map(([, value]) => readJson(value, JSON_BOUNDS.stored) as AnswerRecord);
+      return found.map(([, value]) => readJson(value, JSON_BOUNDS.record) as AnswerRecord);
     },
     async dropAnswers(run, round, attempt) {
       const before = attemptKey(round, attempt);
@@ -238,13 +238,13 @@ export function storeOverRows(rows: Rows, clock: () => number = Date.now): Feder
       const remove = old.map(([key]) => key);
       await transition(run, [], () => [{ put: new Map(), remove, survives: 'crash' }, undefined]);
       return old.flatMap(
-        ([, value]) => (readJson(value, JSON_BOUNDS.stored) as AnswerRecord).payload ?? [],
+        ([, value]) => (readJson(value, JSON_BOUNDS.record) as AnswerRecord).payload ?? [],
       );
     },
 
     async ledger(run, from, limit) {
       const found = await rows.scan(run, 'ledger/', entryKey(from), limit);
-      return found.map(([, value]) => readJson(value, JSON_BOUNDS.stored) as LedgerEntry);
+      return found.map(([, value]) => readJson(value, JSON_BOUNDS.record) as LedgerEntry);
     },
     async ledgerTail(run) {
       const tail = parsed<LedgerEntry>((await rows.get(run, [TAIL])).values[0]);
@@ -258,7 +258,7 @@ export function storeOverRows(rows: Rows, clock: () => number = Date.now): Feder
 /** The caller gives the type that it wrote under the key. */
 // eslint-disable-next-line typescript/no-unnecessary-type-parameters
 function parsed<T>(value: string | undefined): T | undefined {
-  return value === undefined ? undefined : (readJson(value, JSON_BOUNDS.stored) as T);
+  return value === undefined ? undefined : (readJson(value, JSON_BOUNDS.record) as T);
 }
 
 const recordOf = (value: string | undefined): RunRecord | undefined => parsed<RunRecord>(value);

@@ -34,6 +34,13 @@ const plain = (map: ReadonlyMap<string, Tensor>) =>
     tensor.type === 'string' ? tensor.elements.map((element) => [...element]) : [...tensor.bytes],
   ]);
 
+const lengths = (head: number, body: number): Buffer => {
+  const bytes = Buffer.alloc(8);
+  bytes.writeUInt32LE(head, 0);
+  bytes.writeUInt32LE(body, 4);
+  return bytes;
+};
+
 describe('frames', () => {
   test('arrive as they were sent, however the connection cuts them', () => {
     fc.assert(
@@ -107,12 +114,6 @@ describe('frames', () => {
     const read = (bytes: Buffer, maxBytes = 1000): unknown => [
       ...framesIn(new FrameReader(maxBytes, MEMORY), bytes),
     ];
-    const lengths = (head: number, body: number): Buffer => {
-      const bytes = Buffer.alloc(8);
-      bytes.writeUInt32LE(head, 0);
-      bytes.writeUInt32LE(body, 4);
-      return bytes;
-    };
     expect(() => read(lengths(8, 2000))).toThrow('larger than allowed');
     expect(() => read(lengths(0xffff_ffff, 0), 2 ** 40)).toThrow('larger than allowed');
     expect(read(lengths(8, 984))).toEqual([]);
@@ -144,6 +145,21 @@ describe('frames', () => {
     expect(bytes.byteLength).toBeLessThan(5000);
     expect(() => read(100_000)).toThrow(expect.objectContaining({ code: 'BODIES_TOO_LARGE' }));
     expect(read(200_000)[0]!.heldBytes).toBe(bytes.byteLength + 128_000);
+  });
+
+  test('of more strings than one turn of the event loop can read are refused', () => {
+    const most = 2 ** 18;
+    const read = (sizes: readonly number[]): number => {
+      const tensors = sizes.map((size, index) => [`x${index}`, 'string', [size], 0]);
+      const json = JSON.stringify({ tensors });
+      const head = Buffer.from(json.padEnd(Math.ceil(json.length / 8) * 8));
+      const body = Buffer.alloc(sizes.reduce((sum, size) => sum + 4 * size, 0));
+      const bytes = Buffer.concat([lengths(head.length, body.length), head, body]);
+      const [frame] = framesIn(new FrameReader<object>(2 ** 24, MEMORY, most), bytes);
+      return frame!.tensors.size;
+    };
+    expect(read([most - 2, 2])).toBe(2);
+    expect(() => read([most, 2])).toThrow('more than 262144 strings');
   });
 
   test('that are given up, or are no frames, free the memory that was taken for them at once', () => {

@@ -84,6 +84,7 @@ function bufferOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
 export class FrameReader<Meta> {
   readonly #maxBytes: number;
   readonly #memory: Pick<BudgetHold, 'check'>;
+  readonly #maxStrings: number;
   readonly #chunks: Buffer[] = [];
   #held = 0;
   /** Bytes of the next frame, once its lengths are known. */
@@ -92,10 +93,14 @@ export class FrameReader<Meta> {
   #begun: Uint8Array | undefined;
   #copied = 0;
 
-  /** @param memory budget for the strings of a frame, which take more memory than their bytes. */
-  constructor(maxBytes: number, memory: Pick<BudgetHold, 'check'>) {
+  /**
+   * @param memory budget for the strings of a frame, which take more memory than their bytes.
+   * @param maxStrings bound of the strings in all tensors of a frame.
+   */
+  constructor(maxBytes: number, memory: Pick<BudgetHold, 'check'>, maxStrings = Infinity) {
     this.#maxBytes = maxBytes;
     this.#memory = memory;
+    this.#maxStrings = maxStrings;
   }
 
   /** Bytes that have arrived and that `next` has not returned. */
@@ -125,7 +130,7 @@ export class FrameReader<Meta> {
     }
     const bytes = this.#take();
     try {
-      return decodeFrame(bytes, this.#memory);
+      return decodeFrame(bytes, this.#memory, this.#maxStrings);
     } catch (error) {
       free(bytes);
       throw error;
@@ -184,7 +189,11 @@ function free({ buffer }: Uint8Array): void {
   (buffer as ArrayBuffer).transfer(0);
 }
 
-function decodeFrame<Meta>(bytes: Uint8Array, memory: Pick<BudgetHold, 'check'>): Frame<Meta> {
+function decodeFrame<Meta>(
+  bytes: Uint8Array,
+  memory: Pick<BudgetHold, 'check'>,
+  maxStrings: number,
+): Frame<Meta> {
   const headLength = bufferOf(bytes).readUInt32LE(0);
   let at = LENGTHS + headLength;
   const head = bufferOf(bytes).toString('utf8', LENGTHS, at);
@@ -201,12 +210,15 @@ function decodeFrame<Meta>(bytes: Uint8Array, memory: Pick<BudgetHold, 'check'>)
   };
   const tensors = new Map<string, Tensor>();
   let heldBytes = bytes.byteLength;
+  let strings = 0;
   for (const [name, type, shape, length] of entries) {
     if (!shape.every((size) => Number.isSafeInteger(size) && size >= 0)) {
       throw new Error('A tensor has no shape.');
     }
     if (type === 'string') {
       const count = elementCount(shape);
+      strings += count;
+      if (strings > maxStrings) throw new Error(`A message has more than ${maxStrings} strings.`);
       const counts = next(count * Uint32Array.BYTES_PER_ELEMENT);
       heldBytes += count * STRING_BYTES;
       memory.check(heldBytes);

@@ -47,6 +47,8 @@ export interface ServePeersOptions {
   readonly toError: (thrown: unknown, id: string) => SkeinError;
 }
 
+/** Strings of a request: a million take 100 ms of one turn. A face takes no more from its caller. */
+const MAX_STRINGS = 1 << 18;
 /** The tenant of requests that have not arrived whole. */
 const ARRIVING = 'other members';
 /**
@@ -100,7 +102,7 @@ function receive<Meta>(
 ): void {
   // The owner of a request is not known before it is whole.
   const arriving = options.hold(ARRIVING);
-  const reader = new FrameReader<Meta>(options.maxBytes, arriving);
+  const reader = new FrameReader<Meta>(options.maxBytes, arriving, MAX_STRINGS);
   stream.once('close', () => {
     reader.drop();
     arriving.release();

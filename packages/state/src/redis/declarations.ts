@@ -15,7 +15,7 @@ export function declarationCalls({
     async declarations() {
       const rows = (await run('declarations')) as string[];
       return rows
-        .map((row) => readJson(row, JSON_BOUNDS.stored) as DeclarationRecord)
+        .map((row) => readJson(row, JSON_BOUNDS.record) as DeclarationRecord)
         .sort((a, b) => (placeOf(a) < placeOf(b) ? -1 : 1));
     },
     async removeDeclaration(kind, name) {

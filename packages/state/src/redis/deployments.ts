@@ -56,7 +56,7 @@ export function deploymentCalls({
 function record(row: string): DeploymentRecord {
   const [revision, ms, json = ''] = fieldsOf(row, 3);
   return {
-    ...(readJson(json, JSON_BOUNDS.stored) as Stored),
+    ...(readJson(json, JSON_BOUNDS.record) as Stored),
     revision: Number(revision),
     updatedAt: timestampOf(ms),
   };

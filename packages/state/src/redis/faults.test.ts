@@ -300,3 +300,13 @@ describe('a Redis whose memory is used up', () => {
     },
   );
 });
+
+it('refuses a record of another process that would hold the event loop', async () => {
+  const state = await open();
+  const { id } = await state.putRun(sampleRun('a'));
+  const key = (await client.keys(`*run:${id}`))[0]!;
+  await client.hset(key, 'epochs', `[${'{},'.repeat(200_000)}{}]`);
+  await expect(state.run(id)).rejects.toThrow('more than 250000 values');
+  await client.hset(key, 'epochs', `["${'x'.repeat(2 ** 23)}"]`);
+  await expect(state.run(id)).rejects.toThrow('more than 8388608 bytes');
+});

@@ -31,5 +31,5 @@ export function journalCalls({
 
 function record(row: string): { readonly id: number; readonly at: string } {
   const [id, ms, json = ''] = fieldsOf(row, 3);
-  return { id: Number(id), at: timestampOf(ms), ...(readJson(json, JSON_BOUNDS.stored) as object) };
+  return { id: Number(id), at: timestampOf(ms), ...(readJson(json, JSON_BOUNDS.record) as object) };
 }

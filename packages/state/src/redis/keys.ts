@@ -15,7 +15,7 @@ export function keyCalls({
     },
     async keys() {
       return pairsOf<string, string>((await run('keys')) as string[]).map(([json, revokedAt]) => ({
-        ...(readJson(json, JSON_BOUNDS.stored) as KeyRecord),
+        ...(readJson(json, JSON_BOUNDS.record) as KeyRecord),
         ...(revokedAt === '' ? {} : { revokedAt }),
       }));
     },

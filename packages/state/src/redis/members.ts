@@ -22,7 +22,7 @@ export function memberCalls({ run, durable }: Calls): MemberStore {
         .map(([incarnation, row]) => ({ incarnation, fields: fieldsOf(row, 5) }))
         .sort((a, b) => Number(a.fields[0]) - Number(b.fields[0]))
         .map(({ incarnation, fields: [, joined, renewed, , info = ''] }): Member => ({
-          ...(readJson(info, JSON_BOUNDS.stored) as MemberInfo),
+          ...(readJson(info, JSON_BOUNDS.record) as MemberInfo),
           incarnation,
           joinedAt: timestampOf(joined),
           renewedAt: timestampOf(renewed),

@@ -20,18 +20,18 @@ export function runCalls({
         JSON.stringify(run.epochs),
       )) as string | null;
       // A run older than all kept ones is trimmed at once.
-      return kept === null ? summary : (readJson(kept, JSON_BOUNDS.stored) as RunSummary);
+      return kept === null ? summary : (readJson(kept, JSON_BOUNDS.record) as RunSummary);
     },
     async runs({ status, limit, after }) {
       const place = after === undefined ? '' : `${after.startedAt} ${after.id}`;
       const summaries = (await call('runs', status ?? '', limit, place)) as string[];
-      return summaries.map((each) => readJson(each, JSON_BOUNDS.stored) as RunSummary);
+      return summaries.map((each) => readJson(each, JSON_BOUNDS.record) as RunSummary);
     },
     async run(id) {
       const [summary, epochs] = (await call('run', id)) as [string | null, string];
       if (summary === null) return undefined;
-      const { last: _, ...rest } = readJson(summary, JSON_BOUNDS.stored) as RunSummary;
-      return { ...rest, epochs: readJson(epochs, JSON_BOUNDS.stored) as RunEpoch[] };
+      const { last: _, ...rest } = readJson(summary, JSON_BOUNDS.record) as RunSummary;
+      return { ...rest, epochs: readJson(epochs, JSON_BOUNDS.record) as RunEpoch[] };
     },
     async removeRun(id) {
       return (await durable('remove-run', id)) === '1';

@@ -54,5 +54,5 @@ export function contentOf({ digest, modulePath }: Stored): string {
 
 function record(version: string, row: string): VersionRecord {
   const [ms, json = ''] = fieldsOf(row, 2);
-  return { ...(readJson(json, JSON_BOUNDS.stored) as Stored), version, createdAt: timestampOf(ms) };
+  return { ...(readJson(json, JSON_BOUNDS.record) as Stored), version, createdAt: timestampOf(ms) };
 }

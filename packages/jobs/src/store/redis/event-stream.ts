@@ -26,7 +26,7 @@ interface Run {
 }
 
 function* eventsOf([id, [, at, , json = '[]']]: Entry): Generator<JobEvent> {
-  const runs = readJson(json, JSON_BOUNDS.stored) as Run[];
+  const runs = readJson(json, JSON_BOUNDS.record) as Run[];
   const count = runs.reduce((sum, { jobs }) => sum + jobs.length, 0);
   let sequence = sequenceOf(id) - count;
   for (const { jobs, progress, ...what } of runs) {
@@ -40,7 +40,7 @@ function* eventsOf([id, [, at, , json = '[]']]: Entry): Generator<JobEvent> {
         ...(progress === undefined
           ? {}
           : {
-              progress: readJson(progress, JSON_BOUNDS.stored) as NonNullable<JobEvent['progress']>,
+              progress: readJson(progress, JSON_BOUNDS.record) as NonNullable<JobEvent['progress']>,
             }),
       };
     }

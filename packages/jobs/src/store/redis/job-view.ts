@@ -45,7 +45,7 @@ function attemptOf(fields: Fields, index: number): Attempt {
     outcome: outcome as Attempt['outcome'],
     message: text('m'),
     usage:
-      usage === undefined ? undefined : (readJson(usage, JSON_BOUNDS.stored) as Attempt['usage']),
+      usage === undefined ? undefined : (readJson(usage, JSON_BOUNDS.record) as Attempt['usage']),
   };
 }
 
@@ -55,11 +55,11 @@ type Named = Readonly<
 >;
 
 export function jobOf([json, specJson]: JobView): Job {
-  const fields = readJson(json, JSON_BOUNDS.stored) as Fields;
+  const fields = readJson(json, JSON_BOUNDS.record) as Fields;
   const { id, st, par, prog, res, cause, msg, from, cp } = fields as Named;
   return {
-    ...(readJson(specJson, JSON_BOUNDS.stored) as JobSpec),
-    ...(par === undefined ? {} : { parents: readJson(par, JSON_BOUNDS.stored) as string[] }),
+    ...(readJson(specJson, JSON_BOUNDS.record) as JobSpec),
+    ...(par === undefined ? {} : { parents: readJson(par, JSON_BOUNDS.record) as string[] }),
     id: id ?? '',
     state: st as JobState,
     enqueuedAt: Number(fields['enq']),
@@ -72,8 +72,8 @@ export function jobOf([json, specJson]: JobView): Job {
     cause: cause as Cause | undefined,
     message: msg,
     progress:
-      prog === undefined ? undefined : (readJson(prog, JSON_BOUNDS.stored) as Job['progress']),
-    result: res === undefined ? undefined : (readJson(res, JSON_BOUNDS.stored) as Job['result']),
+      prog === undefined ? undefined : (readJson(prog, JSON_BOUNDS.record) as Job['progress']),
+    result: res === undefined ? undefined : (readJson(res, JSON_BOUNDS.record) as Job['result']),
     cachedFrom: from,
     checkpoint: cp,
   };

@@ -115,7 +115,7 @@ export function listings(run: Run): Listings {
       const found = (await run('workers')) as [worker: string, seenAt: string, running: number][];
       return found
         .map(([json, seenAt, running]) => ({
-          ...(readJson(json, JSON_BOUNDS.stored) as Omit<WorkerView, 'seenAt' | 'running'>),
+          ...(readJson(json, JSON_BOUNDS.record) as Omit<WorkerView, 'seenAt' | 'running'>),
           seenAt: Number(seenAt),
           running,
         }))
@@ -126,7 +126,7 @@ export function listings(run: Run): Listings {
       const found = (await run('schedules')) as [schedule: string, nextAt: string][];
       return found
         .map(([json, nextAt]) => ({
-          ...(readJson(json, JSON_BOUNDS.stored) as Schedule),
+          ...(readJson(json, JSON_BOUNDS.record) as Schedule),
           nextAt: Number(nextAt),
         }))
         .sort((a, b) => (a.id < b.id ? -1 : 1));

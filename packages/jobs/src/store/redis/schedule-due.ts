@@ -20,7 +20,7 @@ export async function fireDue(run: JobCalls['run'], last: LastLook): Promise<voi
   if (Number(now) < last.at) await mendClock(run, Number(now));
   last.at = Number(now);
   for (const [id, at, json] of due) {
-    const schedule = readJson(json, JSON_BOUNDS.stored) as Schedule;
+    const schedule = readJson(json, JSON_BOUNDS.record) as Schedule;
     const next = timeAfter(schedule, Number(now));
     const job = specArguments(jobAt(schedule.spec, Number(now)), Number(now));
     await run('fire-schedule', id, at, next, ...job);
@@ -31,7 +31,7 @@ export async function fireDue(run: JobCalls['run'], last: LastLook): Promise<voi
 async function mendClock(run: JobCalls['run'], now: number): Promise<void> {
   const all = (await run('schedules')) as [schedule: string, at: string][];
   for (const [json, at] of all) {
-    const schedule = readJson(json, JSON_BOUNDS.stored) as Schedule;
+    const schedule = readJson(json, JSON_BOUNDS.record) as Schedule;
     if (schedule.paused || Number(at) <= now) continue;
     const next = timeAfterSetBack({ ...schedule, nextAt: Number(at) }, now);
     if (next === Number(at)) continue;
