@@ -11,7 +11,7 @@ export interface ServerProcess {
   readonly kill: () => Promise<void>;
 }
 
-interface Launch {
+export interface Launch {
   readonly command: string;
   readonly args: readonly string[];
   readonly env?: Record<string, string>;

@@ -13,9 +13,8 @@ import { fleetAttacks } from './fleet-attacks.ts';
 import { startFleetUnderAttack } from './fleet-under-attack.ts';
 import { grpcAttacks } from './grpc-attacks.ts';
 import { httpAttacks } from './http-attacks.ts';
-import { deployEchoes } from './grpc-requests.ts';
+import { deployEchoes } from './echoes.ts';
 import { keyedAttacks } from './keyed-attacks.ts';
-import { ECHOES } from './costly-bodies.ts';
 import { startNodeUnderAttack, type NodeUnderAttack } from './node-under-attack.ts';
 
 /** One row of the table: attacks of every face. The HTTP port answers gRPC too. */
@@ -98,10 +97,7 @@ async function underAttack(
 /** With a key of the attacker's scope, and deployments that it can call. */
 async function targetOf(node: NodeUnderAttack, { scope }: Attack): Promise<Target> {
   if (scope === undefined) return node.target;
-  if (scope === 'infer') {
-    await deployEchoes(node);
-    await deployEchoes(node, ECHOES);
-  }
+  if (scope === 'infer') await deployEchoes(node);
   const { secret } = await node.client.createKey({ label: 'attacker', scopes: [scope] });
   return { ...node.target, key: secret };
 }

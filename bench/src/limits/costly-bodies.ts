@@ -1,5 +1,6 @@
 /** Single requests that cost a node as much as a body of their size can: one row is one request. */
 import { gzipSync } from 'node:zlib';
+import { DATATYPES, type Echo } from './echoes.ts';
 
 export interface CostlyRequest {
   readonly name: string;
@@ -15,22 +16,6 @@ const GATEWAY_BYTES = 64 * MIB - 4096;
 const MANAGEMENT_BYTES = MIB - 64;
 /** Bytes of the texts in a request to a language model: the limit, less the rest of the request. */
 const LANGUAGE_BYTES = 16 * MIB - 128 * 1024;
-
-/** Deployments of the element types that the requests are for; each gives back its input. */
-export const ECHOES = {
-  floats: 'float32',
-  strings: 'string',
-  bools: 'bool',
-  wide: 'int64',
-} as const;
-
-type Echo = keyof typeof ECHOES;
-const DATATYPES: Record<Echo, string> = {
-  floats: 'FP32',
-  strings: 'BYTES',
-  bools: 'BOOL',
-  wide: 'INT64',
-};
 
 const filled = (before: string, item: string, after: string, bytes: number): Buffer =>
   Buffer.from(`${before}${item}${`,${item}`.repeat(bytes / (item.length + 1) - 1)}${after}`);

@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net';
 import { FEDERATION_PATH } from '@skein/api/federations';
 import type { Attack } from './attack.ts';
-import { flood, keepSockets } from './kept-sockets.ts';
+import { flood, keepUpgraded } from './kept-sockets.ts';
 
 const UPGRADE =
   `GET ${FEDERATION_PATH} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
@@ -36,7 +36,7 @@ function nestedTask(): Buffer {
 
 /** @param speak called when the WebSocket is open. */
 function keep(name: string, speak: (socket: Socket) => void): Attack {
-  return { name: `federation: ${name}`, run: keepSockets(() => UPGRADE, speak) };
+  return { name: `federation: ${name}`, run: keepUpgraded(() => UPGRADE, speak) };
 }
 
 let runs = 0;

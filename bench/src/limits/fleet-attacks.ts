@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { acceptLink, openLink } from '@skein/fleet';
 import { openState, SCHEMA } from '@skein/state';
 import { type Attack, inLoops, type Target } from './attack.ts';
-import { flood, keepSockets } from './kept-sockets.ts';
+import { flood, keepUpgraded } from './kept-sockets.ts';
 
 const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
 const upgrade = (nonce: string): string =>
@@ -20,7 +20,7 @@ function keep(
   speak: (socket: Socket) => void,
   ask = () => upgrade(newNonce()),
 ): Attack {
-  return { name: `fleet: ${name}`, inFleet: true, run: keepSockets(ask, speak) };
+  return { name: `fleet: ${name}`, inFleet: true, run: keepUpgraded(ask, speak) };
 }
 
 /** The head of a message with so many bytes to come. */

@@ -15,16 +15,40 @@ const BODY = JSON.stringify({
 const DEADLINE_MS = 2000;
 const POLL_MS = 100;
 
-/** @param folder an empty folder for the data of all members. */
-export async function startFleetUnderAttack(folder: string): Promise<NodeUnderAttack> {
+/** Starts a Redis for the members of a fleet, which have one key. @param folder an empty folder for their data. */
+async function startSharedPlaces(folder: string) {
   const redis = await startRedis();
   const [key, fleetKey, file] = [newKey(), randomBytes(32).toString('hex'), join(folder, 'key')];
   await writeFile(file, fleetKey);
   const places = ['--redis', redis.url, '--blobs', join(folder, 'blobs'), '--fleet-key', file];
-  const start = async (name: string, ...own: readonly string[]): Promise<NodeUnderAttack> => {
-    await mkdir(join(folder, name));
-    return startNodeUnderAttack(join(folder, name), { key, args: [...places, ...own] });
+  return {
+    redis,
+    key,
+    fleet: { redis: redis.url, key: fleetKey, deployment: MODEL },
+    start: async (name: string, ...own: readonly string[]): Promise<NodeUnderAttack> => {
+      await mkdir(join(folder, name));
+      return startNodeUnderAttack(join(folder, name), { key, args: [...places, ...own] });
+    },
   };
+}
+
+/** A fleet of one node. */
+export async function startLoneMember(folder: string): Promise<NodeUnderAttack> {
+  const { redis, fleet, start } = await startSharedPlaces(folder);
+  const node = await start('member');
+  return {
+    ...node,
+    target: { ...node.target, fleet },
+    async stop() {
+      await node.stop();
+      await redis.destroy();
+    },
+  };
+}
+
+/** @param folder an empty folder for the data of all members. */
+export async function startFleetUnderAttack(folder: string): Promise<NodeUnderAttack> {
+  const { redis, key, fleet, start } = await startSharedPlaces(folder);
   const node = await start('attacked', '--model-memory', '1MiB');
   const others = [await start('second'), await start('third')];
 
@@ -56,7 +80,7 @@ export async function startFleetUnderAttack(folder: string): Promise<NodeUnderAt
   await fetch(forwarded.url, forwarded.init);
   return {
     ...node,
-    target: { ...node.target, fleet: { redis: redis.url, key: fleetKey, deployment: MODEL } },
+    target: { ...node.target, fleet },
     forwarded,
     async stop() {
       await Promise.all([node, ...others].map((member) => member.stop()));

@@ -3,7 +3,8 @@ import { connect, type Socket } from 'node:net';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
-import { inLoops, type Attack, type Target } from './attack.ts';
+import { inLoops, type Attack } from './attack.ts';
+import { keepSockets } from './kept-sockets.ts';
 import {
   endSession,
   field,
@@ -116,27 +117,17 @@ function flood(name: string, first: Buffer, bytes: Buffer): Attack {
 }
 
 /** Opens the most connections that are allowed, and holds them. */
-function connections(name: string, greet: (socket: Socket) => void): Attack {
-  return {
-    name,
-    async run({ grpcPort, host }: Target, until) {
-      const open = new Set<Socket>();
-      await inLoops(20, until, async () => {
-        if (open.size >= CONNECTIONS) {
-          await sleep(20);
-          return;
-        }
-        const socket = connect(grpcPort, host);
-        open.add(socket);
-        socket.on('error', () => {});
-        socket.on('close', () => open.delete(socket));
-        socket.on('connect', () => greet(socket));
-        socket.resume();
-      });
-      for (const socket of open) socket.destroy();
+const connections = (name: string, greet: (socket: Socket) => void): Attack => ({
+  name,
+  run: keepSockets(
+    CONNECTIONS,
+    (socket) => {
+      socket.resume();
+      greet(socket);
     },
-  };
-}
+    'grpcPort',
+  ),
+});
 
 /** Calls that are cancelled as soon as they are sent. */
 const rapidReset: Attack = {

@@ -1,24 +1,12 @@
 /** Requests of a caller with a key, as large as the node takes them and as awkward as they can be. */
-import { gzipSync } from 'node:zlib';
-import { GraphBuilder, writeModel, type ElementType } from '@skein/onnx';
-import {
-  endSession,
-  field,
-  frame,
-  MODEL_INFER,
-  openSession,
-  request,
-  varint,
-} from './grpc-wire.ts';
-import type { NodeUnderAttack } from './node-under-attack.ts';
+import { DATATYPES, type Echo } from './echoes.ts';
+import { field, varint } from './grpc-wire.ts';
 
 /** Bytes of the tensor: the most of a message, less the rest of the message. */
 const SIZE = 64 * 1024 * 1024 - 4096;
 const MILLION = 1 << 20;
 /** The most strings of a tensor. */
 const MAX_STRINGS = 1 << 17;
-const MODELS = { echo: 'float32', ints: 'int64', texts: 'string', bools: 'bool' } as const;
-const DATATYPES = { echo: 'FP32', ints: 'INT64', texts: 'BYTES', bools: 'BOOL' } as const;
 
 interface HostileRequest {
   readonly name: string;
@@ -26,51 +14,47 @@ interface HostileRequest {
   readonly gzip?: boolean;
 }
 
-export interface RequestReading {
-  readonly name: string;
-  readonly blockedMs: number;
-}
-
 export const HOSTILE_MESSAGES: readonly HostileRequest[] = [
-  { name: 'raw floats', message: () => infer('echo', SIZE / 4, { raw: Buffer.alloc(SIZE) }) },
+  { name: 'raw floats', message: () => infer('floats', SIZE / 4, { raw: Buffer.alloc(SIZE) }) },
   { name: 'raw bools', message: () => infer('bools', SIZE, { raw: Buffer.alloc(SIZE, 1) }) },
   {
     name: 'a million raw strings',
-    message: () => infer('texts', MILLION, { raw: Buffer.alloc(4 * MILLION) }),
+    message: () => infer('strings', MILLION, { raw: Buffer.alloc(4 * MILLION) }),
   },
   {
     name: '131,072 raw strings',
-    message: () => infer('texts', MAX_STRINGS, { raw: Buffer.alloc(4 * MAX_STRINGS) }),
+    message: () => infer('strings', MAX_STRINGS, { raw: Buffer.alloc(4 * MAX_STRINGS) }),
   },
   {
     name: '131,072 strings one by one',
-    message: () => infer('texts', MAX_STRINGS, { contents: repeat([0x42, 0], MAX_STRINGS) }),
+    message: () => infer('strings', MAX_STRINGS, { contents: repeat([0x42, 0], MAX_STRINGS) }),
   },
   {
     name: 'one raw string of 64 MiB',
-    message: () => infer('texts', 1, { raw: textOf(SIZE - 4) }),
+    message: () => infer('strings', 1, { raw: textOf(SIZE - 4) }),
   },
-  { name: 'packed floats', message: () => infer('echo', SIZE / 4, { list: 6, packed: SIZE }) },
+  { name: 'packed floats', message: () => infer('floats', SIZE / 4, { list: 6, packed: SIZE }) },
   {
     name: 'floats one by one',
-    message: () => infer('echo', 13_000_000, { contents: repeat([0x35, 0, 0, 0, 0], 13_000_000) }),
+    message: () =>
+      infer('floats', 13_000_000, { contents: repeat([0x35, 0, 0, 0, 0], 13_000_000) }),
   },
-  { name: 'packed varints', message: () => infer('ints', SIZE, { list: 3, packed: SIZE }) },
+  { name: 'packed varints', message: () => infer('wide', SIZE, { list: 3, packed: SIZE }) },
   {
     name: 'varints one by one',
-    message: () => infer('ints', SIZE / 2, { contents: repeat([0x18, 0], SIZE / 2) }),
+    message: () => infer('wide', SIZE / 2, { contents: repeat([0x18, 0], SIZE / 2) }),
   },
   {
     name: 'a million strings one by one',
-    message: () => infer('texts', MILLION, { contents: repeat([0x42, 0], MILLION) }),
+    message: () => infer('strings', MILLION, { contents: repeat([0x42, 0], MILLION) }),
   },
   {
     name: 'strings beyond their number',
-    message: () => infer('texts', MILLION, { contents: repeat([0x42, 0], SIZE / 2) }),
+    message: () => infer('strings', MILLION, { contents: repeat([0x42, 0], SIZE / 2) }),
   },
   {
     name: 'empty lists',
-    message: () => infer('ints', 1, { contents: repeat([0x1a, 0], SIZE / 2) }),
+    message: () => infer('wide', 1, { contents: repeat([0x1a, 0], SIZE / 2) }),
   },
   { name: 'inputs without end', message: () => repeat([0x2a, 0], SIZE / 2) },
   { name: 'outputs without end', message: () => repeat([0x32, 0], SIZE / 2) },
@@ -95,7 +79,7 @@ export const HOSTILE_MESSAGES: readonly HostileRequest[] = [
   {
     name: 'raw floats, compressed',
     gzip: true,
-    message: () => infer('echo', SIZE / 4, { raw: Buffer.alloc(SIZE) }),
+    message: () => infer('floats', SIZE / 4, { raw: Buffer.alloc(SIZE) }),
   },
   {
     name: 'unknown fields, compressed',
@@ -103,58 +87,6 @@ export const HOSTILE_MESSAGES: readonly HostileRequest[] = [
     message: () => repeat([0xa0, 0x06, 1], SIZE / 3),
   },
 ];
-
-/** Sends each once, on an idle node, and reads how long the main thread was blocked. */
-export async function measureGrpcRequests(
-  node: NodeUnderAttack,
-  progress: (line: string) => void,
-): Promise<RequestReading[]> {
-  await deployEchoes(node, MODELS);
-  const readings: RequestReading[] = [];
-  for (const { name, message, gzip = false } of HOSTILE_MESSAGES) {
-    const bytes = message();
-    const body = gzip ? frame(gzipSync(bytes, { level: 1 }), true) : frame(bytes);
-    const session = openSession(node.target, 2 ** 20);
-    const headers = {
-      authorization: `Bearer ${node.key}`,
-      ...(gzip ? { 'grpc-encoding': 'gzip' } : {}),
-    };
-    await node.reading();
-    const status = await request(session, MODEL_INFER, body, headers);
-    const { blockedMs } = await node.reading();
-    await endSession(session);
-    progress(`${name}: status ${status}, ${blockedMs.toFixed(0)} ms`);
-    if (!(await node.alive())) throw new Error(`The node did not survive "${name}".`);
-    readings.push({ name: `gRPC, with a key: ${name}`, blockedMs });
-  }
-  return readings;
-}
-
-/** @param types of the elements of each, which gives back its input. */
-export async function deployEchoes(
-  node: NodeUnderAttack,
-  types: Readonly<Record<string, ElementType>> = MODELS,
-): Promise<void> {
-  for (const [name, type] of Object.entries(types)) await deploy(node, name, type);
-}
-
-async function deploy(node: NodeUnderAttack, name: string, type: ElementType): Promise<void> {
-  const graph = new GraphBuilder(name);
-  const [y] = graph.node('Identity', [graph.input('x', type, ['n'])]);
-  graph.output(y, type, ['n']);
-  const content = writeModel(graph.model()) as Uint8Array<ArrayBuffer>;
-  const { version } = await node.client.importModel({ name, content });
-  await node.client.deploy({
-    name,
-    version,
-    settings: {
-      threads: 1,
-      replicas: { min: 1, max: 1 },
-      oversubscribe: true,
-      objective: { latencyMs: 60_000 },
-    },
-  });
-}
 
 interface Values {
   readonly raw?: Uint8Array;
@@ -164,7 +96,7 @@ interface Values {
   readonly packed?: number;
 }
 
-function infer(model: keyof typeof MODELS, elements: number, values: Values): Buffer {
+function infer(model: Echo, elements: number, values: Values): Buffer {
   const { raw, list, packed } = values;
   const contents =
     values.contents ?? (list === undefined ? undefined : field(list, Buffer.alloc(packed ?? 0)));

@@ -2,54 +2,17 @@
  * Attacks of a client without a key on the HTTP face: holding connections, sending requests that are
  * never complete, and not reading answers. Each keeps its sockets busy until its signal.
  */
-import { connect, type Socket } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { Attack, Target } from './attack.ts';
+import type { Socket } from 'node:net';
+import type { Attack } from './attack.ts';
+import { flood, keepSockets } from './kept-sockets.ts';
 
 /** Connections of one attack; the same number that kept a node from ending before it was bounded. */
 const SOCKETS = 1500;
-/** Connections that one attacker opens at once, so that its own backlog is not what is measured. */
-const BURST = 100;
-const EVERY_MS = 10;
 
-type Behaviour = (socket: Socket, target: Target) => void;
-
-/**
- * Keeps the given number of connections open; each runs `behave` when it opens, and a lost one is
- * replaced.
- */
-function keep(name: string, sockets: number, behave: Behaviour): Attack {
-  return {
-    name,
-    async run(target, until) {
-      const open = new Set<Socket>();
-      while (!until.aborted) {
-        for (let count = 0; count < BURST && open.size < sockets; count++) {
-          const socket = connect({ host: target.host, port: target.httpPort });
-          open.add(socket);
-          socket.on('error', () => {});
-          socket.on('close', () => open.delete(socket));
-          socket.on('connect', () => behave(socket, target));
-        }
-        await sleep(EVERY_MS);
-      }
-      const closed = [...open].map(
-        (socket) => new Promise<void>((resolve) => socket.once('close', () => resolve())),
-      );
-      for (const socket of open) socket.destroy();
-      await Promise.all(closed);
-    },
-  };
-}
-
-/** Writes for as long as the peer reads. */
-function flood(socket: Socket, bytes: Buffer): void {
-  const go = (): void => {
-    while (socket.writable && socket.write(bytes));
-  };
-  socket.on('drain', go);
-  go();
-}
+const keep = (name: string, sockets: number, behave: (socket: Socket) => void): Attack => ({
+  name,
+  run: keepSockets(sockets, behave),
+});
 
 /** Writes a little, again and again. */
 function trickle(socket: Socket, text: () => string, everyMs: number): void {

@@ -1,8 +1,8 @@
 /** Attacks by a caller with a key of one scope: the costliest requests that are known, again and again and many at once. */
 import { request as httpRequest } from 'node:http';
-import { GraphBuilder, writeModel } from '@skein/onnx';
 import { type Attack, inLoops, type KeyScope, type Target } from './attack.ts';
 import { COSTLY_REQUESTS, type CostlyRequest } from './costly-bodies.ts';
+import { echoModel } from './echoes.ts';
 import { HOSTILE_MESSAGES } from './grpc-requests.ts';
 import { frame, MODEL_INFER, openCall, openSession, request } from './grpc-wire.ts';
 
@@ -78,10 +78,7 @@ function jobs(): Ask[] {
 
 /** A model of its own name, so that each is kept. */
 function models(): Ask[] {
-  const graph = new GraphBuilder('echo');
-  const [y] = graph.node('Identity', [graph.input('x', 'float32', ['n'])]);
-  graph.output(y, 'float32', ['n']);
-  const content = Buffer.from(writeModel(graph.model()));
+  const content = Buffer.from(echoModel('float32'));
   return Array.from({ length: 1000 }, (_, index) =>
     post(`/api/v1/models/m${index}/versions`, content, 'PUT'),
   );

@@ -9,12 +9,11 @@ import { join } from 'node:path';
 import type { BenchReport, Measure } from '../harness/report.ts';
 import { ATTACKS, measureAttack } from './attacks.ts';
 import { measureGenerated } from './generated.ts';
-import { measureGrpcRequests } from './grpc-requests.ts';
-import { startNodeUnderAttack, type NodeUnderAttack } from './node-under-attack.ts';
+import { measureRequests } from './requests.ts';
 
 interface Options {
   readonly quick: boolean;
-  /** How long the generator of bodies runs; absent: an hour, and 20 s in quick runs. */
+  /** How long the generator of bodies runs; absent: an hour, and 40 s in quick runs. */
   readonly seconds?: number | undefined;
   readonly progress: (line: string) => void;
 }
@@ -22,7 +21,7 @@ interface Options {
 const ATTACK_MS = 60_000;
 const QUICK_MS = 3000;
 const GENERATOR_S = 3600;
-const QUICK_GENERATOR_S = 20;
+const QUICK_GENERATOR_S = 40;
 const SUMMARY: readonly Measure[] = [
   {
     key: 'memory_over_idle_mib',
@@ -38,7 +37,7 @@ const SUMMARY: readonly Measure[] = [
   },
   {
     key: 'longest_turn_ms',
-    what: 'longest turn by one generated body, any face',
+    what: 'longest turn by one generated request, any face',
     unit: ' ms',
     target: { atMost: 80 },
   },
@@ -64,7 +63,6 @@ export async function benchLimits({ quick, seconds, progress }: Options): Promis
     measures.push({ key, what, unit, target: null });
     results[key] = value;
   };
-  let node: NodeUnderAttack | undefined;
   try {
     for (const [index, attack] of ATTACKS.entries()) {
       progress(attack.name);
@@ -83,8 +81,7 @@ export async function benchLimits({ quick, seconds, progress }: Options): Promis
       progress(`  ${overIdleMib.toFixed(0)} MiB over idle, canary ${canaryMs.toFixed(0)} ms`);
     }
     progress('requests with a key');
-    node = await startNodeUnderAttack(await mkdtemp(join(folder, 'node-')));
-    for (const { name, blockedMs } of await measureGrpcRequests(node, progress)) {
+    for (const { name, blockedMs } of await measureRequests(progress)) {
       record(`blocked_${measures.length}`, name, ' ms', blockedMs);
       results['blocked_ms'] = Math.max(results['blocked_ms'] ?? 0, blockedMs);
     }
@@ -94,12 +91,11 @@ export async function benchLimits({ quick, seconds, progress }: Options): Promis
     const lasts = seconds ?? (quick ? QUICK_GENERATOR_S : GENERATOR_S);
     const { turns, tenantShare } = await measureGenerated(lasts, seed, progress);
     for (const [face, ms] of Object.entries(turns)) {
-      record(`turn_${face}`, `longest turn by a generated body: ${face}`, ' ms', ms);
+      record(`turn_${face}`, `longest turn by a generated request: ${face}`, ' ms', ms);
       results['longest_turn_ms'] = Math.max(results['longest_turn_ms'] ?? 0, ms);
     }
     results['tenant_share'] = tenantShare;
   } finally {
-    await node?.stop();
     await rm(folder, { recursive: true, force: true });
   }
   return {

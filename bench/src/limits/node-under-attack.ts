@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { createClient, type Client } from '@skein/api';
 import { freePort } from '../harness/free-port.ts';
 import { forgetPeakMemoryOf, memoryOf, peakMemoryOf } from '../harness/memory.ts';
-import { launch } from '../harness/process.ts';
+import { type Launch, launch } from '../harness/process.ts';
 import type { Target } from './attack.ts';
 import type { CanaryRequest } from './canary.ts';
 import type { LoopReading } from './loop-probe.ts';
@@ -13,7 +13,14 @@ import type { LoopReading } from './loop-probe.ts';
 const root = join(import.meta.dirname, '../../..');
 const cli = join(root, 'packages/cli/src/main.ts');
 
-export interface NodeUnderAttack {
+/** A process of Node with what watches its main thread. */
+export interface Probed {
+  /** How long its main thread was blocked since the last reading. */
+  reading(): Promise<LoopReading>;
+  stop(): Promise<void>;
+}
+
+export interface NodeUnderAttack extends Probed {
   readonly target: Target;
   readonly key: string;
   readonly client: Client;
@@ -28,9 +35,6 @@ export interface NodeUnderAttack {
   peakMemory(): Promise<number>;
   /** In a fleet: a request that another member answers. */
   readonly forwarded?: CanaryRequest;
-  /** How long its main thread was blocked since the last reading. */
-  reading(): Promise<LoopReading>;
-  stop(): Promise<void>;
 }
 
 export interface NodeOptions {
@@ -44,19 +48,35 @@ export function newKey(): string {
   return `skein_${randomBytes(6).toString('hex')}_${randomBytes(32).toString('base64url')}`;
 }
 
+/** Starts a program of Node with the probe in it. @param folder for what the probe writes. */
+export async function launchProbed(
+  folder: string,
+  { args, env, ...program }: Omit<Launch, 'command'>,
+): Promise<Probed & { readonly pid: number }> {
+  const portFile = join(folder, 'probe-port');
+  const { pid, stop } = await launch({
+    ...program,
+    command: process.execPath,
+    args: ['--import', join(import.meta.dirname, 'loop-probe.ts'), ...args],
+    env: { ...env, SKEIN_BENCH_LOOP_PROBE: portFile },
+  });
+  const probe = `http://127.0.0.1:${await readFile(portFile, 'utf8')}`;
+  return {
+    pid,
+    stop,
+    reading: async () => (await (await fetch(probe)).json()) as LoopReading,
+  };
+}
+
 /** @param folder an empty folder for its data. */
 export async function startNodeUnderAttack(
   folder: string,
   { key = newKey(), args = [] }: NodeOptions = {},
 ): Promise<NodeUnderAttack> {
   const [httpPort, grpcPort] = [await freePort(), await freePort()];
-  const portFile = join(folder, 'probe-port');
   const url = `http://127.0.0.1:${httpPort}`;
-  const node = await launch({
-    command: process.execPath,
+  const node = await launchProbed(folder, {
     args: [
-      '--import',
-      join(import.meta.dirname, 'loop-probe.ts'),
       cli,
       'up',
       '--keys',
@@ -74,14 +94,13 @@ export async function startNodeUnderAttack(
       'none',
       ...args,
     ],
-    env: { SKEIN_BENCH_LOOP_PROBE: portFile, SKEIN_ADMIN_KEY: key },
+    env: { SKEIN_ADMIN_KEY: key },
     url,
     readyPath: '/v2/health/ready',
   });
   const client = createClient({ url, key });
   // It coordinates federations from now on: sites that join have no key of the node.
   await client.listFederations();
-  const probe = `http://127.0.0.1:${await readFile(portFile, 'utf8')}`;
   return {
     target: { host: '127.0.0.1', httpPort, grpcPort },
     key,
@@ -93,7 +112,7 @@ export async function startNodeUnderAttack(
       await forgetPeakMemoryOf(node.pid);
       return peak;
     },
-    reading: async () => (await (await fetch(probe)).json()) as LoopReading,
+    reading: () => node.reading(),
     stop: () => node.stop(),
   };
 }

@@ -1,98 +1,31 @@
 /**
- * Bodies at the limit of each face, made from a grammar with a seed.
+ * Bodies of JSON at the limit of each face, made from a grammar with a seed.
  *
  * A body is a valid request in which one place is amplified: many items, a long text, references,
  * keys, nesting, or signatures. So it passes the checks before that place, where a search or a
  * recursion over it would cost more than its bytes.
  */
-import { ASSISTANT } from './costly-bodies.ts';
-
-export interface GeneratedRequest {
-  /** The face, as the table names it. */
-  readonly face: Face;
-  readonly path: string;
-  readonly body: Buffer;
-  /** Which place was amplified, for the log. */
-  readonly what: string;
-}
-
-export const FACES = [
-  'inference',
-  'chat',
-  'completions',
-  'responses',
-  'embeddings',
-  'gemini',
-  'management',
-] as const;
-export type Face = (typeof FACES)[number];
-
-/** From 0 to below 1. Mulberry32: the same seed gives the same bodies. */
-export function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
-const MIB = 2 ** 20;
-const LANGUAGE_BYTES = 16 * MIB - 4096;
-const MANAGEMENT_BYTES = MIB - 4096;
-/** Values of the amplified place: the most of a request, less the rest of the request. */
-const VALUES = 45_000;
-
-type Random = () => number;
-type Json = unknown;
-
-export function generate(face: Face, random: Random): GeneratedRequest {
-  const { path, what, value } = GRAMMAR[face](random);
-  return { face, path, what, body: Buffer.from(JSON.stringify(value)) };
-}
+import { ASSISTANT } from '../costly-bodies.ts';
+import type { Face } from '../face.ts';
+import { post } from '../http-request.ts';
+import {
+  anything,
+  type Json,
+  LANGUAGE_BYTES,
+  MANAGEMENT_BYTES,
+  pick,
+  type Random,
+  repeat,
+  size,
+  text,
+  VALUES,
+} from './grammar.ts';
 
 interface Made {
   readonly path: string;
+  /** The place that was amplified. */
   readonly what: string;
   readonly value: Json;
-}
-
-const pick = <T>(random: Random, from: readonly T[]): T =>
-  from[Math.floor(random() * from.length)]!;
-/** A whole number up to `most`; sizes of all magnitudes, and often the most. */
-const size = (random: Random, most: number): number =>
-  random() < 0.3 ? most : Math.max(1, Math.floor(most ** random()));
-const repeat = <T>(count: number, make: (index: number) => T): T[] =>
-  Array.from({ length: count }, (_, index) => make(index));
-
-const PIECES = ['a', '"', '\\', '\u0001', 'ü', '漢', '🌊', '%', '/', '~1', '{"', '[', '\n', ' '];
-const text = (random: Random, bytes: number): string => {
-  const piece = pick(random, PIECES);
-  return piece.repeat(Math.max(1, Math.floor(bytes / Buffer.byteLength(JSON.stringify(piece)))));
-};
-
-/** A value that costs more than its text: many small ones, deep ones, or keys. */
-function anything(random: Random, bytes: number): Json {
-  switch (Math.floor(random() * 5)) {
-    case 0:
-      return text(random, bytes);
-    case 1:
-      return repeat(Math.min(VALUES, Math.floor(bytes / 3)), () => pick(random, [{}, [], 0]));
-    case 2:
-      return Object.fromEntries(
-        repeat(Math.min(4000, Math.floor(bytes / 12)), (i) => [`k${i}`, i]),
-      );
-    case 3: {
-      let deep: Json = text(random, bytes / 2);
-      for (let level = 0; level < 50; level++) deep = random() < 0.5 ? [deep] : { a: deep };
-      return deep;
-    }
-    default: {
-      const count = size(random, 4000);
-      return repeat(Math.min(count, VALUES), () => text(random, bytes / count));
-    }
-  }
 }
 
 /** Schemas of at most 64 KiB: chains, fans and nests of references. */
@@ -143,7 +76,7 @@ function messages(random: Random): Json[] {
   });
 }
 
-const GRAMMAR: Readonly<Record<Face, (random: Random) => Made>> = {
+const BODIES: Readonly<Record<string, (random: Random) => Made>> = {
   inference(random) {
     const what = pick(random, ['inputs', 'parameters', 'shape', 'data']);
     const big = anything(random, LANGUAGE_BYTES);
@@ -308,3 +241,12 @@ const GRAMMAR: Readonly<Record<Face, (random: Random) => Made>> = {
     return { path, what, value };
   },
 };
+
+export const jsonFaces: readonly Face[] = Object.entries(BODIES).map(([name, make]) => ({
+  name,
+  hasTenant: true,
+  make(random) {
+    const { path, what, value } = make(random);
+    return post(what, path, Buffer.from(JSON.stringify(value)));
+  },
+}));
