@@ -42,6 +42,7 @@ export const TARGETS = {
   'answer-schemas': async () => (await import('./targets/local-models.ts')).openAnswerSchemas(),
   'xgboost-json': async () => (await import('./targets/converted-models.ts')).openXgboostJson(),
   'xgboost-ubjson': async () => (await import('./targets/converted-models.ts')).openXgboostUbjson(),
+  'lightgbm-text': async () => (await import('./targets/converted-models.ts')).openLightgbmText(),
   'federation-frames': async () =>
     (await import('./targets/federations.ts')).openFederationFrames(),
   'federation-messages': async () =>

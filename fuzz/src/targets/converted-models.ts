@@ -1,11 +1,12 @@
 /** Files of other programs that are converted to ONNX. */
-import { checkModel, OnnxError } from '@skein/onnx';
+import { checkModel, OnnxError, seededRandom } from '@skein/onnx';
 import { convertModel, recogniseModel } from '../../../packages/onnx/src/convert/convert.ts';
 import {
   jsonBytes,
   smallXgboost,
   ubjsonBytes,
 } from '../../../packages/onnx/src/convert/testing/small-xgboost.ts';
+import { lightgbmText } from '../../../packages/onnx/src/convert/testing/lightgbm-text.ts';
 import { bytesInput } from '../engine/bytes.ts';
 import { jsonInput } from '../engine/json.ts';
 import type { Structure, Target } from '../engine/target.ts';
@@ -52,5 +53,30 @@ export function openXgboostUbjson(): Target {
     jsonBytes(smallXgboost(each)),
   ]);
   const words = ['[$d#L', '[$l#L', '{$Z#L', '[#l', '\0\0\0\x01', 'NaN', '-Infinity', '\\u', 'N'];
+  return target(seeds, bytesInput(words));
+}
+
+export function openLightgbmText(): Target {
+  const shape = { features: 4, rounds: 2, leaves: 6, categorical: 1 };
+  const seeds = ['regression sqrt', 'binary sigmoid:1', 'multiclass num_class:3', 'custom'].map(
+    (objective, at) =>
+      Buffer.from(
+        lightgbmText({ ...shape, objective, outputs: at === 2 ? 3 : 1 }, seededRandom(at)),
+      ),
+  );
+  const words = [
+    'Tree=',
+    'num_leaves=',
+    'num_cat=',
+    '=',
+    ' ',
+    '\n',
+    '\r\n',
+    '-1',
+    '1e999',
+    '4294967295',
+    'average_output\n',
+    'is_linear=1',
+  ];
   return target(seeds, bytesInput(words));
 }

@@ -1,6 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { seededRandom } from '@skein/onnx';
+import { lightgbmText } from '../../../onnx/src/convert/testing/lightgbm-text.ts';
 import {
   jsonBytes,
   smallXgboost,
@@ -20,7 +22,7 @@ const write = (name: string, content: string | Uint8Array): string => {
   return name;
 };
 
-describe('skein deploy of a file of XGBoost', () => {
+describe('skein deploy of a file of XGBoost or LightGBM', () => {
   it('recognises it by its content, compares it, and serves it', async () => {
     const file = write('Risk.model', ubjsonBytes(smallXgboost()));
     const { code, stdout } = await node.run('deploy', file);
@@ -54,6 +56,19 @@ describe('skein deploy of a file of XGBoost', () => {
       compared: { rows: 3, with: 'file', largestDifference: 0, tolerance: 1e-5 },
     });
     expect(deployed.version.metadata).toMatchObject({ source: 'XGBoost 3.0.0' });
+  });
+
+  it('takes a text of LightGBM', async () => {
+    const text = lightgbmText(
+      { objective: 'multiclass num_class:3', outputs: 3, features: 4, rounds: 5, leaves: 8 },
+      seededRandom(1),
+    );
+    const { code, stdout } = await node.run('deploy', write('Iris.txt', text));
+    expect([code, stdout]).toEqual([0, expect.stringContaining('iris v1 is served')]);
+    expect(stdout).toMatch(
+      /converted +LightGBM v4, multiclass num_class:3, 15 trees, 4 features\n/,
+    );
+    expect(stdout).toMatch(/outputs +label int64\[batch\], probabilities float32\[batch, 3\]/);
   });
 
   it('deploys nothing when the predictions differ', async () => {

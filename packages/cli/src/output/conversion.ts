@@ -1,5 +1,4 @@
 /** The conversion of a model, as `skein deploy` prints it. */
-import { formatNumber } from '@skein/api/units';
 import type { Conversion } from '../deploying/foreign-model.ts';
 import type { Field } from './table.ts';
 
@@ -23,10 +22,13 @@ export function conversionFields({
     ...notes.map((note): Field => ['note', note]),
     [
       'compared',
-      `${from} on ${counted(compared.rows, 'row')}: largest difference ${formatNumber(compared.largestDifference)}, allowed ${compared.tolerance}`,
+      `${from} on ${counted(compared.rows, 'row')}: largest difference ${small(compared.largestDifference)}, allowed ${compared.tolerance}`,
     ],
   ];
 }
+
+const small = (difference: number): string =>
+  difference === 0 ? '0' : difference.toExponential(1);
 
 const counted = (count: number, noun: string): string =>
   `${count} ${noun}${count === 1 ? '' : 's'}`;

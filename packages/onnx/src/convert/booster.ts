@@ -6,6 +6,9 @@
 /** How a node compares: `x < threshold`, `x <= threshold`, or a whole number in a set. */
 export const TEST = { leaf: 0, below: 1, upTo: 2, member: 3 } as const;
 
+/** Numbers up to this size are zero to LightGBM, which holds it in 32 bits. */
+export const NEARLY_ZERO = Math.fround(1e-35);
+
 /** One tree by node; node 0 is its root, and every child has one parent. */
 export interface Tree {
   /** A value of `TEST`. */

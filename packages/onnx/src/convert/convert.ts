@@ -12,6 +12,7 @@ import { reachedNodes } from './check-tree.ts';
 import { readJsonDocument } from './format/json.ts';
 import { readUbjson } from './format/ubjson.ts';
 import { graphOf } from './graph.ts';
+import { readLightgbm } from './lightgbm/lightgbm.ts';
 import { requireSize } from './limits.ts';
 import { predict, type Predicted } from './predict.ts';
 import { sampleRows } from './sample-rows.ts';
@@ -20,7 +21,7 @@ import { readXgboost } from './xgboost/xgboost.ts';
 export { agrees, difference, TOLERANCE, type Difference } from './difference.ts';
 export type { Predicted } from './predict.ts';
 
-export type Foreign = 'xgboost-json' | 'xgboost-ubjson' | 'xgboost-binary';
+export type Foreign = 'xgboost-json' | 'xgboost-ubjson' | 'xgboost-binary' | 'lightgbm';
 
 export interface Converted {
   readonly model: Model;
@@ -45,6 +46,7 @@ export function recogniseModel(bytes: Uint8Array): Foreign | undefined {
   const head = String.fromCharCode(...bytes.subarray(0, 32));
   if (/^\{\s*"/.test(head)) return 'xgboost-json';
   if (/^\{[iUIlL#$]/.test(head)) return 'xgboost-ubjson';
+  if (/^tree\r?\nversion=/.test(head)) return 'lightgbm';
   return head.startsWith('binf') ? 'xgboost-binary' : undefined;
 }
 
@@ -75,11 +77,13 @@ function readBooster(bytes: Uint8Array): Booster {
       return readXgboost(readJsonDocument(bytes));
     case 'xgboost-ubjson':
       return readXgboost(readUbjson(bytes));
+    case 'lightgbm':
+      return readLightgbm(bytes);
     case 'xgboost-binary':
       throw invalidModel(
         'The file is in the binary format that XGBoost gave up with version 3.1. Load it with the version that wrote it, and save it with booster.save_model("model.ubj").',
       );
     default:
-      throw invalidModel('The file is not a model of XGBoost.');
+      throw invalidModel('The file is not a model of XGBoost or LightGBM.');
   }
 }

@@ -2,7 +2,7 @@
  * Interprets a booster row by row, in 64 bits, with the decisions of its file: slow, and the measure for the
  * graph that is made of it.
  */
-import { TEST, type Booster, type Forest, type Link, type Tree } from './booster.ts';
+import { NEARLY_ZERO, TEST, type Booster, type Forest, type Link, type Tree } from './booster.ts';
 
 /** Outputs of the graph by name, row after row. */
 export type Predicted = ReadonlyMap<string, Float64Array>;
@@ -49,7 +49,7 @@ function leafOf(tree: Tree, row: Float32Array, rounding: Forest['rounding']): nu
 }
 
 function takesYes(tree: Tree, node: number, x: number, rounding: Forest['rounding']): boolean {
-  const isZero = tree.zeroIsMissing?.[node] === 1 && Math.abs(x) <= 1e-35;
+  const isZero = tree.zeroIsMissing?.[node] === 1 && Math.abs(x) <= NEARLY_ZERO;
   if (Number.isNaN(x) || isZero) return tree.missing[node] === 1;
   const threshold = tree.threshold[node]!;
   if (tree.test[node] === TEST.below) return x < threshold;

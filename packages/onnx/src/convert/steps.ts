@@ -3,11 +3,8 @@
  * comparison serves numbers, sets of categories and zeros that count as missing, so that ONNX Runtime
  * compares in one way everywhere, which it does faster.
  */
-import { TEST, type Forest, type Tree } from './booster.ts';
+import { NEARLY_ZERO, TEST, type Forest, type Tree } from './booster.ts';
 import { atMost, below } from './float32.ts';
-
-/** Numbers up to this size are zero to LightGBM. */
-const ZERO = 1e-35;
 
 export interface Steps {
   /** Ascending, at least one; x belongs to the first one that it does not exceed. */
@@ -37,7 +34,7 @@ function changesOf(tree: Tree, node: number, rounding: Forest['rounding']): Step
 
 /** x <= threshold, but for zeros, which take the side of missing values. */
 function aroundZero(threshold: number, zeroIsYes: boolean): Steps {
-  const ends = [below(-ZERO), atMost(ZERO)] as const;
+  const ends = [below(-NEARLY_ZERO), NEARLY_ZERO] as const;
   const sides: (readonly [upTo: number, isYes: boolean])[] = [
     [Math.min(atMost(threshold), ends[0]), true],
     [ends[0], false],

@@ -44,7 +44,7 @@ export const deploy = defineCommand({
   name: 'deploy',
   summary: 'Serve an ONNX model, a composition or a language model, or roll a new version out.',
   details:
-    'The file is uploaded, checked, loaded and warmed before it takes traffic. A name that is deployed already moves to the new version: at once, by steps with --canary, or on a copy of the traffic with --shadow. Settings that are left out stay as they are. A TypeScript file is a composition: the node bundles it with what it imports, and needs the file no more. A model of XGBoost (.ubj, .json) is converted to ONNX and compared before it is uploaded: with the predictions in --rows, and with the file itself on these rows or on rows around its thresholds. A folder with a language model in ONNX, or a .gguf file, is declared as a provider and a model of one name: it stays where it is, on the machine of the node.',
+    'The file is uploaded, checked, loaded and warmed before it takes traffic. A name that is deployed already moves to the new version: at once, by steps with --canary, or on a copy of the traffic with --shadow. Settings that are left out stay as they are. A TypeScript file is a composition: the node bundles it with what it imports, and needs the file no more. A .ubj or .json file of XGBoost, or a .txt file of LightGBM, is converted to ONNX and compared before it is uploaded: with the predictions in --rows, and with the file itself on these rows or on rows around its thresholds. A folder with a language model in ONNX, or a .gguf file, is declared as a provider and a model of one name: it stays where it is, on the machine of the node.',
   examples: {
     'skein deploy model.onnx --name risk --objective 100ms': 'Serve a model',
     'skein deploy model.onnx --name risk --canary 5,25,100 --step-time 30s':
@@ -57,7 +57,7 @@ export const deploy = defineCommand({
   arguments: {
     file: optionalArgument(
       'FILE',
-      'An .onnx file, a model of XGBoost, a .ts module, a folder or .gguf file of a language model; or --run instead.',
+      'An .onnx file, a model of XGBoost or LightGBM, a .ts module, a folder or .gguf file of a language model; or --run instead.',
     ),
   },
   options: {
@@ -177,7 +177,7 @@ export const deploy = defineCommand({
   },
 });
 
-const ROWS_OF_CONVERTED = '--rows is for models that are converted: files of XGBoost.';
+const ROWS_OF_CONVERTED = '--rows is for models that are converted: files of XGBoost and LightGBM.';
 const NAME_ALONE =
   'A language model takes --name alone: settings, rollouts, --run, --rows, --metadata and --untrusted are for ONNX models and compositions.';
 
@@ -228,7 +228,7 @@ async function contentOf(
 /** `My Model.v2.onnx` → `my-model.v2` */
 function nameOf(file: string): string {
   const name = basename(file)
-    .replace(/\.(onnx|gguf|ubj|json|[cm]?[jt]s)$/i, '')
+    .replace(/\.(onnx|gguf|ubj|json|txt|[cm]?[jt]s)$/i, '')
     .replace(/\.composition$/, '')
     .toLowerCase()
     .replaceAll(/[^a-z0-9._-]+/g, '-')
