@@ -10,7 +10,6 @@ import { jobsCommand, withJobs } from '../../jobs/embedded.ts';
 import { argument, text } from '../../command-line/option.ts';
 import { countingFetch, uploadNotes } from '../../deploying/upload.ts';
 
-/** `skein artifacts put`: stores a file by its content. */
 export const artifactsPut = defineCommand({
   name: 'artifacts put',
   summary: 'Store a file; its sha-256 is its name.',
@@ -32,7 +31,6 @@ export const artifactsPut = defineCommand({
   render: ({ digest, sizeBytes }, style) => `${digest} ${style.dim(`(${formatBytes(sizeBytes)})`)}`,
 });
 
-/** `skein artifacts get`: downloads an artifact. */
 export const artifactsGet = jobsCommand({
   name: 'artifacts get',
   summary: 'Fetch an artifact by its digest; it is verified on the way.',

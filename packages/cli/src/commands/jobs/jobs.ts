@@ -24,7 +24,6 @@ import { noteNext } from '../../output/notes.ts';
 import { cutTo } from '../../output/style.ts';
 import { renderTable } from '../../output/table.ts';
 
-/** `skein jobs ls`: the jobs and their states. */
 export const jobsLs = jobsCommand({
   name: 'jobs ls',
   summary: 'List jobs, newest first.',
@@ -60,7 +59,6 @@ export const jobsLs = jobsCommand({
   },
 });
 
-/** `skein jobs show`: one job with every attempt. */
 export const jobsShow = jobsCommand({
   name: 'jobs show',
   summary: 'Show one job with its attempts, usage and outputs.',
@@ -73,7 +71,6 @@ export const jobsShow = jobsCommand({
 const YEAR_MS = 366 * 86_400_000;
 const PIECE_BYTES = 1024 * 1024;
 
-/** `skein jobs logs`: the output of a job. */
 export const jobsLogs = defineCommand({
   name: 'jobs logs',
   summary: 'Print the output of a job: stdout and stderr.',
@@ -122,7 +119,6 @@ export const jobsLogs = defineCommand({
   exitCode: (found) => (!('job' in found) || found.job.state === 'succeeded' ? 0 : 1),
 });
 
-/** `skein jobs cancel`: cancels queued and running jobs. */
 export const jobsCancel = jobsCommand({
   name: 'jobs cancel',
   summary: 'Cancel jobs; a running attempt ends within a second.',
@@ -142,7 +138,6 @@ export const jobsCancel = jobsCommand({
     jobs.map((job) => `${job.id} ${stateText(job.state, style)}`).join('\n'),
 });
 
-/** `skein jobs rm`: removes ended jobs. */
 export const jobsRm = jobsCommand({
   name: 'jobs rm',
   summary: 'Remove ended jobs with their logs before their retention ends.',
@@ -194,7 +189,6 @@ export const jobsRm = jobsCommand({
       : `${removed.length} ${removed.length === 1 ? 'job is' : 'jobs are'} removed.`,
 });
 
-/** `skein jobs retry`: the same work again, as a new job. */
 export const jobsRetry = jobsCommand({
   name: 'jobs retry',
   summary: 'Enqueue the same work again as a new job, whatever the state of the first.',
@@ -237,7 +231,6 @@ function sameWorkAs(job: JobView): NewJobInput {
   };
 }
 
-/** `skein jobs preempt`: stops a running attempt without losing its progress. */
 export const jobsPreempt = jobsCommand({
   name: 'jobs preempt',
   summary: 'Let a running attempt save its checkpoint and stop; the job goes back to its queue.',
@@ -252,7 +245,6 @@ export const jobsPreempt = jobsCommand({
       : `${id} is ${stateText(state, style)}: there is nothing to stop`,
 });
 
-/** `skein jobs revive`: brings dead letters back. */
 export const jobsRevive = jobsCommand({
   name: 'jobs revive',
   summary: 'Queue a failed, dead or cancelled job again, with the children that it failed.',

@@ -23,7 +23,6 @@ import { usageError } from '../../command-line/usage.ts';
 /** The job that conducts the pipeline only waits; it must not occupy the cores of a step. */
 const CONDUCTOR = { cores: 0.05, memoryBytes: 128 * 2 ** 20 };
 
-/** `skein pipeline run`: runs a pipeline of steps; each step is a job. */
 export const pipelineRun = defineCommand({
   name: 'pipeline run',
   summary: 'Run a pipeline: its steps are jobs, side by side where they can be.',
@@ -82,7 +81,6 @@ export const pipelineRun = defineCommand({
   exitCode: ({ run }) => (hasEnded(run.state) && run.state !== 'succeeded' ? 1 : 0),
 });
 
-/** `skein pipeline show`: the steps of a run and their states. */
 export const pipelineShow = defineCommand({
   name: 'pipeline show',
   summary: 'Show the progress of a pipeline run, step by step.',
@@ -98,7 +96,6 @@ export const pipelineShow = defineCommand({
   render: renderPipelineRun,
 });
 
-/** `skein pipeline resume`: continues from the step that failed. */
 export const pipelineResume = defineCommand({
   name: 'pipeline resume',
   summary: 'Continue a run from the step that failed; succeeded steps are not repeated.',
@@ -115,7 +112,6 @@ export const pipelineResume = defineCommand({
   exitCode: ({ run }) => (run.state === 'succeeded' ? 0 : 1),
 });
 
-/** `skein pipeline graph`: draws a pipeline without running it. */
 export const pipelineGraph = defineCommand({
   name: 'pipeline graph',
   summary: 'Draw the steps of a pipeline as an SVG, without running it.',

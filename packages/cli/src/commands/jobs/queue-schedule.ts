@@ -9,7 +9,6 @@ import { argument, flag, optionalRest, text, withDefault } from '../../command-l
 import { renderTable } from '../../output/table.ts';
 import { usageError } from '../../command-line/usage.ts';
 
-/** `skein queue schedule ls`: the schedules of jobs. */
 export const queueScheduleLs = jobsCommand({
   name: 'queue schedule ls',
   summary: 'List the schedules, and when each enqueues its next job.',
@@ -30,7 +29,6 @@ export const queueScheduleLs = jobsCommand({
   },
 });
 
-/** `skein queue schedule put`: enqueues a job on a schedule. */
 export const queueSchedulePut = defineCommand({
   name: 'queue schedule put',
   summary: 'Enqueue a job on a schedule; replaces the schedule of this name.',
@@ -79,7 +77,6 @@ export const queueSchedulePut = defineCommand({
     `${style.bold(id)} enqueues ${name} ${paused ? `once it is not ${style.yellow('paused')}` : `next at ${nextAt}`}`,
 });
 
-/** `skein queue schedule rm`. */
 export const queueScheduleRm = jobsCommand({
   name: 'queue schedule rm',
   summary: 'Remove a schedule; jobs that it has enqueued stay.',

@@ -5,7 +5,6 @@ import { jobsCommand } from '../../jobs/embedded.ts';
 import { argument, decimal, integer, withDefault } from '../../command-line/option.ts';
 import { type Column, renderTable } from '../../output/table.ts';
 
-/** `skein queue ls`: the queues, their backlogs and their workers. */
 export const queueLs = jobsCommand({
   name: 'queue ls',
   summary: 'List the queues with their counts, and the workers.',
@@ -74,7 +73,6 @@ function modeCommand(
   });
 }
 
-/** `skein queue tenant`: the share and the quotas of a tenant. */
 export const queueTenant = jobsCommand({
   name: 'queue tenant',
   summary: 'Set the share of a tenant, and its limits of queued and running jobs.',
@@ -95,7 +93,6 @@ export const queueTenant = jobsCommand({
     `${style.bold(tenant)} has weight ${weight}, runs up to ${maxRunning ?? 'any number'}, queues up to ${maxQueued ?? 'any number'}${jobsPerSecond === undefined ? '' : `, ${jobsPerSecond} per second`}`,
 });
 
-/** `skein queue tenants`: what `skein queue tenant` has set. */
 export const queueTenants = jobsCommand({
   name: 'queue tenants',
   summary: 'List the tenants that have jobs or quotas, with their shares.',

@@ -12,7 +12,6 @@ const period = withDefault(
 );
 const subject = argument('SUBJECT', 'all, operator, tenant:NAME or key:ID.');
 
-/** `skein budget put`: a bound on money or tokens. */
 export const budgetPut = nodeCommand({
   name: 'budget put',
   summary: 'Bound the spending of all, a tenant or a key on language models.',
@@ -43,7 +42,6 @@ export const budgetPut = nodeCommand({
   },
 });
 
-/** `skein budget ls`: the bounds, and what of them is spent. */
 export const budgetLs = nodeCommand({
   name: 'budget ls',
   summary: 'List the budgets of language models with their spending.',
@@ -69,7 +67,6 @@ export function renderBudgets(budgets: LanguageView['budgets'], style: Style): s
 const amount = (value: number, unit: 'usd' | 'tokens'): string =>
   unit === 'usd' ? `$${value.toFixed(4)}` : `${value} tokens`;
 
-/** `skein budget rm`: the bound of a subject in a period. */
 export const budgetRm = nodeCommand({
   name: 'budget rm',
   summary: 'Remove a budget.',

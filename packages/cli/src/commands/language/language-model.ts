@@ -9,7 +9,6 @@ import { renderBudgets } from './budget.ts';
 
 const POLICIES = ['order', 'weighted', 'cost', 'quality', 'ttft'] as const;
 
-/** `skein model put`: a language model under a name. */
 export const modelPut = nodeCommand({
   name: 'model put',
   summary: 'Declare a language model by its routes to providers, or replace it.',
@@ -99,7 +98,6 @@ export function routeOf(text: string) {
   };
 }
 
-/** `skein model ls`: the language models and what they have cost. */
 export const modelLs = nodeCommand({
   name: 'model ls',
   summary: 'List the language models with their first-token times, tokens and cost.',
@@ -157,7 +155,6 @@ export const modelLs = nodeCommand({
   },
 });
 
-/** `skein model rm`: a language model. */
 export const modelRm = nodeCommand({
   name: 'model rm',
   summary: 'Remove a language model; its providers stay.',

@@ -14,7 +14,6 @@ import { rolloutOptions, rolloutPlan } from '../serving/rollout.ts';
 const POLL_MS = 500;
 const { canary, stepTime, minRequests, maxErrorShare } = rolloutOptions;
 
-/** `skein model rollout`: shows the progress of a rollout, or starts one with another route. */
 export const modelRollout = nodeCommand({
   name: 'model rollout',
   summary: 'Show the progress of a language model’s rollout, or start one with another route.',
@@ -96,7 +95,6 @@ async function waitForEnd(
   return view;
 }
 
-/** `skein model rollback`: aborts a rollout, or returns to the routes before it. */
 export const modelRollback = nodeCommand({
   name: 'model rollback',
   summary: 'Abort the rollout of a language model, or return to the routes before it.',

@@ -7,7 +7,6 @@ import { breakerText } from '../../output/breaker.ts';
 import { renderTable } from '../../output/table.ts';
 import { usageError } from '../../command-line/usage.ts';
 
-/** `skein provider put`: a provider under a name. */
 export const providerPut = nodeCommand({
   name: 'provider put',
   summary: 'Declare a provider of language models, or replace its declaration.',
@@ -66,7 +65,6 @@ function referenceOf(places: Readonly<Record<string, string | undefined>>): stri
   return first === undefined ? undefined : `${first[0]}:${first[1]}`;
 }
 
-/** `skein provider ls`: the declared providers. */
 export const providerLs = nodeCommand({
   name: 'provider ls',
   summary: 'List the providers of language models with their status.',
@@ -115,7 +113,6 @@ export const providerLs = nodeCommand({
   },
 });
 
-/** `skein provider rm`: a provider that no model names. */
 export const providerRm = nodeCommand({
   name: 'provider rm',
   summary: 'Remove a provider that no model names.',
@@ -128,7 +125,6 @@ export const providerRm = nodeCommand({
   render: ({ removed }) => `${removed} is removed.`,
 });
 
-/** `skein provider allow`: where the data of a tenant may go. */
 export const providerAllow = nodeCommand({
   name: 'provider allow',
   summary: 'Set the providers to which the data of a tenant may go.',

@@ -7,7 +7,6 @@ import { usageError } from '../../command-line/usage.ts';
 
 const name = argument('NAME', 'The redaction.');
 
-/** `skein redaction put`: a pattern under a name. */
 export const redactionPut = nodeCommand({
   name: 'redaction put',
   summary: 'Replace the matches of a pattern in prompts, in answers or in both.',
@@ -47,7 +46,6 @@ export const redactionPut = nodeCommand({
   },
 });
 
-/** `skein redaction ls`: what is replaced. */
 export const redactionLs = nodeCommand({
   name: 'redaction ls',
   summary: 'List the redactions of prompts and answers.',
@@ -79,7 +77,6 @@ export const redactionLs = nodeCommand({
   },
 });
 
-/** `skein redaction rm`: no longer replaced. */
 export const redactionRm = nodeCommand({
   name: 'redaction rm',
   summary: 'Remove a redaction.',

@@ -3,7 +3,6 @@ import { formatBytes, formatDuration } from '@skein/api/units';
 import { nodeCommand } from '../../connection/node-command.ts';
 import { bytes, duration, integer } from '../../command-line/option.ts';
 
-/** `skein responses put`: the bounds within which they are. */
 export const responsesPut = nodeCommand({
   name: 'responses put',
   summary: 'Store answers of /v1/responses, so that their callers can read and continue them.',
@@ -29,7 +28,6 @@ export const responsesPut = nodeCommand({
       : `${style.green('✓')} The last ${policy.count.toLocaleString('en')} responses of each key are stored for ${formatDuration(policy.ageMs)}, ${formatBytes(policy.bytes)} at most.`,
 });
 
-/** `skein responses rm`: none any more. */
 export const responsesRm = nodeCommand({
   name: 'responses rm',
   summary: 'Stop storing answers, and remove the stored ones.',

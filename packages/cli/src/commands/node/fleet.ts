@@ -10,7 +10,6 @@ import { argument } from '../../command-line/option.ts';
 import type { Style } from '../../output/style.ts';
 import { type Field, renderFields, renderTable } from '../../output/table.ts';
 
-/** `skein fleet ls`: the members, how many there should be, and what needs attention. */
 export const fleetLs = nodeCommand({
   name: 'fleet ls',
   summary: 'List the members of the fleet, how many there should be, and what needs attention.',
@@ -56,7 +55,6 @@ function renderFleet(fleet: FleetView & { readonly scale: FleetScale }, style: S
   return [table, '', wanted, ...warnings, ...alone].join('\n');
 }
 
-/** `skein fleet show`: one member, with the versions that it holds. */
 export const fleetShow = nodeCommand({
   name: 'fleet show',
   summary: 'Show one member: its machine, its load, and the versions that it holds.',
@@ -130,7 +128,6 @@ function countsText(counts: Readonly<Record<string, number>>): string {
     .join(', ');
 }
 
-/** `skein fleet finalise`: the end of an upgrade. */
 export const fleetFinalise = nodeCommand({
   name: 'fleet finalise',
   summary: 'End an upgrade: the fleet writes the newest schema that all its members read.',
@@ -144,7 +141,6 @@ export const fleetFinalise = nodeCommand({
       : `The fleet writes schema ${schema} from now on; it wrote ${before}.`,
 });
 
-/** `skein fleet adopt`: the way out for a node that its store contradicts. */
 export const fleetAdopt = nodeCommand({
   name: 'fleet adopt',
   summary: 'Let a frozen node adopt the contents of its fleet’s store.',

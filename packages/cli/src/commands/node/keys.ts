@@ -18,7 +18,6 @@ import { type Field, renderFields, renderTable } from '../../output/table.ts';
 const SCOPES = ['infer', 'read', 'jobs', 'admin'] as const;
 type Scope = (typeof SCOPES)[number];
 
-/** `skein keys create`: a new API key, whose secret is shown this once. */
 export const keysCreate = keysCommand({
   name: 'keys create',
   summary: 'Make an API key; its secret is shown this once.',
@@ -86,7 +85,6 @@ function expiryOf(given: string): number {
   return /^\d{4}-/.test(given) && Number.isFinite(at) ? at : Date.now() + parseDuration(given);
 }
 
-/** `skein keys generate`: a key for nodes that are given their first one. */
 export const keysGenerate = defineCommand({
   name: 'keys generate',
   summary: 'Print a new key for SKEIN_ADMIN_KEY or SKEIN_READ_KEY; store it nowhere.',
@@ -105,7 +103,6 @@ export const keysGenerate = defineCommand({
   render: ({ key }) => key,
 });
 
-/** `skein keys ls`: the API keys, without their secrets. */
 export const keysLs = keysCommand({
   name: 'keys ls',
   summary: 'List the API keys, without their secrets.',
@@ -134,7 +131,6 @@ function idOf(given: string): string {
   return /^skein_([0-9a-f]{12})_/.exec(given)?.[1] ?? given;
 }
 
-/** `skein keys show`: one API key, and the shared resources that its tenant holds. */
 export const keysShow = keysCommand({
   name: 'keys show',
   summary: 'Show one API key, and the shared resources that its tenant holds.',
@@ -174,7 +170,6 @@ function renderKey(key: KeyDetails, style: Style): string {
   return `${renderFields(style, fields)}\n\n${table}`;
 }
 
-/** `skein keys revoke`: the key stops working at once. */
 export const keysRevoke = keysCommand({
   name: 'keys revoke',
   summary: 'Revoke an API key; it stops working at once.',

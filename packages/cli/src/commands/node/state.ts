@@ -22,7 +22,6 @@ import type { Style } from '../../output/style.ts';
 
 const FOLDER = 'Folder of the export.';
 
-/** `skein state export`: versions, deployments, history, keys, audit, runs, and the files of the models. */
 export const stateExport = defineCommand({
   name: 'state export',
   summary: 'Write the whole state of a node or a fleet into a folder.',
@@ -55,7 +54,6 @@ export const stateExport = defineCommand({
 
 const merge = flag('Import into a state that is not empty too; records that differ are refused.');
 
-/** `skein state import`: the opposite of `skein state export`. */
 export const stateImport = defineCommand({
   name: 'state import',
   summary: 'Read an exported state into a data folder or a fleet.',
@@ -76,7 +74,6 @@ export const stateImport = defineCommand({
   render: renderImported,
 });
 
-/** `skein state move`: from a data folder into a fleet, without an export in between. */
 export const stateMove = defineCommand({
   name: 'state move',
   summary: 'Copy the state of a data folder into a fleet.',

@@ -5,7 +5,6 @@ import { argument, flag } from '../../command-line/option.ts';
 import { objectiveText, replicasText, statusText, versionsText } from '../../output/deployment.ts';
 import { renderTable } from '../../output/table.ts';
 
-/** `skein ls`: the deployments and their current load. */
 export const ls = nodeCommand({
   name: 'ls',
   summary: 'List the deployments with their status.',
@@ -56,7 +55,6 @@ function rolloutNote({ rollout }: { rollout?: { phase: string; toVersion: string
     : `v${rollout.toVersion}: ${rollout.phase}`;
 }
 
-/** `skein undeploy`: drains and removes a deployment. */
 export const undeploy = nodeCommand({
   name: 'undeploy',
   summary: 'Drain a deployment and remove it; its versions stay stored.',

@@ -73,7 +73,6 @@ export function rolloutPlan(
 
 const POLL_MS = 500;
 
-/** `skein rollout`: shows the progress of a rollout, or starts one with a stored version. */
 export const rollout = nodeCommand({
   name: 'rollout',
   summary: 'Show the progress of a rollout, or start one with a stored version.',
@@ -140,7 +139,6 @@ function hasEnded(phase: string): boolean {
   return phase === 'finished' || phase === 'rolled-back';
 }
 
-/** `skein rollback`: aborts a rollout, or takes the last change back, of the version or of settings. */
 export const rollback = nodeCommand({
   name: 'rollback',
   summary: 'Abort a rollout in progress, or take the last change of version or settings back.',

@@ -9,7 +9,6 @@ import { trainingCurves } from '../../train/curves-svg.ts';
 import { findRun, findRuns, removeRun } from '../../train/runs.ts';
 import { watchRun } from '../../train/watch-run.ts';
 
-/** `skein runs ls`: the training runs of the data folder and of the node. */
 export const runsLs = defineCommand({
   name: 'runs ls',
   summary: 'List the training runs, newest first.',
@@ -33,7 +32,6 @@ export const runsLs = defineCommand({
 
 export const RUN_ARGUMENT = 'Its id, the beginning of it, its name (then the newest), or last.';
 
-/** `skein runs show`: everything about one training run, and its curves as a picture. */
 export const runsShow = defineCommand({
   name: 'runs show',
   summary: 'Show a training run: epochs, report and lineage.',
@@ -61,7 +59,6 @@ export const runsShow = defineCommand({
   },
 });
 
-/** `skein runs rm`: a run with its files; the versions that it became stay. */
 export const runsRm = defineCommand({
   name: 'runs rm',
   summary: 'Remove training runs with their files; the versions that they became stay.',
