@@ -18,6 +18,7 @@ interface BenchOptions {
 }
 
 const BENCHMARKS: Record<string, () => Promise<(options: BenchOptions) => Promise<BenchReport>>> = {
+  door: async () => (await import('./door/door.ts')).benchDoor,
   limits: async () => (await import('./limits/limits.ts')).benchLimits,
   federation: async () => (await import('./federation/federation.ts')).benchFederation,
   fleet: async () => (await import('./fleet/fleet.ts')).benchFleet,

@@ -19,7 +19,7 @@ export interface ConversionCase {
   readonly outputs: ReadonlyMap<string, readonly number[]>;
 }
 
-/** Trains the models of `xgboost_models.py` into an empty folder. */
+/** Trains the models of `xgboost_models.py` into a folder. */
 export function trainXgboostModels(folder: string): ConversionCase[] {
   execFileSync(PYTHON, [join(import.meta.dirname, 'xgboost_models.py'), folder], {
     env: { ...process.env, OMP_NUM_THREADS: '1' },
