@@ -11,7 +11,7 @@ import {
 import { nextTime } from '../../../packages/jobs/src/store/cron.ts';
 import { readGuestLines } from '../../../packages/jobs/src/worker/attempt/guest-lines.ts';
 import { ReportReader } from '../../../packages/sandbox/src/docker/supervisor/frames.ts';
-import { isPublicAddress } from '../../../packages/sandbox/src/network/address.ts';
+import { isPublicAddress } from '../../../packages/api/src/machine/addresses.ts';
 import { AllowList, readEntry } from '../../../packages/sandbox/src/network/allow-list.ts';
 import { readProxyRequest } from '../../../packages/sandbox/src/network/request-head.ts';
 import { bytesInput } from '../engine/bytes.ts';

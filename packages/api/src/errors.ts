@@ -17,6 +17,7 @@ import { NODE_ERRORS } from './errors/node.ts';
 import { REQUEST_ERRORS } from './errors/request.ts';
 import { SECURE_AGGREGATION_ERRORS } from './errors/secure-aggregation.ts';
 import { SERVING_ERRORS } from './errors/serving.ts';
+import { SOURCE_ERRORS } from './errors/sources.ts';
 import { SITE_ERRORS } from './errors/site.ts';
 import { TRAINING_ERRORS } from './errors/training.ts';
 import type { ErrorRow } from './errors/row.ts';
@@ -25,6 +26,7 @@ export const ERRORS = {
   ...REQUEST_ERRORS,
   ...ACCESS_ERRORS,
   ...SERVING_ERRORS,
+  ...SOURCE_ERRORS,
   ...JOB_ERRORS,
   ...TRAINING_ERRORS,
   ...SITE_ERRORS,

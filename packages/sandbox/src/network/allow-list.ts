@@ -5,7 +5,7 @@
  */
 import { isIPv4 } from 'node:net';
 import { SkeinError } from '@skein/api';
-import { isPublicAddress } from './address.ts';
+import { isPublicAddress } from '@skein/api/addresses';
 
 export interface Target {
   /** In lower case. */

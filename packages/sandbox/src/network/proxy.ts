@@ -17,7 +17,7 @@ import { lookup } from 'node:dns/promises';
 import { once } from 'node:events';
 import { connect, isIP, type Socket } from 'node:net';
 import { nameOf, isLocalTarget, type AllowList, type Target } from './allow-list.ts';
-import { isPublicAddress } from './address.ts';
+import { isPublicAddress } from '@skein/api/addresses';
 import { isOwnOrNeighbour, type Interfaces } from './own-address.ts';
 import { readProxyRequest } from './request-head.ts';
 

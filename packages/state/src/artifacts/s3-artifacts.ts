@@ -10,10 +10,10 @@
  */
 import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
-import type { S3Client } from '@aws-sdk/client-s3';
+import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3';
 import { SkeinError } from '@skein/api/errors';
 import type { ArtifactStore } from '../contract.ts';
-import { parseBucketAddress } from './bucket-address.ts';
+import { parseBucketAddress, type BucketAddress } from './bucket-address.ts';
 import {
   DEFAULT_PART_BYTES,
   DEFAULT_SILENCE_MS,
@@ -38,22 +38,10 @@ export async function openS3Artifacts(options: BucketOptions): Promise<ArtifactS
 async function s3Bucket(options: BucketOptions): Promise<Bucket> {
   const { url, partBytes = DEFAULT_PART_BYTES, silenceMs = DEFAULT_SILENCE_MS } = options;
   const { bucket: Bucket, prefix, endpoint, region } = parseBucketAddress(url, S3_FORM);
-  // Loaded here, so that a node without a bucket does not load the client.
-  const s3 = await import('@aws-sdk/client-s3');
   const { Upload } = await import('@aws-sdk/lib-storage');
-  const client: S3Client = new s3.S3Client({
-    ...(endpoint === undefined ? {} : { endpoint, forcePathStyle: true }),
-    ...regionOf(region, endpoint),
-    requestChecksumCalculation: 'WHEN_REQUIRED',
-    responseChecksumValidation: 'WHEN_REQUIRED',
-    // Without these the client waits for ever. What it tries again has the same bound.
-    requestHandler: { connectionTimeout: silenceMs, socketTimeout: silenceMs },
-  });
-  await client.config.region().catch((cause: unknown) => {
-    client.destroy();
-    const message = `The bucket ${Bucket} has no region: add region=… to its address, as in s3://${Bucket}?region=eu-central-1, or set AWS_REGION.`;
-    throw new SkeinError('USAGE', message, { cause });
-  });
+  // Without these the client waits for ever. What it tries again has the same bound.
+  const bounds = { connectionTimeout: silenceMs, socketTimeout: silenceMs };
+  const { client, commands: s3 } = await s3Client({ bucket: Bucket, endpoint, region }, bounds);
   return {
     place: `the bucket ${Bucket}${endpoint === undefined ? '' : ` at ${endpoint}`}`,
     prefix,
@@ -88,9 +76,34 @@ async function s3Bucket(options: BucketOptions): Promise<Bucket> {
         for (const { Key = '' } of Contents) yield Key;
       }
     },
-    faultOf,
+    faultOf: s3FaultOf,
     close: () => client.destroy(),
   };
+}
+
+/**
+ * The client, with the credentials of the environment. It is loaded here, so that a node without a
+ * bucket does not load it.
+ * @throws SkeinError USAGE: no region.
+ */
+export async function s3Client(
+  { bucket, endpoint, region }: Pick<BucketAddress, 'bucket' | 'endpoint' | 'region'>,
+  requestHandler: NonNullable<S3ClientConfig['requestHandler']>,
+): Promise<{ client: S3Client; commands: typeof import('@aws-sdk/client-s3') }> {
+  const commands = await import('@aws-sdk/client-s3');
+  const client = new commands.S3Client({
+    ...(endpoint === undefined ? {} : { endpoint, forcePathStyle: true }),
+    ...regionOf(region, endpoint),
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+    requestHandler,
+  });
+  await client.config.region().catch((cause: unknown) => {
+    client.destroy();
+    const message = `The bucket ${bucket} has no region: add region=… to its address, as in s3://${bucket}?region=eu-central-1, or set AWS_REGION.`;
+    throw new SkeinError('USAGE', message, { cause });
+  });
+  return { client, commands };
 }
 
 /** A self-hosted server has no regions, but every request is signed for one. */
@@ -119,7 +132,8 @@ const STATUSES: Readonly<Record<number, BucketFault>> = {
   507: 'full',
 };
 
-function faultOf(error: unknown): BucketFault | undefined {
+/** What an error of the client means. */
+export function s3FaultOf(error: unknown): BucketFault | undefined {
   const { name = '', $metadata } = error as {
     name?: string;
     $metadata?: { httpStatusCode?: number };

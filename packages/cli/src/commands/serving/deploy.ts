@@ -1,26 +1,20 @@
 /** `skein deploy`: serves a model file or a composition. */
-import { extname, basename } from 'node:path';
-import type { Run, VersionView } from '@skein/api';
+import { basename } from 'node:path';
+import type { VersionView } from '@skein/api';
 import { SkeinError } from '@skein/api/errors';
 import { formatDuration } from '@skein/api/units';
-import { lineageMetadata, modelOfRun } from '@skein/state/run-versions';
-import { defineCommand, type Context } from '../../command-line/command.ts';
-import {
-  connect,
-  connectionOptions,
-  dataFolder,
-  type ConnectionChoice,
-} from '../../connection/connection.ts';
+import { isAddress } from '@skein/state/sources';
+import { defineCommand } from '../../command-line/command.ts';
+import { connect, connectionOptions } from '../../connection/connection.ts';
+import { contentOf, type Opened } from '../../deploying/content.ts';
 import { serveVersion, storedVersions, type Deployed } from '../../deploying/deploying.ts';
-import { givenFile } from '../../file.ts';
 import {
   deployLanguageModel,
   languageModelPath,
   renderLanguage,
   type LanguageDeployed,
 } from '../../deploying/language-deploy.ts';
-import { convertedFile, type Conversion } from '../../deploying/foreign-model.ts';
-import { openModel } from '../../deploying/model-file.ts';
+import { digestOf, requireDigest } from '../../deploying/remote-model.ts';
 import { settingsOf, settingsOptions } from '../../deploying/settings.ts';
 import { flag, many, optionalArgument, text } from '../../command-line/option.ts';
 import {
@@ -33,23 +27,23 @@ import {
 import { type Field, renderFields } from '../../output/table.ts';
 import { rolloutLine, rolloutOptions, rolloutPlan } from './rollout.ts';
 import { tryLines } from '../../deploying/sample-request.ts';
-import { findRun, recordDeployed } from '../../train/runs.ts';
+import { recordDeployed } from '../../train/runs.ts';
 import { countingFetch, uploadNotes, type UploadProgress } from '../../deploying/upload.ts';
 import { conversionFields } from '../../output/conversion.ts';
 import { pairsOf, usageError } from '../../command-line/usage.ts';
-
-const MODULE_EXTENSIONS = ['.ts', '.mts', '.js', '.mjs'];
 
 export const deploy = defineCommand({
   name: 'deploy',
   summary: 'Serve an ONNX model, a composition or a language model, or roll a new version out.',
   details:
-    'The file is uploaded, checked, loaded and warmed before it takes traffic. A name that is deployed already moves to the new version: at once, by steps with --canary, or on a copy of the traffic with --shadow. Settings that are left out stay as they are. A TypeScript file is a composition: the node bundles it with what it imports, and needs the file no more. A .ubj or .json file of XGBoost, or a .txt file of LightGBM, is converted to ONNX and compared before it is uploaded: with the predictions in --rows, and with the file itself on these rows or on rows around its thresholds. A folder with a language model in ONNX, or a .gguf file, is declared as a provider and a model of one name: it stays where it is, on the machine of the node.',
+    'The file is uploaded, checked, loaded and warmed before it takes traffic. A name that is deployed already moves to the new version: at once, by steps with --canary, or on a copy of the traffic with --shadow. Settings that are left out stay as they are. A TypeScript file is a composition: the node bundles it with what it imports, and needs the file no more. A .ubj or .json file of XGBoost, or a .txt file of LightGBM, is converted to ONNX and compared before it is uploaded: with the predictions in --rows, and with the file itself on these rows or on rows around its thresholds. A model on another machine is given by its address; credentials come from the environment: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, GOOGLE_APPLICATION_CREDENTIALS, HF_TOKEN. The sha-256 of its file is kept with the version. A folder with a language model in ONNX, or a .gguf file, is declared as a provider and a model of one name: it stays where it is, on the machine of the node.',
   examples: {
     'skein deploy model.onnx --name risk --objective 100ms': 'Serve a model',
     'skein deploy model.onnx --name risk --canary 5,25,100 --step-time 30s':
       'Shift traffic to a new version by steps',
     'skein deploy risk.ubj --rows sample.csv': 'A model of XGBoost, compared with predictions',
+    'skein deploy hf://owner/model@main:onnx/model.onnx': 'A file of Hugging Face',
+    'skein deploy s3://models/risk.onnx --digest SHA256': 'An object whose content is known',
     'skein deploy --run last --name risk': 'Serve the newest trained model',
     'skein deploy ocr.composition.ts --name ocr': 'A composition of deployments',
     'skein deploy ./smollm --name assistant': 'A language model in a folder',
@@ -57,7 +51,7 @@ export const deploy = defineCommand({
   arguments: {
     file: optionalArgument(
       'FILE',
-      'An .onnx file, a model of XGBoost or LightGBM, a .ts module, a folder or .gguf file of a language model; or --run instead.',
+      'An .onnx file or a model of XGBoost or LightGBM, or its address (https://, s3://, gs://, hf://); a .ts module, a folder or .gguf file of a language model; or --run instead.',
     ),
   },
   options: {
@@ -73,18 +67,28 @@ export const deploy = defineCommand({
     untrusted: flag(
       'Treat the file as untrusted: the version only ever runs in a process of its own.',
     ),
+    digest: text(
+      'SHA256',
+      'Refuse a model whose file, with all weights in it, has another sha-256.',
+    ),
+    tokenEnv: text('NAME', 'Variable with the bearer token for an https:// address.'),
+    allowPrivate: flag('Let an address lead to this machine or its network.'),
     ...connectionOptions,
   },
   async run(
     context,
     { file, name: givenName, metadata: givenMetadata, ...options },
   ): Promise<Deployed | LanguageDeployed> {
-    const path = file === undefined ? undefined : await languageModelPath(context.cwd, file);
+    const path =
+      file === undefined || isAddress(file)
+        ? undefined
+        : await languageModelPath(context.cwd, file);
     if (path !== undefined) {
       const isVersioned =
         options.run !== undefined ||
         options.rows !== undefined ||
         options.untrusted ||
+        options.digest !== undefined ||
         givenMetadata.length > 0 ||
         rolloutPlan(options) !== undefined ||
         Object.keys(settingsOf(options)).length > 0;
@@ -99,6 +103,9 @@ export const deploy = defineCommand({
       throw usageError(
         '--untrusted is for models: a composition runs with the rights of the node.',
       );
+    }
+    if (options.digest !== undefined && 'modulePath' in found) {
+      throw usageError('--digest is for models: the node bundles a composition itself.');
     }
     const name = givenName ?? nameOf(found.name);
     const settings = settingsOf(options);
@@ -115,18 +122,31 @@ export const deploy = defineCommand({
     await client.checkDeploy({ name, kind, settings });
     const stored = await storedVersions(client, name);
     let version: VersionView;
+    let opened: Opened | undefined;
     if ('modulePath' in found) {
       const { modulePath } = found;
       version = await client.importComposition({ name, modulePath, metadata });
     } else {
-      onProgress = uploadNotes(context.notes, `Uploading ${found.name}`);
-      version = await client.importModel({
-        name,
-        content: found.content,
-        metadata,
-        ...(options.untrusted ? { trust: 'untrusted' } : {}),
-      });
-      onProgress = () => undefined;
+      opened = await found.fetch();
+      try {
+        const digest = await digestOf(opened.source);
+        if (options.digest !== undefined) requireDigest(digest, options.digest, found.name);
+        onProgress = uploadNotes(context.notes, `Uploading ${found.name}`);
+        version = await client.importModel({
+          name,
+          content: opened.content,
+          metadata: {
+            ...opened.metadata,
+            ...metadata,
+            ...(found.isRemote ? { sourceDigest: digest } : {}),
+          },
+          ...(options.untrusted ? { trust: 'untrusted' } : {}),
+        });
+        onProgress = () => undefined;
+        await requireSent(version, opened.content);
+      } finally {
+        await opened.remove?.();
+      }
     }
     const deploying = { name, version: version.version, settings, plan };
     const deployment = await serveVersion(context, client, deploying).catch(
@@ -142,7 +162,7 @@ export const deploy = defineCommand({
     return {
       version,
       deployment,
-      ...(found.conversion === undefined ? {} : { conversion: found.conversion }),
+      ...(opened?.conversion === undefined ? {} : { conversion: opened.conversion }),
       tookMs: performance.now() - started,
       try: tryLines(deployment, url, key !== undefined, options),
     };
@@ -177,52 +197,19 @@ export const deploy = defineCommand({
   },
 });
 
-const ROWS_OF_CONVERTED = '--rows is for models that are converted: files of XGBoost and LightGBM.';
 const NAME_ALONE =
-  'A language model takes --name alone: settings, rollouts, --run, --rows, --metadata and --untrusted are for ONNX models and compositions.';
+  'A language model takes --name alone: settings, rollouts, --run, --rows, --metadata, --digest and --untrusted are for ONNX models and compositions.';
 
 /** Whether the node refused because the version or its settings must change. */
 function isRefusal(error: unknown): boolean {
   return error instanceof SkeinError && error.row.kind === 'user' && error.code !== 'CANCELLED';
 }
 
-type Content = {
-  /** Default name of the deployment. */
-  readonly name: string;
-  readonly metadata: Readonly<Record<string, string>>;
-  readonly conversion?: Conversion;
-  readonly run?: Run;
-} & ({ readonly modulePath: string } | { readonly content: Blob });
-
-/** A module by its path, a model by its bytes, or the model of a run with its lineage. */
-async function contentOf(
-  context: Context,
-  file: string | undefined,
-  options: ConnectionChoice & {
-    readonly run: string | undefined;
-    readonly rows: string | undefined;
-  },
-): Promise<Content> {
-  const { rows } = options;
-  if (rows !== undefined && options.run !== undefined) throw usageError(ROWS_OF_CONVERTED);
-  if (options.run !== undefined) {
-    if (file !== undefined) throw usageError('FILE and --run exclude each other.');
-    const run = await findRun(context, options, options.run);
-    const content = new Blob([await modelOfRun(dataFolder(context, options.data), run)]);
-    return { name: run.name, metadata: lineageMetadata(run), run, content };
-  }
-  if (file === undefined) throw usageError('FILE is missing: an .onnx file, or a .ts module.');
-  const { path } = await givenFile(context.cwd, file);
-  const name = basename(file);
-  if (MODULE_EXTENSIONS.includes(extname(file).toLowerCase())) {
-    if (rows !== undefined) throw usageError(ROWS_OF_CONVERTED);
-    return { name, metadata: {}, modulePath: path };
-  }
-  const sample = rows === undefined ? undefined : (await givenFile(context.cwd, rows)).path;
-  const converted = await convertedFile(path, file, sample);
-  if (converted !== undefined) return { name, ...converted };
-  if (rows !== undefined) throw usageError(ROWS_OF_CONVERTED);
-  return { name, metadata: {}, content: await openModel(path, file) };
+/** The node computes the digest of what arrives. @throws SkeinError SOURCE_CHANGED. */
+async function requireSent({ digest, metadata }: VersionView, content: Blob): Promise<void> {
+  const sent = await digestOf(content);
+  // A node that rewrites a model keeps the digest of the file.
+  if (metadata['uploadedDigest'] !== sent) requireDigest(digest, sent, 'What the node stored');
 }
 
 /** `My Model.v2.onnx` → `my-model.v2` */

@@ -1,0 +1,49 @@
+/** Model files by address: a line for each scheme. */
+import { SkeinError } from '@skein/api/errors';
+import { gcsSource, s3Source } from './bucket-source.ts';
+import { httpsSource } from './http-source.ts';
+import { hubSource } from './hub-source.ts';
+import type { Source, SourceOptions } from './source.ts';
+
+export type { Source } from './source.ts';
+export { fetchFile, type FetchOptions } from './fetch-file.ts';
+
+const SCHEMES: Readonly<
+  Record<string, (address: string, options: SourceOptions) => Source | Promise<Source>>
+> = {
+  'https:': httpsSource,
+  'http:': httpsSource,
+  's3:': s3Source,
+  'gs:': gcsSource,
+  'hf:': hubSource,
+};
+
+/** Whether a text is an address, and not a path. */
+export const isAddress = (text: string): boolean => /^[a-z][a-z0-9+.-]+:\/\//i.test(text);
+
+/** @throws SkeinError USAGE, SOURCE_UNREACHABLE, SOURCE_UNKNOWN, SOURCE_DENIED, SOURCE_PRIVATE. */
+export async function openSource(address: string, options: SourceOptions): Promise<Source> {
+  const scheme = /^[^:]*:/.exec(address)?.[0].toLowerCase() ?? '';
+  const open = SCHEMES[scheme];
+  if (open === undefined || !URL.canParse(address)) {
+    const known = Object.keys(SCHEMES).map((each) => `${each}//`);
+    throw new SkeinError(
+      'USAGE',
+      `"${address}" is not an address: it begins with ${known.join(', ')}.`,
+    );
+  }
+  try {
+    return await open(address, options);
+  } catch (error) {
+    throw reached(error, options.signal, address);
+  }
+}
+
+/** Errors of a connection as one code; others as they are. */
+function reached(error: unknown, signal: AbortSignal, address: string): unknown {
+  if (error instanceof SkeinError || signal.aborted) return error;
+  const { message } = error as Error;
+  return new SkeinError('SOURCE_UNREACHABLE', `"${address}" cannot be reached: ${message}.`, {
+    cause: error,
+  });
+}
