@@ -103,7 +103,7 @@ async function remoteContent(
   return {
     name,
     metadata: {
-      source: address,
+      sourceAddress: address,
       ...(revision === undefined ? {} : { sourceRevision: revision }),
     },
     isRemote: true,

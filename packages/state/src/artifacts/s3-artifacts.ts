@@ -10,6 +10,7 @@
  */
 import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
+import type * as S3 from '@aws-sdk/client-s3';
 import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3';
 import { SkeinError } from '@skein/api/errors';
 import type { ArtifactStore } from '../contract.ts';
@@ -89,7 +90,7 @@ async function s3Bucket(options: BucketOptions): Promise<Bucket> {
 export async function s3Client(
   { bucket, endpoint, region }: Pick<BucketAddress, 'bucket' | 'endpoint' | 'region'>,
   requestHandler: NonNullable<S3ClientConfig['requestHandler']>,
-): Promise<{ client: S3Client; commands: typeof import('@aws-sdk/client-s3') }> {
+): Promise<{ client: S3Client; commands: typeof S3 }> {
   const commands = await import('@aws-sdk/client-s3');
   const client = new commands.S3Client({
     ...(endpoint === undefined ? {} : { endpoint, forcePathStyle: true }),

@@ -79,7 +79,7 @@ export async function hubSource(text: string, options: SourceOptions): Promise<S
 function listIn(text: string, address: string): { commit: string; names: readonly string[] } {
   let list: { sha?: unknown; siblings?: unknown };
   try {
-    list = (readJson(text, JSON_BOUNDS.stored) ?? {}) as typeof list;
+    list = readJson(text, JSON_BOUNDS.stored) ?? {};
   } catch (error) {
     throw unknownSource(address, `has a list that is not JSON: ${(error as Error).message}`);
   }
