@@ -16,6 +16,8 @@ import { uploadNotes } from './upload.ts';
 
 /** Protobuf's limit, and so that one of an ONNX model with its weights. */
 const MOST_BYTES = 2 ** 31 - 1;
+/** Files of weights; exporters write one, or one for each tensor of a layer. */
+const MOST_FILES = 1000;
 
 export interface Fetched {
   readonly path: string;
@@ -66,7 +68,14 @@ export async function fetchModel(
   };
   try {
     const path = await fetchOne(source.fileName);
-    for (const name of weightsOf(await readFile(path))) await fetchOne(name);
+    const weights = weightsOf(await readFile(path));
+    if (weights.size > MOST_FILES) {
+      throw new SkeinError(
+        'MODEL_UNSUPPORTED',
+        `${source.address} keeps its weights in ${weights.size} files; at most ${MOST_FILES} are downloaded. Save the model as one file.`,
+      );
+    }
+    for (const name of weights) await fetchOne(name);
     return { path, remove };
   } catch (error) {
     lock.release();

@@ -133,7 +133,7 @@ const STATUSES: Readonly<Record<number, BucketFault>> = {
   507: 'full',
 };
 
-/** What an error of the client means. */
+/** The fault of the bucket that an error of the client reports. */
 export function s3FaultOf(error: unknown): BucketFault | undefined {
   const { name = '', $metadata } = error as {
     name?: string;

@@ -37,7 +37,9 @@ export async function fetchFile(
   const path = join(folder, name);
   const part = `${path}.part`;
   const tagFile = `${part}.tag`;
-  await makeFolders(dirname(path), FOLDER_MODE);
+  await makeFolders(dirname(path), FOLDER_MODE).catch((error: unknown) => {
+    throw unwritable(dirname(path), error);
+  });
   let digest: string | undefined;
   for (let breaks = 0; ;) {
     const before = await sizeOf(part);
@@ -76,14 +78,14 @@ async function receive(
   tagFile: string,
   { maxBytes, onProgress }: FetchOptions,
 ): Promise<void> {
-  const requireRoom = (bytes: number): void => {
+  const requireSize = (bytes: number): void => {
     if (bytes <= maxBytes) return;
     throw new SkeinError(
       'MODEL_UNSUPPORTED',
       `${name} has at least ${bytes} bytes; a model may have ${maxBytes}. Export it with float16 weights, or quantise it.`,
     );
   };
-  requireRoom(totalBytes ?? 0);
+  requireSize(totalBytes ?? 0);
   const file = await open(part, 'a', 0o600);
   let at = start;
   try {
@@ -92,7 +94,7 @@ async function receive(
     else await writeFile(tagFile, tag, { mode: 0o600 });
     await file.truncate(start);
     for await (const chunk of body) {
-      requireRoom(at + chunk.byteLength);
+      requireSize(at + chunk.byteLength);
       await file.appendFile(chunk);
       at += chunk.byteLength;
       onProgress(at, totalBytes);
@@ -127,5 +129,14 @@ async function sizeOf(path: string): Promise<number> {
 
 function isOfDisk(error: unknown): boolean {
   const { code = '' } = error as { code?: string };
-  return ['ENOSPC', 'EACCES', 'EROFS', 'EDQUOT', 'EISDIR', 'ENOTDIR'].includes(code);
+  return [
+    'ENOSPC',
+    'EACCES',
+    'EROFS',
+    'EDQUOT',
+    'EISDIR',
+    'ENOTDIR',
+    'EEXIST',
+    'ENAMETOOLONG',
+  ].includes(code);
 }

@@ -17,7 +17,7 @@ export interface HttpFiles {
   readonly headers: () => Promise<Readonly<Record<string, string>>>;
 }
 
-/** The files of a server as those of a source. */
+/** Opens the files of a server for a source. */
 export function httpOpener(
   { address, urlOf, headers }: HttpFiles,
   { allowPrivate }: Pick<SourceOptions, 'allowPrivate'>,
@@ -88,8 +88,7 @@ export function httpsSource(text: string, options: SourceOptions): Source {
     );
   }
   const address = placeOf(url);
-  const fileName = decodeURIComponent(basename(url.pathname));
-  if (fileName === '') throw unknownSource(address, 'names no file');
+  const fileName = nameIn(url);
   const token = tokenOf(options);
   const files: HttpFiles = {
     address,
@@ -102,6 +101,15 @@ export function httpsSource(text: string, options: SourceOptions): Source {
     headers: async () => bearer(token, url),
   };
   return { address, name: fileName, fileName, open: httpOpener(files, options) };
+}
+
+/** The last part of the path; empty for a malformed one. */
+function nameIn({ pathname }: URL): string {
+  try {
+    return basename(decodeURIComponent(pathname));
+  } catch {
+    return '';
+  }
 }
 
 export const encodePath = (name: string): string =>

@@ -1,6 +1,6 @@
 /**
  * Files of Hugging Face: `hf://owner/model[@revision][:file]`. A revision is resolved to its commit
- * first, so that all files are of one commit, which the version records.
+ * first, so that all files belong to one commit, which the version records.
  *
  * HF_ENDPOINT names a mirror, and HF_TOKEN holds the token, as for Hugging Face's own client.
  */
@@ -8,7 +8,7 @@ import { basename, dirname } from 'node:path/posix';
 import { SkeinError } from '@skein/api/errors';
 import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
 import { bearer, encodePath, httpOpener, requireSuccess } from './http-source.ts';
-import { pinnedGet } from './pinned-request.ts';
+import { pinnedGet, type PinnedRequest } from './pinned-request.ts';
 import { unknownSource, type Source, type SourceOptions } from './source.ts';
 
 const FORM = /^hf:\/\/([\w.-]+)\/([\w.-]+)(?:@([^:]+))?(?::(.+))?$/;
@@ -38,21 +38,16 @@ export async function hubSource(text: string, options: SourceOptions): Promise<S
   const headers = bearer(env['HF_TOKEN'] || undefined, base);
   const place = `${owner}/${repository}`;
   const revisions = new URL(`api/models/${place}/revision/${encodeURIComponent(wanted)}`, base);
-  const answer = await pinnedGet(revisions, { headers, allowPrivate, signal });
-  const parts: Buffer[] = [];
-  let length = 0;
-  try {
-    requireSuccess(answer, text);
-    for await (const part of answer.body as AsyncIterable<Buffer>) {
-      parts.push(part);
-      if ((length += part.byteLength) > MOST_LIST_BYTES) {
-        throw unknownSource(text, 'has too long a list of files');
-      }
-    }
-  } finally {
-    answer.body.destroy();
-  }
-  const { commit, names } = listIn(Buffer.concat(parts).toString(), text);
+  const list = await readList(revisions, text, { headers, allowPrivate, signal }).catch(
+    (error: unknown) => {
+      if (error instanceof SkeinError || signal.aborted) throw error;
+      const why = (error as Error).message;
+      throw new SkeinError('SOURCE_UNREACHABLE', `"${text}" cannot be reached: ${why}.`, {
+        cause: error,
+      });
+    },
+  );
+  const { commit, names } = listIn(list, text);
   const file = given ?? fileAmong(names, text);
   if (names.length > 0 && !names.includes(file)) {
     throw unknownSource(text, `has no file ${file} at ${commit}; it has ${shown(names)}`);
@@ -74,6 +69,24 @@ export async function hubSource(text: string, options: SourceOptions): Promise<S
     revision: commit,
     open: httpOpener(files, options),
   };
+}
+
+async function readList(url: URL, address: string, request: PinnedRequest): Promise<string> {
+  const answer = await pinnedGet(url, request);
+  const parts: Buffer[] = [];
+  let length = 0;
+  try {
+    requireSuccess(answer, address);
+    for await (const part of answer.body as AsyncIterable<Buffer>) {
+      parts.push(part);
+      if ((length += part.byteLength) > MOST_LIST_BYTES) {
+        throw unknownSource(address, 'has too long a list of files');
+      }
+    }
+    return Buffer.concat(parts).toString();
+  } finally {
+    answer.body.destroy();
+  }
 }
 
 function listIn(text: string, address: string): { commit: string; names: readonly string[] } {

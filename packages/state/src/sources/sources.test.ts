@@ -1,4 +1,4 @@
-/** Sources over servers on loopback; the buckets are those of other projects, or of the tests of buckets. */
+/** Sources over servers on loopback; moto is the S3 server. */
 import { createHash, randomBytes } from 'node:crypto';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -57,7 +57,7 @@ describe('a download', () => {
     expect(await fetched(`${server.url}/files/large.onnx`, { maxBytes: 2 ** 23 })).toEqual(large);
     const [first, ...others] = ranges().map((range) => Number(/\d+/.exec(range ?? '0')?.[0]));
     expect(first).toBe(0);
-    // What the connection still held when it broke is sent again.
+    // The server sends bytes again that were in the broken connection.
     expect(others.map((start) => Math.ceil(start / 2 ** 21))).toEqual([1, 2]);
   });
 
@@ -127,9 +127,12 @@ describe('an address', () => {
     ['https://user:word@host/file', /--token-env/],
     ['s3://bucket', /names no object/],
     ['hf://owner', /should look like hf:/],
+    ['https://host/', /name of a file/],
+    ['https://host/%zz', /name of a file/],
+    ['s3://bucket/a%5Cb?region=x', /name of a file/],
   ])('%s is refused', async (address, message) => {
     await expect(open(address)).rejects.toMatchObject({
-      code: 'USAGE',
+      code: expect.stringMatching(/^(USAGE|SOURCE_UNKNOWN)$/),
       message: expect.stringMatching(message),
     });
   });
@@ -143,12 +146,21 @@ describe('an address', () => {
     }
     const bucket = 's3://models/risk.onnx?endpoint=http://127.0.0.1:9';
     await expect(open(bucket, {}, false)).rejects.toMatchObject({ code: 'SOURCE_PRIVATE' });
+    for (const [name, value] of Object.entries(MOTO_CREDENTIALS)) vi.stubEnv(name, value);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const named = await open('s3://models/risk.onnx?endpoint=http://localhost:9', {}, false);
+    const options = { maxBytes: 10, signal, onProgress: () => undefined };
+    const refused = { code: 'SOURCE_PRIVATE' };
+    await expect(fetchFile(named, 'risk.onnx', folder, options)).rejects.toMatchObject(refused);
   });
 
   it('of plain HTTP is one of a private network', () => {
     expect(() => requireAllowed('host', ['8.8.8.8'], 'http:', true)).toThrow(/write https:/);
     expect(requireAllowed('host', ['8.8.8.8', '10.0.0.1'], 'http:', true)).toEqual(['10.0.0.1']);
     expect(requireAllowed('host', ['8.8.8.8', '10.0.0.1'], 'https:', false)).toEqual(['8.8.8.8']);
+    expect(() => requireAllowed('host', ['8.8.8.8', '10.0.0.1'], 'http:', false)).toThrow(
+      /not a public/,
+    );
   });
 
   it('that redirects is followed, but not for ever, and not to another scheme', async () => {
@@ -167,6 +179,11 @@ describe('an address', () => {
       });
     }
   });
+});
+
+it('keeps a file whose name climbs out of its folder inside', async () => {
+  const source = await open(`${server.url}/files/..%2F..%2Frisk.onnx`);
+  expect(source.fileName).toBe('risk.onnx');
 });
 
 describe('Hugging Face', () => {

@@ -3,7 +3,7 @@ import { SkeinError } from '@skein/api/errors';
 import { gcsSource, s3Source } from './bucket-source.ts';
 import { httpsSource } from './http-source.ts';
 import { hubSource } from './hub-source.ts';
-import type { Source, SourceOptions } from './source.ts';
+import { unknownSource, type Source, type SourceOptions } from './source.ts';
 
 export type { Source } from './source.ts';
 export { fetchFile, type FetchOptions } from './fetch-file.ts';
@@ -21,7 +21,7 @@ const SCHEMES: Readonly<
 /** Whether a text is an address, and not a path. */
 export const isAddress = (text: string): boolean => /^[a-z][a-z0-9+.-]+:\/\//i.test(text);
 
-/** @throws SkeinError USAGE, SOURCE_UNREACHABLE, SOURCE_UNKNOWN, SOURCE_DENIED, SOURCE_PRIVATE. */
+/** @throws SkeinError USAGE, SOURCE_… */
 export async function openSource(address: string, options: SourceOptions): Promise<Source> {
   const scheme = /^[^:]*:/.exec(address)?.[0].toLowerCase() ?? '';
   const open = SCHEMES[scheme];
@@ -32,18 +32,13 @@ export async function openSource(address: string, options: SourceOptions): Promi
       `"${address}" is not an address: it begins with ${known.join(', ')}.`,
     );
   }
-  try {
-    return await open(address, options);
-  } catch (error) {
-    throw reached(error, options.signal, address);
-  }
+  const source = await open(address, options);
+  requireFileName(source);
+  return source;
 }
 
-/** Errors of a connection as one code; others as they are. */
-function reached(error: unknown, signal: AbortSignal, address: string): unknown {
-  if (error instanceof SkeinError || signal.aborted) return error;
-  const { message } = error as Error;
-  return new SkeinError('SOURCE_UNREACHABLE', `"${address}" cannot be reached: ${message}.`, {
-    cause: error,
-  });
+/** The file is written under this name. @throws SkeinError SOURCE_UNKNOWN. */
+function requireFileName({ fileName, address }: Source): void {
+  if (!/^\.{0,2}$|[/\\\0]/.test(fileName)) return;
+  throw unknownSource(address, 'does not end with the name of a file');
 }
