@@ -7,7 +7,8 @@
  * package against publint, installs each one alone from its tarball into an empty folder, imports
  * everything that it exports, and runs the example of its README there. Other people's packages that
  * it declares are linked from this repository, which takes seconds and no network; with `--registry`
- * npm installs them, which takes minutes. `--check NAME …` installs only these.
+ * npm installs them, which takes minutes. `--check NAME …` installs only these. `--tarballs` packs them
+ * all and prints the line that installs them.
  */
 import { execFileSync } from 'node:child_process';
 import {
@@ -30,8 +31,16 @@ import { docsStyle } from '@skein/console';
 import { bundlePage } from '@skein/ui/bundle';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
+import {
+  buildCommand,
+  buildStarter,
+  needsOfExample,
+  rewriteUrls,
+  writeExample,
+} from './packing/command-package.ts';
 import { checkBrowserBundles } from './packing/browser-bundles.ts';
 import { checkOlderNode, enginesOf, guardEntries, otherNodes } from './packing/older-node.ts';
+import { renameImports, repackedDependencies, repackOnnxRuntime } from './packing/onnx-runtime.ts';
 import { closureOf, readLockFile } from './supply/lock-file.ts';
 import { noticeOf } from './supply/notice.ts';
 
@@ -39,11 +48,14 @@ const root = dirname(import.meta.dirname);
 const dist = join(root, 'dist');
 const tarballs = join(dist, 'tarballs');
 const lock = readLockFile(root);
+/** The example that the command carries. */
+const EXAMPLE = join(root, 'examples/ocr');
 
 interface Manifest {
   name: string;
   exports?: Record<string, string>;
   dependencies?: Record<string, string>;
+  optionalDependencies?: Record<string, string>;
   bin?: Record<string, string>;
   [field: string]: unknown;
 }
@@ -54,17 +66,17 @@ const manifestOf = (folder: string): Manifest =>
   JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Manifest;
 
 /** npm holds provenance against it. Known where packages are published from; absent elsewhere. */
-function repositoryOf(name: string): object {
+function repositoryOf(directory: string): object {
   const { GITHUB_SERVER_URL: server, GITHUB_REPOSITORY: repository } = process.env;
   if (server === undefined || repository === undefined) return {};
   const url = `git+${server}/${repository}.git`;
-  return { repository: { type: 'git', url, directory: `packages/${name}` } };
+  return { repository: { type: 'git', url, directory } };
 }
 
 /** Worker entries are named by URL, which the compiler does not rewrite. */
-function rewriteWorkerUrls(file: string): void {
+function rewriteNames(file: string): void {
   const text = readFileSync(file, 'utf8');
-  const rewritten = text.replaceAll(/(new URL\(\s*['"`]\.[^'"`]*)\.ts(['"`])/g, '$1.js$2');
+  const rewritten = renameImports(rewriteUrls(text));
   if (rewritten !== text) writeFileSync(file, rewritten);
 }
 
@@ -118,8 +130,9 @@ async function build(name: string): Promise<string> {
     mkdirSync(dirname(join(target, asset)), { recursive: true });
     cpSync(join(source, asset), join(target, asset));
   }
-  for (const file of globSync('**/*.js', { cwd: target })) rewriteWorkerUrls(join(target, file));
+  for (const file of globSync('**/*.{js,d.ts}', { cwd: target })) rewriteNames(join(target, file));
   for (const file of globSync('**/*.d.ts', { cwd: target })) dropStyleImports(join(target, file));
+  if (name === 'cli') writeExample(EXAMPLE, join(target, 'examples/ocr'));
   await bundlePages(name, source, target);
   cpSync(join(root, 'LICENSE'), join(target, 'LICENSE'));
   writeFileSync(
@@ -134,14 +147,38 @@ async function build(name: string): Promise<string> {
   );
   const packed = {
     ...published,
-    ...repositoryOf(name),
+    ...repositoryOf(`packages/${name}`),
     exports,
-    files: ['src', 'bin', 'LICENSE', 'NOTICE'],
+    dependencies: {
+      ...repackedDependencies(manifest.dependencies ?? {}, String(manifest['version'])),
+      ...(name === 'cli' ? needsOfExample(EXAMPLE) : {}),
+    },
+    files: ['src', 'bin', ...(name === 'cli' ? ['examples'] : []), 'LICENSE', 'NOTICE'],
     engines: enginesOf(name),
     publishConfig: { access: 'public', provenance: true },
   };
   writeFileSync(join(target, 'package.json'), `${JSON.stringify(packed, null, 2)}\n`);
   return target;
+}
+
+/** Packages for other platforms are apart, so that npm can install the rest by one pattern. */
+function packAll(all: readonly string[]): void {
+  mkdirSync(join(tarballs, 'other-platforms'), { recursive: true });
+  for (const folder of all) {
+    const to = isForThisPlatform(folder) ? tarballs : join(tarballs, 'other-platforms');
+    execFileSync('npm', ['pack', '--silent', '--pack-destination', to], {
+      cwd: folder,
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
+  }
+}
+
+function isForThisPlatform(folder: string): boolean {
+  const { os = [process.platform], cpu = [process.arch] } = manifestOf(folder) as {
+    readonly os?: readonly string[];
+    readonly cpu?: readonly string[];
+  };
+  return os.includes(process.platform) && cpu.includes(process.arch);
 }
 
 async function lint(folder: string): Promise<number> {
@@ -162,8 +199,11 @@ const tarballOf = (name: string): string => {
 function packagesOf(name: string, found = new Set<string>()): ReadonlySet<string> {
   if (found.has(name)) return found;
   found.add(name);
-  for (const dependency of Object.keys(manifestOf(join(dist, name)).dependencies ?? {})) {
-    if (dependency.startsWith('@skein/')) packagesOf(dependency.slice('@skein/'.length), found);
+  const { dependencies, optionalDependencies } = manifestOf(join(dist, name));
+  for (const dependency of Object.keys({ ...dependencies, ...optionalDependencies })) {
+    if (!dependency.startsWith('@skein/')) continue;
+    const folder = dependency.slice('@skein/'.length);
+    if (isForThisPlatform(join(dist, folder))) packagesOf(folder, found);
   }
   return found;
 }
@@ -269,17 +309,19 @@ execFileSync(
   },
 );
 const names = readdirSync(join(root, 'packages'));
-const folders = await Promise.all(names.map(build));
-if (process.argv.includes('--check')) {
+const { version } = manifestOf(root) as Manifest & { version: string };
+const built = await Promise.all(names.map(build));
+const folders = [
+  ...built,
+  ...repackOnnxRuntime(root, dist, version),
+  buildCommand(root, dist, repositoryOf('packages/cli')),
+  buildStarter(root, dist, repositoryOf('apps/create-skein')),
+];
+const isCheck = process.argv.includes('--check');
+if (isCheck || process.argv.includes('--tarballs')) packAll(folders);
+if (isCheck) {
   let problems = 0;
-  for (const folder of folders) problems += await lint(folder);
-  mkdirSync(tarballs);
-  for (const folder of folders) {
-    execFileSync('npm', ['pack', '--silent', '--pack-destination', tarballs], {
-      cwd: folder,
-      stdio: ['ignore', 'ignore', 'inherit'],
-    });
-  }
+  for (const folder of built) problems += await lint(folder);
   const only = process.argv.slice(2).filter((word) => !word.startsWith('--'));
   for (const name of only.length > 0 ? only : names) {
     const begun = performance.now();
@@ -293,4 +335,8 @@ if (process.argv.includes('--check')) {
   }
   if (problems > 0) process.exit(1);
 }
-console.log(`packages: ${names.length} built in ${relative(process.cwd(), dist) || '.'}`);
+console.log(`packages: ${folders.length} built in ${relative(process.cwd(), dist) || '.'}`);
+if (process.argv.includes('--tarballs')) {
+  console.log('Install them in a folder of yours, then start a node there:');
+  console.log(`  npm install ${join(tarballs, 'skein-*.tgz')} && npx skein up --example ocr`);
+}

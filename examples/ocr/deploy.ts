@@ -7,6 +7,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { SkeinError, type Client, type DeploymentSettingsPatch } from '@skein/api';
 import { CLASSIFIER, DETECTOR, RECOGNISER } from './models.ts';
 
@@ -43,7 +44,7 @@ export async function deployExample(client: Client, options: DeployOptions = {})
       await ensureDeployed(client, name, version, settings, onProgress);
     }),
   );
-  const modulePath = join(import.meta.dirname, 'ocr.composition.ts');
+  const modulePath = fileURLToPath(new URL('./ocr.composition.ts', import.meta.url));
   const { version } = await client.importComposition({ name: 'ocr', modulePath });
   await ensureDeployed(client, 'ocr', version, composition, onProgress);
   const image = await readFile(join(import.meta.dirname, 'images/invoice.png'));

@@ -1,5 +1,6 @@
 /**
- * The examples that `skein up --example` deploys. They are in the repository, next to the packages.
+ * The examples that `skein up --example` deploys. They are in the repository, next to the packages; the
+ * published package carries the one that needs no other file of the repository.
  */
 import { existsSync } from 'node:fs';
 import { join, relative } from 'node:path';
@@ -12,9 +13,9 @@ export type ExampleName = (typeof EXAMPLES)[number];
 
 /** The first request to an example. */
 export interface Sample {
-  /** The file that is sent, from the repository's root. */
+  /** The file that is sent, from the folder above `examples`. */
   readonly image: string;
-  /** A `curl` line that works from the repository's root. */
+  /** A `curl` line that works from the folder above `examples`. */
   curl(url: string): string;
 }
 
@@ -25,11 +26,13 @@ export interface Example {
   readonly sample?: Sample;
 }
 
-const repository = fileURLToPath(new URL('../../../..', import.meta.url));
+const isRepository = import.meta.url.endsWith('.ts');
+/** The folder above `examples`: the repository, or this package. */
+const above = fileURLToPath(new URL(isRepository ? '../../../..' : '../..', import.meta.url));
 
 /** @throws SkeinError FILE_UNREADABLE when the examples are not installed. */
 export async function loadExample(name: ExampleName): Promise<Example> {
-  const path = join(repository, 'examples', name, 'deploy.ts');
+  const path = join(above, 'examples', name, isRepository ? 'deploy.ts' : 'deploy.js');
   if (!existsSync(path)) {
     throw new SkeinError(
       'FILE_UNREADABLE',
@@ -41,7 +44,7 @@ export async function loadExample(name: ExampleName): Promise<Example> {
 
 /** The absolute path of a file that an example names. */
 export function exampleFile(path: string): string {
-  return join(repository, path);
+  return join(above, path);
 }
 
 /** The sample's `curl` line with its file as seen from the working directory. */

@@ -47,9 +47,9 @@ class Output implements CarriedTensor {
   }
 }
 
-const library = createRequire(import.meta.url)(
-  `onnxruntime-node/bin/napi-v6/${process.platform}/${process.arch}/onnxruntime_binding.node`,
-) as typeof binding;
+const { binding: library } = createRequire(import.meta.url)('onnxruntime-node/dist/binding.js') as {
+  readonly binding: typeof binding;
+};
 let isReady = false;
 
 /**

@@ -49,7 +49,18 @@ export interface Machine {
   readonly exists: (path: string) => boolean;
 }
 
-const PACKAGE = dirname(createRequire(import.meta.url).resolve('onnxruntime-node/package.json'));
+const PACKAGE = packageOfLibrary();
+
+/** ONNX Runtime's folder; in an installation from packages, its package for this platform. */
+function packageOfLibrary(): string {
+  const whole = createRequire(import.meta.url).resolve('onnxruntime-node/package.json');
+  const ofPlatform = `@skein/onnxruntime-${process.platform}-${process.arch}/package.json`;
+  try {
+    return dirname(createRequire(whole).resolve(ofPlatform));
+  } catch {
+    return dirname(whole);
+  }
+}
 
 const PROVIDER_LIBRARIES = [
   'libonnxruntime_providers_shared.so',

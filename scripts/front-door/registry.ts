@@ -1,0 +1,115 @@
+/**
+ * A registry on loopback with every package of this project as it would be published; the packages of
+ * others come through it from the registry of npm's own configuration.
+ */
+import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { globSync, mkdirSync, writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+export interface Registry {
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/**
+ * @param root of the repository, with its tarballs in `dist/tarballs`.
+ * @param folder an empty one; the registry keeps its packages there.
+ */
+export async function openRegistry(root: string, folder: string): Promise<Registry> {
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}/`;
+  const outside = execFileSync('npm', ['config', 'get', 'registry'], {
+    cwd: root,
+    encoding: 'utf8',
+  });
+  const config = join(folder, 'registry.yaml');
+  // JSON is YAML too.
+  writeFileSync(config, JSON.stringify(configOf(join(folder, 'storage'), outside.trim())));
+  const server = spawn(
+    process.execPath,
+    [join(root, 'node_modules/verdaccio/bin/verdaccio'), '--config', config, '--listen', url],
+    {
+      cwd: folder,
+      stdio: ['ignore', 'inherit', 'inherit'],
+      // It complains about root, which a machine of CI is.
+      env: { ...process.env, NODE_NO_WARNINGS: '1' },
+    },
+  );
+  const registry = { url, close: () => end(server) };
+  try {
+    await answers(`${url}-/ping`, server);
+    await publishAll(root, folder, url);
+  } catch (error) {
+    await registry.close();
+    throw error;
+  }
+  return registry;
+}
+
+/** Packages of this project are never sought elsewhere: a stranger may have taken a name there. */
+function configOf(storage: string, outside: string): object {
+  const own = { access: '$all', publish: '$all' };
+  return {
+    storage,
+    uplinks: { outside: { url: outside, maxage: '60m' } },
+    packages: {
+      '@skein/*': own,
+      skein: own,
+      'create-skein': own,
+      '**': { access: '$all', proxy: 'outside' },
+    },
+    max_body_size: '200mb',
+    log: { type: 'stdout', format: 'pretty', level: 'fatal' },
+  };
+}
+
+async function publishAll(root: string, folder: string, url: string): Promise<void> {
+  const home = join(folder, 'publisher');
+  mkdirSync(home);
+  // npm wants a token, and this registry asks for none.
+  const token = `--${url.replace(/^http:/, '')}:_authToken=none`;
+  const options = [`--registry=${url}`, token, '--provenance=false', '--loglevel=error'];
+  const waiting = [...tarballsOf(root)];
+  const publish = async (): Promise<void> => {
+    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+      await promisify(execFile)('npm', ['publish', next, ...options], { cwd: home });
+    }
+  };
+  await Promise.all(Array.from({ length: 4 }, publish));
+}
+
+/** Every package of a release. */
+export const tarballsOf = (root: string): readonly string[] =>
+  globSync('dist/tarballs/**/*.tgz', { cwd: root }).map((file) => join(root, file));
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+/** Asks until the registry answers. @throws Error when its process ends first. */
+async function answers(url: string, server: ChildProcess): Promise<void> {
+  for (;;) {
+    if (server.exitCode !== null) throw new Error(`The registry ended with ${server.exitCode}.`);
+    const isThere = await fetch(url).then(
+      ({ ok }) => ok,
+      () => false,
+    );
+    if (isThere) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = once(child, 'exit');
+  child.kill('SIGTERM');
+  await ended;
+}
