@@ -55,7 +55,7 @@ export function createUser(place: string, registry: string): User {
       return startUntil(child, line, pattern);
     },
     downloaded: () =>
-      globSync('.npm/_cacache/content-v2/*/*/*', { cwd: home })
+      globSync('.npm/_cacache/content-v2/*/*/*/*', { cwd: home })
         .map((file) => readFileSync(join(home, file)))
         // The cache has lists of versions too, but not as they are sent.
         .reduce((sum, file) => sum + (file.subarray(0, 2).equals(GZIP) ? file.length : 0), 0),
