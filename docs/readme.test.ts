@@ -22,6 +22,7 @@ import {
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { mlp, writeModel } from '@skein/onnx';
+import { smallXgboost, ubjsonBytes } from '../packages/onnx/src/convert/testing/small-xgboost.ts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 const root = join(import.meta.dirname, '..');
@@ -71,6 +72,7 @@ function commandsOf(page: string): Command[] {
 const PAGES = [
   'README.md',
   'docs/guide/serving.md',
+  'docs/guide/converted-models.md',
   'docs/guide/compositions.md',
   'docs/guide/operating.md',
   'docs/guide/local-language-models.md',
@@ -221,6 +223,9 @@ describe('the commands of the documentation', () => {
     writeFileSync(join(folder, 'model.onnx'), writeModel(mlp({ sizes: [4, 8, 1], seed: 1 })));
     writeFileSync(join(folder, 'model-v2.onnx'), writeModel(mlp({ sizes: [4, 8, 1], seed: 2 })));
     writeFileSync(join(folder, 'theirs.onnx'), writeModel(mlp({ sizes: [4, 8, 1], seed: 3 })));
+    writeFileSync(join(folder, 'churn.ubj'), ubjsonBytes(smallXgboost()));
+    writeFileSync(join(folder, 'sample.csv'), 'age,income,city,prediction\n1,-2,5,3.75\n');
+    writeFileSync(join(folder, 'rows.raw'), Float32Array.of(0, 0, 0, 1, -2, 5));
     copyCheckout(checkout);
     for (const { page, path } of Object.values(COPIES)) {
       writeFileSync(join(checkout, path), typeScriptOf(page));
@@ -250,8 +255,9 @@ describe('the commands of the documentation', () => {
     ({ line }) => {
       const here = line
         .replaceAll('http://127.0.0.1:4700', node!.url)
-        .replaceAll(/\b(model(-v2)?\.onnx|theirs\.onnx|trained\.onnx|curves\.svg)/g, (file) =>
-          join(folder, file),
+        .replaceAll(
+          /\b(model(-v2)?\.onnx|theirs\.onnx|churn\.ubj|sample\.csv|rows\.raw|trained\.onnx|curves\.svg)/g,
+          (file) => join(folder, file),
         )
         .replaceAll(
           /\b(mean\.composition|wdbc\.pipeline)\.ts/g,
