@@ -40,6 +40,7 @@ const SKIPPED: readonly (readonly [RegExp, string])[] = [
   [/base-image\.sh|^docker build/, 'builds images for minutes, as root; tests require them'],
   [/^docker pull |^BASE=\$\(docker /, 'needs a registry of images'],
   [/^npx skein up --isolate-models/, 'a node; tested in packages/server'],
+  [/^npx skein deploy hf:/, 'needs the internet; tested in packages/cli'],
   [/^npx skein worker /, 'needs a fleet; tested in packages/cli'],
   [/^npm run judge/, 'a service; tested in apps/judge'],
   [/^skein-judge |127\.0\.0\.1:4710/, 'the judge; tested in apps/judge'],
