@@ -22,7 +22,7 @@ const recorded: Recorded[] = [];
 let clockMs = 0;
 
 function type(command: string): void {
-  for (const [index, character] of [...`${command}`].entries()) {
+  for (const [index, character] of Array.from(command).entries()) {
     clockMs += TYPING_MS;
     recorded.push({
       atMs: clockMs,

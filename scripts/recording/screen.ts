@@ -41,7 +41,7 @@ export function wrapped(lines: readonly (readonly Span[])[], columns: number): S
     const rows: Span[][] = [[]];
     let used = 0;
     for (const { text, style } of line) {
-      const characters = [...text];
+      const characters = Array.from(text);
       while (characters.length > 0) {
         if (used === columns) {
           rows.push([]);
