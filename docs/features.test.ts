@@ -1,33 +1,52 @@
-/** FEATURES.md names tests and folders that exist, so that each promise can be looked up. */
-import { execFileSync } from 'node:child_process';
+/** The page of features is short, and each promise of the evidence leads to tests that run. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { filesAt, namedPaths, repositoryFiles, rowsOf } from '../scripts/evidence.ts';
 import { ROOT } from './.vitepress/pages.ts';
 
-/** Paths are written without the beginning that their section has, and without `src/`. */
-const isPath = /^(?!skein|npm|http|\/)[a-z][\w.-]*(\/[\w.-]+)+\/?$|\.test\.ts$/;
+const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
 
-const LIST = ['ls-files', '--cached', '--others', '--exclude-standard'];
+/** The beginning of a test that is not skipped in any case; `skipIf` depends on the machine. */
+const TEST = /\b(?:it|test)(?:\.(?:skipIf|runIf|each|concurrent|sequential)\b)*\s*[(<`]/;
 
-function trackedPaths(): string[] {
-  const files = execFileSync('git', LIST, { cwd: ROOT, encoding: 'utf8' }).split('\n');
-  const folders = files.flatMap((file) =>
-    file.split('/').map((_, at, parts) => parts.slice(0, at).join('/')),
-  );
-  return [...new Set([...files, ...folders])].map((path) => `/${path.replaceAll('/src/', '/')}`);
+/** @returns why a path of the matrix is no evidence; undefined if it is. */
+function faultOf(named: string, files: readonly string[], textOf: (path: string) => string) {
+  const found = filesAt(named, files);
+  if (found.length === 0) return `${named} does not exist`;
+  if (!named.endsWith('.test.ts')) return undefined;
+  return found.some((path) => TEST.test(textOf(path))) ? undefined : `${named} runs no test`;
 }
 
-it.skipIf(!existsSync(join(ROOT, '.git')))('names tests that exist', () => {
-  const paths = trackedPaths();
-  const text = readFileSync(join(ROOT, 'FEATURES.md'), 'utf8');
-  const named = [...text.matchAll(/`([^`]+)`/g)]
-    .map(([, code = '']) => code)
-    .filter((code) => isPath.test(code));
-  expect(named.length).toBeGreaterThan(100);
-  const missing = named.filter((code) => {
-    const wanted = `/${code.replaceAll('/src/', '/').replace(/\/$/, '')}`;
-    return !paths.some((path) => path === wanted || path.endsWith(wanted));
+it('fits on a page: at most fifty rows, each with one of three states', () => {
+  const rows = read('FEATURES.md')
+    .split('\n')
+    .filter((line) => line.startsWith('| '))
+    .slice(2);
+  expect(rows.length).toBeGreaterThan(30);
+  expect(rows.length).toBeLessThanOrEqual(50);
+  for (const row of rows) {
+    expect(['works', 'partly', 'planned']).toContain(row.split('|')[3]?.trim());
+  }
+});
+
+describe.skipIf(!existsSync(join(ROOT, '.git')))('the evidence', () => {
+  it('names tests that exist and run', () => {
+    const files = repositoryFiles();
+    const named = rowsOf(read('docs/reference/evidence.md')).flatMap(({ evidence }) =>
+      namedPaths(evidence),
+    );
+    expect(named.length).toBeGreaterThan(100);
+    expect(named.flatMap((path) => faultOf(path, files, read) ?? [])).toEqual([]);
   });
-  expect(missing).toEqual([]);
+
+  it('is refused where a test is missing, or all of its tests are skipped', () => {
+    const files = ['packages/a/src/b/kept.test.ts', 'packages/a/src/b/skipped.test.ts'];
+    const textOf = (path: string): string =>
+      path.includes('kept') ? "it('works', () => {})" : "it.skip('works', () => {})";
+    expect(faultOf('b/kept.test.ts', files, textOf)).toBeUndefined();
+    expect(faultOf('a/b', files, textOf)).toBeUndefined();
+    expect(faultOf('b/skipped.test.ts', files, textOf)).toBe('b/skipped.test.ts runs no test');
+    expect(faultOf('b/gone.test.ts', files, textOf)).toBe('b/gone.test.ts does not exist');
+  });
 });

@@ -31,7 +31,6 @@ const cli = join(root, 'packages/cli/src/main.ts');
 /** Why a line is not run here. */
 const SKIPPED: readonly (readonly [RegExp, string])[] = [
   [/images\/draw\.ts/, 'rewrites the sample images; needs fonts'],
-  [/^git clone /, 'this is the clone'],
   [/^npm (start|test)$/, 'the node of this test is that command’s, on a free port'],
   [/provision/, 'installs system packages'],
   [/^npm run bench/, 'takes minutes; bench has tests of its own'],

@@ -77,7 +77,7 @@ function claimsOf(page: string): { key: string; cell: string }[] {
 }
 
 function capabilities(): { name: string; works: string }[] {
-  return read('FEATURES.md')
+  return read('docs/reference/evidence.md')
     .split('\n')
     .filter((line) => line.startsWith('|'))
     .map(cellsOf)

@@ -37,7 +37,7 @@ function type(command: string): void {
 async function record(command: string, data: string, ready?: string): Promise<ChildProcess> {
   const child = spawn('script', ['-qefc', `stty cols 100 rows 40; exec ${command}`, '/dev/null'], {
     cwd: ROOT,
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['pipe', 'pipe', 'inherit'],
     env: { ...process.env, SKEIN_DATA: data, TERM: 'xterm' },
   });
   const ended = once(child, 'exit');
@@ -67,7 +67,8 @@ recorded.push({ atMs: clockMs, output: '\r\n' });
 type(QUESTION);
 await record(QUESTION, data);
 const stopped = once(node, 'exit');
-node.kill('SIGTERM');
+// Ctrl-C: a signal would end `script` alone.
+node.stdin!.write('\u0003');
 await stopped;
 rmSync(data, { recursive: true });
 writeFileSync(PICTURE, pictureOf(recorded));

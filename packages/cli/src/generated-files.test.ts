@@ -20,7 +20,7 @@ it('the page has a heading for every command, so that links to it lead somewhere
 });
 
 it('the matrix of what works has every command', async () => {
-  const matrix = await readFile(join(root, 'FEATURES.md'), 'utf8');
+  const matrix = await readFile(join(root, 'docs/reference/evidence.md'), 'utf8');
   const [table = ''] = /^## Command line\n[\s\S]*?(?=\n## )/m.exec(matrix) ?? [];
   const cells = [...table.matchAll(/^\| `([^`]+)`/gm)].flatMap(([, cell = '']) => cell.split(' '));
   const commands = COMMAND_NAMES.map((name) => name.split(' ')[0]!);
