@@ -243,14 +243,14 @@ it('the demonstration of a federation takes a port that is free', async () => {
 
 it('the key that the console asks for is made by the command that it names, and opens it', async () => {
   const dialog = readFileSync(join(ROOT, 'packages/console/src/key-dialog.tsx'), 'utf8');
-  const [, command = ''] = /<code>(npx skein keys create [^<]*)<\/code>/.exec(dialog) ?? [];
+  const [, command = ''] = /commands\('(skein keys create [^']*)'\)/.exec(dialog) ?? [];
   const guarded = join(place, 'guarded');
   mkdirSync(guarded);
   const created = (line: string) =>
     (JSON.parse(works(`cd ${guarded} && ${line} --json`).out) as { secret: string }).secret;
   const admin = created('npx skein keys create --scope admin');
   const url = await startNode(guarded, '--host', '0.0.0.0', '--queues', 'none');
-  const secret = created(`SKEIN_KEY=${admin} ${command}`);
+  const secret = created(`SKEIN_KEY=${admin} npx ${command}`);
   for (const path of ['deployments', 'jobs', 'runs']) {
     const address = `http://127.0.0.1:${new URL(url).port}/api/v1/${path}`;
     const headers = { authorization: `Bearer ${secret}` };
