@@ -53,7 +53,7 @@ if (import.meta.main) {
   const named = rows.flatMap(({ evidence }) => namedPaths(evidence));
   const tests = named
     .flatMap((path) => filesAt(path, files))
-    .filter((path) => /\.test\.ts$/.test(path));
+    .filter((path) => path.endsWith('.test.ts'));
   if (words.length === 0 || tests.length === 0) {
     process.stderr.write(
       'No row with these words names a test. Fix: npm run evidence -- WORDS of a capability in docs/reference/evidence.md\n',
