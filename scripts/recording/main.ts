@@ -66,10 +66,12 @@ clockMs += 2000;
 recorded.push({ atMs: clockMs, output: '\r\n' });
 type(QUESTION);
 await record(QUESTION, data);
+// The node's farewell is not part of the picture.
+const picture = pictureOf(recorded);
 const stopped = once(node, 'exit');
 // Ctrl-C: a signal would end `script` alone.
 node.stdin!.write('\u0003');
 await stopped;
 rmSync(data, { recursive: true });
-writeFileSync(PICTURE, pictureOf(recorded));
+writeFileSync(PICTURE, picture);
 process.stdout.write(`${PICTURE}: ${Math.round(clockMs / 1000)} s\n`);
