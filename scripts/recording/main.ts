@@ -38,7 +38,7 @@ async function record(command: string, data: string, ready?: string): Promise<Ch
   const child = spawn('script', ['-qefc', `stty cols 100 rows 40; exec ${command}`, '/dev/null'], {
     cwd: ROOT,
     stdio: ['pipe', 'pipe', 'inherit'],
-    env: { ...process.env, SKEIN_DATA: data, TERM: 'xterm' },
+    env: { ...process.env, SKEIN_DATA: data, TERM: 'xterm', npm_config_progress: 'false' },
   });
   const ended = once(child, 'exit');
   let before = performance.now();
