@@ -22,6 +22,11 @@ export type {
 } from './contract.ts';
 export { describeSandboxes, type SandboxDescription } from './probe/describe-sandboxes.ts';
 export { openDriver, openDrivers, type DriverOptions } from './drivers.ts';
-export { runUntrusted, type UntrustedCommand, type UntrustedResult } from './run-untrusted.ts';
+export {
+  firstForUntrusted,
+  runUntrusted,
+  type UntrustedCommand,
+  type UntrustedResult,
+} from './run-untrusted.ts';
 export { sandboxView } from './view.ts';
 export { howToMake, registeredName } from './images.ts';

@@ -110,7 +110,8 @@ function checkDrivers(drivers: UntrustedCommand['drivers']): void {
   );
 }
 
-async function firstForUntrusted(drivers: readonly SandboxDriver[]): Promise<SandboxDriver> {
+/** The first driver that runs untrusted work here. @throws SkeinError SANDBOX_UNAVAILABLE. */
+export async function firstForUntrusted(drivers: readonly SandboxDriver[]): Promise<SandboxDriver> {
   const reasons: string[] = [];
   for (const driver of drivers) {
     const here = await driver.availability();

@@ -126,6 +126,23 @@ export const SERVING_ERRORS = {
       'The model that was made of a file of another program predicts other values than the file, or than the rows given with it.',
     fix: 'Check that the rows belong to the model: the same columns in the same order, and missing values as empty fields. If they do, send the file to the maintainers.',
   },
+  CONVERTER_MISSING: {
+    ...CONFLICT,
+    meaning:
+      'No Python of this machine has the packages that convert the file, or its sandbox does not show it.',
+    fix: 'Install the package that the message names, or convert the file to ONNX where it was made and deploy the .onnx file.',
+  },
+  CONVERSION_LIMIT: {
+    ...UNFIT,
+    meaning:
+      'The conversion of the file took more time, memory, disk space or output than its sandbox allows.',
+    fix: 'Convert the file to ONNX where it was made and deploy the .onnx file, or deploy it from a machine with more memory.',
+  },
+  CONVERSION_FAILED: {
+    ...UNFIT,
+    meaning: 'The file cannot be converted to ONNX, or the program that converts it has failed.',
+    fix: 'Do what the message names; or convert the file to ONNX where it was made and deploy the .onnx file.',
+  },
   MODEL_LOAD_FAILED: {
     ...PRECONDITION,
     meaning: 'The runtime could not load the model, or a warm-up run failed.',
