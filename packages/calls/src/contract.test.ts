@@ -2,13 +2,8 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
-import {
-  startOnDemand,
-  startProcess,
-  startThread,
-  WorkerLost,
-  type ProcessOptions,
-} from './index.ts';
+import { startOnDemand, startProcess, startThread, WorkerLost } from './index.ts';
+import type { ProcessOptions } from './process.ts';
 import type { ContractCalls, TestCalls } from './testing/contract-worker.ts';
 import { Refusal } from './testing/refusal.ts';
 

@@ -14,7 +14,6 @@ export {
   type HttpRequest,
   MethodNotAllowed,
   type NodeExchange,
-  NOT_STORED,
   type Peer,
   remoteOf,
   SAFE_HEADERS,
@@ -23,35 +22,20 @@ export {
   sendText,
   streamHeaders,
 } from './exchange/exchange.ts';
-export {
-  createExchangeListener,
-  type ExchangeListenerOptions,
-} from './listener/exchange-listener.ts';
-export {
-  CONTENT_TYPE,
-  createExposition,
-  labelled,
-  type Exposition,
-  type Labels,
-} from './exposition.ts';
+export { createExchangeListener } from './listener/exchange-listener.ts';
+export { CONTENT_TYPE, createExposition, labelled, type Exposition } from './exposition.ts';
 export { destroyWithin, LINGER_MS, refuseConnection } from './listener/connections.ts';
 export { type GatewayLogger, toSkeinError } from './fault.ts';
 export { DEFAULT_LIMITS, type GatewayLimits } from './limits.ts';
 export { listenOnFreePort, type ListenAddress, type ListenOptions } from './listener/listen.ts';
-export type {
-  Http2Handler,
-  HttpListener,
-  OtherProtocols,
-  UpgradeHandler,
-} from './listener/listener.ts';
-export { createOriginPolicy, isLoopback, type OriginPolicy } from './exchange/origin-policy.ts';
+export type { HttpListener, OtherProtocols, UpgradeHandler } from './listener/listener.ts';
+export { createOriginPolicy, isLoopback } from './exchange/origin-policy.ts';
 export { PeerTimeouts } from './listener/peer-timeouts.ts';
 export { SharedReading } from './listener/shared-reading.ts';
 export { TurnTime } from './listener/turn-time.ts';
 export { requestIdFrom } from './exchange/request-id.ts';
 export { bundleOf, type Page, pagesOf } from './routes/pages.ts';
 export {
-  type Call,
   type CallerAccess,
   createRoutes,
   type Handlers,
@@ -61,7 +45,7 @@ export {
   type RouteOptions,
   type Routes,
 } from './routes/routes.ts';
-export { serveRoutes, type Service, type ServiceOptions } from './routes/service.ts';
+export { serveRoutes } from './routes/service.ts';
 export { bearerOf, hashToken, idOfToken, issueToken } from './token.ts';
 export { type Certificates, openCertificates } from './tls/certificates.ts';
 export type { TlsFiles } from './tls/material.ts';

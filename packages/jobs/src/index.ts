@@ -2,29 +2,14 @@
  * Durable work. `openJobs` is a queue and a worker in one call; tasks, pipelines, maps and the two
  * stores are doors of their own (`./task`, `./pipeline`, `./map`, `./sqlite`, `./redis`).
  */
-export { scheduledSpecOf, specOf, type Submitter } from './admission.ts';
-export type {
-  Attempt,
-  Cause,
-  Job,
-  JobEvent,
-  JobSpec,
-  JobState,
-  JobStore,
-  ListedJob,
-} from './contract.ts';
+export { scheduledSpecOf, specOf } from './admission.ts';
+export type { Job, JobSpec, JobStore, ListedJob } from './contract.ts';
 export { cancelRun } from './tasks/cancel-run.ts';
-export { openJobs, type Jobs, type JobsOptions } from './open-jobs.ts';
-export { openJobPlane, type JobPlane, type JobPlaneOptions } from './plane.ts';
+export { openJobs } from './open-jobs.ts';
+export { openJobPlane, type JobPlane } from './plane.ts';
 export { jobEventView, jobView, queueView, scheduleView, workerView } from './view.ts';
-export type { CommandWork, TaskWork, Work, WorkLimits, WorkResult } from './work.ts';
-export type {
-  RunningAttempt,
-  SandboxOffer,
-  Worker,
-  WorkerLog,
-  WorkerOptions,
-} from './worker/contract.ts';
+export type { Work } from './work.ts';
+export type { SandboxOffer, Worker, WorkerLog, WorkerOptions } from './worker/contract.ts';
 export { createWorkerScale, type WorkerScale } from './scale/worker-scale.ts';
 export type { DesiredWorkers } from './scale/desired-workers.ts';
 export { machineCapacity } from './worker/capacity.ts';
@@ -32,5 +17,5 @@ export { acceleratorsHere } from './worker/labels.ts';
 export { startWorker } from './worker/worker.ts';
 export type { ArtifactHoldings } from './artifact-holdings.ts';
 export { openFollowedStore } from './store/followed-store.ts';
-export { type JobStoreOptions, openJobStore } from './store/open-store.ts';
+export { openJobStore } from './store/open-store.ts';
 export { DEFAULT_QUOTA } from './store/bounds.ts';

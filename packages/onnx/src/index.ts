@@ -1,46 +1,24 @@
 export { float, floats, type Attribute } from './model/attribute.ts';
-export { GraphBuilder, type ModelOptions, type NodeOptions } from './model/builder.ts';
+export { GraphBuilder, type ModelOptions } from './model/builder.ts';
 export { checkModel } from './model/check.ts';
-export { elementTypeName, elementTypeNumber, elementTypeOf } from './tensor/element-type.ts';
-export { externalTensors, inlineExternalData, type ExternalTensor } from './model/external-data.ts';
+export { elementTypeNumber, elementTypeOf } from './tensor/element-type.ts';
+export { externalTensors, inlineExternalData } from './model/external-data.ts';
 export {
   bfloat16ToNumber,
   float16ToNumber,
   numberToBfloat16,
   numberToFloat16,
 } from './tensor/half.ts';
-export { activation, type Activation } from './layers/activation.ts';
-export {
-  averagePool,
-  conv,
-  globalAveragePool,
-  maxPool,
-  type ConvOptions,
-  type PoolOptions,
-} from './layers/conv.ts';
-export { dense, type DenseOptions } from './layers/dense.ts';
-export type { Flow, Layer, LayerScope } from './layers/layer.ts';
-export { mlp, type MlpOptions } from './layers/mlp.ts';
+export { activation } from './layers/activation.ts';
+export { averagePool, conv, globalAveragePool, maxPool } from './layers/conv.ts';
+export { dense } from './layers/dense.ts';
+export type { Layer } from './layers/layer.ts';
+export { mlp } from './layers/mlp.ts';
 export { batchNorm, layerNorm } from './layers/norm.ts';
-export { residual, sequential, type SequentialOptions } from './layers/sequential.ts';
+export { residual, sequential } from './layers/sequential.ts';
 export { dropout, flatten, reshape } from './layers/shape.ts';
-export {
-  attention,
-  embedding,
-  positions,
-  transformerBlock,
-  type AttentionOptions,
-  type TransformerBlockOptions,
-} from './layers/transformer.ts';
-export {
-  NEWEST_IR_VERSION,
-  opsetOf,
-  readModel,
-  withGraph,
-  writeModel,
-  type Model,
-} from './model/model.ts';
-export { NEWEST_OPSET } from './operators.gen.ts';
+export { attention, embedding, positions, transformerBlock } from './layers/transformer.ts';
+export { opsetOf, readModel, withGraph, writeModel, type Model } from './model/model.ts';
 export { OnnxError, type OnnxErrorKind } from './onnx-error.ts';
 export { kaiming, seededRandom, xavier, type Random } from './tensor/random.ts';
 export { signatureOf } from './model/signature.ts';
@@ -62,26 +40,14 @@ export {
   type TensorMap,
   type TensorSpec,
 } from './tensor/tensor.ts';
-export { gradient, gradientName, type GradientOptions } from './gradient/gradient.ts';
-export {
-  clippedGradient,
-  NORMS,
-  type ClippedGradientOptions,
-} from './per-example/clipped-gradient.ts';
+export { gradient, gradientName } from './gradient/gradient.ts';
+export { clippedGradient, NORMS } from './per-example/clipped-gradient.ts';
 export { inferShapes } from './infer/inference.ts';
 export { isSizeBound } from './infer/size-bound.ts';
 export { removeDeadNodes } from './passes/dead-nodes.ts';
 export { tensorOf } from './model/protos.ts';
-export type { CrossEntropyOptions } from './loss/cross-entropy.ts';
-export {
-  LOSS_NAMES,
-  withLoss,
-  type ClassIndices,
-  type Loss,
-  type LossModel,
-  type LossOptions,
-} from './loss/loss.ts';
+export { LOSS_NAMES, withLoss, type ClassIndices, type Loss, type LossModel } from './loss/loss.ts';
 export { foldConstants } from './passes/fold-constants.ts';
 export { trainableParameters } from './passes/freeze.ts';
 export { inStages } from './passes/stages.ts';
-export { withTensorOutputs, type TensorOutputs } from './passes/tensor-outputs.ts';
+export { withTensorOutputs } from './passes/tensor-outputs.ts';

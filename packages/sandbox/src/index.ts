@@ -5,9 +5,7 @@
 export { collectFiles } from './archive/collect.ts';
 export type {
   Availability,
-  CollectedFile,
   Command,
-  EndedBy,
   Ending,
   Enforcement,
   Limits,
@@ -17,16 +15,9 @@ export type {
   SandboxDriver,
   SandboxName,
   SandboxSession,
-  SessionOptions,
-  Usage,
 } from './contract.ts';
-export { describeSandboxes, type SandboxDescription } from './probe/describe-sandboxes.ts';
-export { openDriver, openDrivers, type DriverOptions } from './drivers.ts';
-export {
-  firstForUntrusted,
-  runUntrusted,
-  type UntrustedCommand,
-  type UntrustedResult,
-} from './run-untrusted.ts';
+export { describeSandboxes } from './probe/describe-sandboxes.ts';
+export { openDriver, openDrivers } from './drivers.ts';
+export { firstForUntrusted, runUntrusted } from './run-untrusted.ts';
 export { sandboxView } from './view.ts';
 export { howToMake, registeredName } from './images.ts';

@@ -1,5 +1,5 @@
 /** Starts a node or a worker of a fleet. */
-export { startFleetWorker, type FleetWorkerOptions } from './fleet-worker.ts';
+export { startFleetWorker } from './fleet-worker.ts';
 export { startNode, type RunningNode } from './node.ts';
 export type { NodeOptions } from './components/options.ts';
-export { createLogger, type LogFormat } from './telemetry/log.ts';
+export { createLogger } from './telemetry/log.ts';

@@ -2,12 +2,11 @@
 export { openFileArtifacts } from './artifacts/file-artifacts.ts';
 export { defaultArtifactBound, openArtifacts } from './artifacts/open-artifacts.ts';
 export { createSweeper, type Sweeper } from './artifacts/sweeper.ts';
-export type { BudgetBlock, Budgets } from './budgets/budgets.ts';
+export type { Budgets } from './budgets/budgets.ts';
 export type { Secrets } from './secrets/secrets.ts';
-export type { ResponseBounds, Responses, StoredResponse } from './responses/responses.ts';
+export type { Responses, StoredResponse } from './responses/responses.ts';
 export { type Backend, backendOf } from './backend.ts';
-export type { ChangeKind, Position, StateChange } from './changes/changes.ts';
-export type { ArtifactStore, ByteRange, Records, State } from './contract.ts';
+export type { ArtifactStore, Records, State } from './contract.ts';
 export type {
   AuditEntry,
   DeclarationRecord,
@@ -15,21 +14,18 @@ export type {
   HistoryEntry,
   KeyRecord,
   RolloutRecord,
-  Timestamp,
-  Tombstone,
   VersionRecord,
 } from './records.ts';
 export { nodeOn, openDataFolder, type DataFolder } from './disk/data-folder.ts';
 export { folderError, type FolderLock, folderPath, lockFolder } from './disk/folder-lock.ts';
-export type { Fence, Lease, Leases } from './leases/leases.ts';
+export type { Lease } from './leases/leases.ts';
 export type { ShareRequest, Shares } from './leases/shares.ts';
 export { SCHEMA } from './members/members.ts';
-export type { Member, MemberInfo, Members, Membership } from './members/members.ts';
+export type { Member, MemberInfo, Membership } from './members/members.ts';
 export { type FollowedState, followState, type Standing } from './known/followed-state.ts';
-export { type KnownState } from './known/known-state.ts';
-export { FLEET_NAMESPACE, openFleetState, openState, type StateOptions } from './open-state.ts';
+export { FLEET_NAMESPACE, openFleetState, openState } from './open-state.ts';
 export { createRuns, type Runs } from './runs/runs.ts';
-export { openDatabase, type Database } from './sqlite/database.ts';
+export { type Database } from './sqlite/database.ts';
 export { openSqliteState } from './sqlite/sqlite-state.ts';
 export { withReserve } from './disk/disk-reserve.ts';
 export { createDiskSpace, type DiskSpace } from './disk/disk-space.ts';

@@ -1,14 +1,7 @@
-export {
-  Chart,
-  ChartNumbers,
-  alignedData,
-  type ChartColour,
-  type ChartLine,
-  type ChartProps,
-} from './chart.tsx';
+export { Chart, ChartNumbers, type ChartColour, type ChartLine } from './chart.tsx';
 export { commands } from './commands.ts';
-export { Confirmation, confirmed, Modal, type Question } from './dialog.tsx';
-export { follow, useEvents, type Listener } from './follow.ts';
+export { Confirmation, confirmed, Modal } from './dialog.tsx';
+export { follow, useEvents } from './follow.ts';
 export {
   ago,
   bytes,
@@ -23,7 +16,7 @@ export {
   took,
   words,
 } from './format.ts';
-export { useClock, useFresh, type Freshness, type Loaded, type Poke } from './fresh.ts';
+export { useClock, useFresh, type Loaded } from './fresh.ts';
 export {
   ActionButton,
   Chip,
@@ -35,12 +28,11 @@ export {
   Table,
   Trouble,
   type Changing,
-  type Fact,
   type Failing,
   type Of,
   type Tone,
   type WithChildren,
 } from './parts.tsx';
 export { currentRoute, linkTo, routeOf, type Route } from './route.ts';
-export { explanationOf, fixOf, isAboutKey, openSession, type Session } from './session.ts';
+export { explanationOf, fixOf, isAboutKey, openSession } from './session.ts';
 export { Store, useStore } from './store.ts';

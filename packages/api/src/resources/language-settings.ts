@@ -144,7 +144,6 @@ export const LanguageModel = z
   })
   .meta({ id: 'LanguageModel' });
 export type LanguageModel = z.infer<typeof LanguageModel>;
-export type LanguageModelInput = z.input<typeof LanguageModel>;
 
 export const LanguageBudget = z
   .strictObject({

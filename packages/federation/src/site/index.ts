@@ -1,12 +1,6 @@
 /** A site of a federation; runs in Node and in the browser. What needs Node: `@skein/federation/site/node`. */
-export { askedAgain, type AskedAgainOptions } from '../audit/asked-again.ts';
-export {
-  canaryRows,
-  linesOf,
-  openLiveAudit,
-  type LiveAudit,
-  type LiveAuditOptions,
-} from '../audit/live-audit.ts';
+export { askedAgain } from '../audit/asked-again.ts';
+export { canaryRows, linesOf, openLiveAudit } from '../audit/live-audit.ts';
 export { aggregationIn } from '../plan/kinds/choices.ts';
 export { describeHelp, describePlan, type PlanWords } from './describe-plan.ts';
 export { lookAtPlan } from './look.ts';
@@ -18,15 +12,8 @@ export {
   personalSteps,
   type PersonalTerms,
 } from './personal/personal-model.ts';
-export { runSite, type SiteEnd, type SiteEvent, type SiteOptions } from './run-site.ts';
-export {
-  outsideText,
-  readSiteRows,
-  type OutsideColumn,
-  type RowFormat,
-  type RowSource,
-  type SiteRows,
-} from './site-rows.ts';
+export { runSite, type SiteEnd, type SiteEvent } from './run-site.ts';
+export { outsideText, readSiteRows, type SiteRows } from './site-rows.ts';
 export { requireTerms, type Terms, unmetTerms } from './terms.ts';
 export { modelFacts, trainingOf } from './work/training.ts';
 export { committeeWork } from './work/committee-work.ts';

@@ -6,11 +6,10 @@ import { WebSocket } from 'ws';
 import { connectionOver, type Connection } from '../transport/connection.ts';
 import { MOST_FRAME } from '../transport/messages.ts';
 
-export { type AccountLimit, type AccountReport, type Counted, UNITS } from './account/account.ts';
+export { type AccountReport, UNITS } from './account/account.ts';
 export {
   type Counting,
   DEFAULT_ACCOUNT,
-  type Entrant,
   openSiteAccounts,
   type SiteAccounts,
 } from './account/sqlite-account.ts';

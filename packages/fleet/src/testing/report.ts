@@ -1,14 +1,8 @@
 /** The simulation's report in docs/concepts/fleet.md: tables, and a picture of each. */
-import {
-  LOCAL_FIRST,
-  OTHERS,
-  RANDOM_ONE_RETRY,
-  type RoutingPolicy,
-  type Scenario,
-  SCENARIOS,
-  simulate,
-  type SimulationResult,
-} from '../simulation/index.ts';
+import { type RoutingPolicy, simulate, type SimulationResult } from '../simulation/fleet.ts';
+import { LOCAL_FIRST } from '../simulation/local-first.ts';
+import { OTHERS, RANDOM_ONE_RETRY } from '../simulation/policies.ts';
+import { type Scenario, SCENARIOS } from '../simulation/scenarios.ts';
 import { routing } from '../tuning.ts';
 
 export interface Report {

@@ -1,15 +1,8 @@
 /** Trains from files into a run folder, as `skein train` does; needs Node. */
-export { trainAsJobs, type TrainJobsOptions } from './gang-jobs/train-jobs.ts';
+export { trainAsJobs } from './gang-jobs/train-jobs.ts';
 export { explaining } from './failure.ts';
 export { gangOf, type Gang } from './gang/gang.ts';
 export { jobProgress } from './job-progress.ts';
 export { networkOf } from './sources/model-source.ts';
 export { originOf, type Origin } from './origin.ts';
-export {
-  followRun,
-  resumeRun,
-  trainRun,
-  type ResumeOptions,
-  type RunOptions,
-  type TrainedRun,
-} from './train-run.ts';
+export { followRun, resumeRun, trainRun, type RunOptions, type TrainedRun } from './train-run.ts';
