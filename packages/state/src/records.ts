@@ -22,8 +22,6 @@ export interface VersionRecord {
   readonly sizeBytes: number;
   readonly signature: Signature;
   readonly metadata: Readonly<Record<string, string>>;
-  /** The path of the module of a composition that was recorded before compositions became artifacts. */
-  readonly modulePath?: string | undefined;
   readonly createdAt: Timestamp;
 }
 

@@ -16,10 +16,6 @@ export const VersionView = z
     sizeBytes: z.int(),
     signature: SignatureView,
     metadata: z.record(z.string(), z.string()),
-    modulePath: z
-      .string()
-      .describe('Of a composition that an earlier version of Skein recorded by its path.')
-      .optional(),
     createdAt: z.string().describe('ISO 8601, UTC.'),
   })
   .meta({ id: 'Version' });

@@ -72,20 +72,9 @@ export function timeAfterSetBack(schedule: Schedule, now: number): number {
     : schedule.nextAt;
 }
 
-/**
- * The job that a schedule enqueues at `now`. Stores that an earlier version wrote hold the times at which the schedule
- * was put, and keys of one job: both are left out.
- */
-export function jobAt(spec: ScheduledSpec & Partial<JobSpec>, now: number): JobSpec {
-  const {
-    startAfterMs,
-    finishWithinMs,
-    notBefore: _notBefore,
-    deadline: _deadline,
-    idempotencyKey: _key,
-    gang: _gang,
-    ...rest
-  } = spec;
+/** The job that a schedule enqueues at `now`. */
+export function jobAt(spec: ScheduledSpec, now: number): JobSpec {
+  const { startAfterMs, finishWithinMs, ...rest } = spec;
   return {
     ...rest,
     ...(startAfterMs === undefined ? {} : { notBefore: now + startAfterMs }),

@@ -224,7 +224,6 @@ describe('importing a composition', () => {
       version: '1',
       metadata: { calls: 'detect, recognise' },
     });
-    expect(version.modulePath).toBeUndefined();
     expect(await registry.importComposition('ocr', path, {})).toEqual(version);
     await rm(path);
     expect(await readFile(await registry.pathOf(version), 'utf8')).toContain('composition = 1');
@@ -247,30 +246,6 @@ describe('importing a composition', () => {
     });
     expect(await registry.versions()).toEqual([]);
     expect(await stored()).toEqual([]);
-  });
-
-  it('loads one that was recorded by its path, as long as its files are unchanged', async () => {
-    const path = join(folder, 'ocr.ts');
-    const [own, helper] = [`import './factor.ts';`, 'export {};'];
-    await writeFile(path, own);
-    await writeFile(join(folder, 'factor.ts'), helper);
-    const record = await state.addVersion({
-      model: 'ocr',
-      kind: 'composition',
-      digest: hash('sha256', `${hash('sha256', own)}\n"factor.ts" ${hash('sha256', helper)}`),
-      sizeBytes: 1,
-      signature: { inputs: [], outputs: [] },
-      metadata: { imports: '["factor.ts"]' },
-      modulePath: path,
-    });
-    expect(await registry.pathOf(record)).toBe(path);
-    await writeFile(join(folder, 'factor.ts'), 'export const changed = 1;');
-    await expect(registry.pathOf(record)).rejects.toMatchObject({
-      code: 'COMPOSITION_INVALID',
-      message: expect.stringContaining('factor.ts has changed') as string,
-    });
-    await rm(join(folder, 'factor.ts'));
-    await expect(registry.pathOf(record)).rejects.toMatchObject({ code: 'FILE_UNREADABLE' });
   });
 });
 

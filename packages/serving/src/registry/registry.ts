@@ -11,7 +11,6 @@ import type { Registry } from './contract.ts';
 import type { Inspection } from './inspection.ts';
 import { inspectFile } from './inspector.ts';
 import { bundleComposition, MAX_MODULE_BYTES } from '../composition/bundle-composition.ts';
-import { pathOfModule } from './module-files.ts';
 
 export interface CompositionDescription {
   readonly signature: Signature;
@@ -70,9 +69,7 @@ export function createRegistry(options: RegistryOptions): Registry & {
     const versions = await state.versions(model);
     return versions.find(
       (each) =>
-        (each.digest === digest || each.metadata[UPLOADED] === digest) &&
-        each.kind === kind &&
-        each.modulePath === undefined,
+        (each.digest === digest || each.metadata[UPLOADED] === digest) && each.kind === kind,
     );
   }
 
@@ -156,10 +153,7 @@ export function createRegistry(options: RegistryOptions): Registry & {
     version: known,
     versions: (model) => state.versions(model),
 
-    pathOf: (version) =>
-      version.modulePath === undefined
-        ? artifacts.pathOf(version.digest)
-        : pathOfModule(version, version.modulePath),
+    pathOf: (version) => artifacts.pathOf(version.digest),
 
     async removeVersion(model, version) {
       const record = await known(model, version);

@@ -1,6 +1,5 @@
 import type { RestoredRow, TransferStore } from '../transfer/rows.ts';
 import { pairsOf, type Argument, type Calls } from './calls.ts';
-import { contentOf } from './versions.ts';
 import type { DeploymentRecord } from '../records.ts';
 
 export function transferCalls({ run, durable }: Calls): TransferStore {
@@ -23,7 +22,7 @@ function argumentsOf(row: RestoredRow): Argument[] {
       return [row.kind, row.record.model, row.record.last];
     case 'version': {
       const { version, createdAt, ...stored } = row.record;
-      return [row.kind, stored.model, version, contentOf(stored), stamped(createdAt, stored)];
+      return [row.kind, stored.model, version, stored.digest, stamped(createdAt, stored)];
     }
     case 'history': {
       const { at, ...entry } = row.record;

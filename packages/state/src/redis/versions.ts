@@ -19,7 +19,7 @@ export function versionCalls({
       const [number, row] = (await run(
         'add-version',
         version.model,
-        contentOf(version),
+        version.digest,
         JSON.stringify(version),
       )) as [string, string];
       return record(number, row);
@@ -45,11 +45,6 @@ export function versionCalls({
       if (versionNumber(version) !== undefined) await durable('remove-version', model, version);
     },
   };
-}
-
-/** Equal for two versions that are the same. */
-export function contentOf({ digest, modulePath }: Stored): string {
-  return `${digest}\0${modulePath ?? ''}`;
 }
 
 function record(version: string, row: string): VersionRecord {

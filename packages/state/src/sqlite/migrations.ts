@@ -3,7 +3,6 @@
  * the applied steps, and a change of the schema is a new step.
  */
 export const MIGRATIONS: readonly string[] = [
-  // 1: versions, deployments, history, keys, audit.
   `
   CREATE TABLE version_numbers (
     model TEXT PRIMARY KEY,
@@ -18,11 +17,10 @@ export const MIGRATIONS: readonly string[] = [
     size_bytes INTEGER NOT NULL,
     signature TEXT NOT NULL, -- JSON
     metadata TEXT NOT NULL, -- JSON
-    module_path TEXT,
     created_at TEXT NOT NULL,
     PRIMARY KEY (model, number)
   ) STRICT, WITHOUT ROWID;
-  CREATE UNIQUE INDEX versions_by_content ON versions (model, digest, coalesce(module_path, ''));
+  CREATE UNIQUE INDEX versions_by_content ON versions (model, digest);
 
   CREATE TABLE deployments (
     name TEXT PRIMARY KEY,
@@ -36,6 +34,8 @@ export const MIGRATIONS: readonly string[] = [
     settings TEXT NOT NULL, -- JSON
     targets TEXT NOT NULL, -- JSON
     updated_at TEXT NOT NULL,
+    unloaded INTEGER NOT NULL DEFAULT 0,
+    rollout TEXT, -- JSON, of a fleet
     PRIMARY KEY (name, revision)
   ) STRICT, WITHOUT ROWID;
 
@@ -61,7 +61,8 @@ export const MIGRATIONS: readonly string[] = [
     max_concurrent INTEGER,
     created_at TEXT NOT NULL,
     expires_at TEXT,
-    revoked_at TEXT
+    revoked_at TEXT,
+    weight REAL -- share of the tenant
   ) STRICT;
 
   CREATE TABLE audit (
@@ -73,9 +74,7 @@ export const MIGRATIONS: readonly string[] = [
     outcome TEXT NOT NULL,
     remote TEXT NOT NULL
   ) STRICT;
-  `,
-  // 2: training runs.
-  `
+
   CREATE TABLE runs (
     id TEXT PRIMARY KEY,
     status TEXT NOT NULL,
@@ -85,17 +84,7 @@ export const MIGRATIONS: readonly string[] = [
     epochs TEXT NOT NULL -- JSON
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX runs_by_start ON runs (started_at, id);
-  `,
-  // 3: shares of tenants.
-  `
-  ALTER TABLE api_keys ADD COLUMN weight REAL;
-  `,
-  // 4: deployments that are unloaded.
-  `
-  ALTER TABLE deployment_revisions ADD COLUMN unloaded INTEGER NOT NULL DEFAULT 0;
-  `,
-  // 5: the change feed, members, leases and shares of limits.
-  `
+
   CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
   INSERT INTO meta VALUES ('epoch', lower(hex(randomblob(16)))), ('schema', '1');
 
@@ -130,13 +119,7 @@ export const MIGRATIONS: readonly string[] = [
     ends_at INTEGER NOT NULL,
     PRIMARY KEY (limit_id, member)
   ) STRICT, WITHOUT ROWID;
-  `,
-  // 6: rollouts of a fleet.
-  `
-  ALTER TABLE deployment_revisions ADD COLUMN rollout TEXT; -- JSON
-  `,
-  // 7: what operators declare under a name.
-  `
+
   CREATE TABLE declarations (
     kind TEXT NOT NULL,
     name TEXT NOT NULL,
@@ -144,17 +127,15 @@ export const MIGRATIONS: readonly string[] = [
     updated_at TEXT NOT NULL,
     PRIMARY KEY (kind, name)
   ) STRICT, WITHOUT ROWID;
-  `,
-  // 8: budgets of language models.
-  `
+
+  -- Spending of language models.
   CREATE TABLE budgets (
     name TEXT PRIMARY KEY,
     taken INTEGER NOT NULL,
     ends_at INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
-  `,
-  // 9: answers of language models that callers may read again.
-  `
+
+  -- Answers of language models that callers may read again.
   CREATE TABLE responses (
     owner TEXT NOT NULL,
     id TEXT NOT NULL,

@@ -10,7 +10,7 @@ type Stored = Omit<VersionRecord, 'version'> & { readonly number: number };
 const { toRow, fromRow } = recordsOf<Stored>('signature', 'metadata');
 
 export const INTO_VERSIONS = `INTO versions VALUES (:model, :number, :kind, :digest, :sizeBytes,
-  :signature, :metadata, :modulePath, :createdAt)`;
+  :signature, :metadata, :createdAt)`;
 
 export const versionRow = ({ version, ...record }: VersionRecord) =>
   toRow({ ...record, number: Number(version) });
@@ -19,9 +19,7 @@ export function versionTable(
   database: Database,
   announce: Announce,
 ): Pick<Records, 'addVersion' | 'versions' | 'version' | 'removeVersion'> {
-  const same = database.prepare(
-    `SELECT * FROM versions WHERE model = :model AND digest = :digest AND coalesce(module_path, '') = :module`,
-  );
+  const same = database.prepare('SELECT * FROM versions WHERE model = :model AND digest = :digest');
   const nextNumber = database.prepare(
     `INSERT INTO version_numbers VALUES (:model, 1)
      ON CONFLICT (model) DO UPDATE SET last = last + 1 RETURNING last`,
@@ -35,11 +33,7 @@ export function versionTable(
   return {
     async addVersion(version) {
       return database.write('power-cut', () => {
-        const existing = same.get({
-          model: version.model,
-          digest: version.digest,
-          module: version.modulePath ?? '',
-        });
+        const existing = same.get({ model: version.model, digest: version.digest });
         if (existing) return record(existing);
         const { last } = nextNumber.get({ model: version.model }) as { last: number };
         announce({ kind: 'version', id: `${version.model}:${last}` });

@@ -29,8 +29,6 @@ export interface Present {
 /** `add`: it is new. `same`: it is there. A text: why it cannot be added. */
 export type Verdict = 'add' | 'same' | { readonly conflict: string };
 
-const content = ({ digest, modulePath }: VersionRecord): string => `${digest} ${modulePath ?? ''}`;
-
 /** The same for equal entries, whatever their numbers are. */
 export function entryId(row: Extract<StoredRow, { kind: 'history' | 'audit' }>): string {
   const entries = Object.entries(row.record).filter(([name]) => name !== 'id');
@@ -40,7 +38,7 @@ export function entryId(row: Extract<StoredRow, { kind: 'history' | 'audit' }>):
 export function judgeRows(present: Present): (row: StoredRow) => Verdict {
   const versions = new Map(present.versions.map((each) => [`${each.model} ${each.version}`, each]));
   const contents = new Map(
-    present.versions.map((each) => [`${each.model} ${content(each)}`, each.version]),
+    present.versions.map((each) => [`${each.model} ${each.digest}`, each.version]),
   );
   const counters = new Map(present.counters.map(({ model, last }) => [model, last]));
   const deployments = new Map(present.deployments.map((each) => [each.name, each]));
@@ -56,11 +54,11 @@ export function judgeRows(present: Present): (row: StoredRow) => Verdict {
         const { model, version } = row.record;
         const there = versions.get(`${model} ${version}`);
         if (there !== undefined) {
-          return content(there) === content(row.record)
+          return there.digest === row.record.digest
             ? 'same'
             : conflict(`version ${version} of "${model}" is another model there`);
         }
-        const other = contents.get(`${model} ${content(row.record)}`);
+        const other = contents.get(`${model} ${row.record.digest}`);
         if (other === undefined) return 'add';
         return conflict(`version ${version} of "${model}" is version ${other} there`);
       }

@@ -181,7 +181,7 @@ describe('an export', () => {
     const folder = await forged((rows) => edit(rows, 'key', (each) => (each['secretHash'] = 42)));
     await expect(readExport(folder)).rejects.toMatchObject({
       message: expect.stringMatching(
-        /line 8 of rows\.ndjson has a wrong record\.secretHash/,
+        /line 6 of rows\.ndjson has a wrong record\.secretHash/,
       ) as string,
     });
   });

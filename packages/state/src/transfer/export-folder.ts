@@ -40,8 +40,7 @@ const Manifest = z.strictObject({
   rows: z.strictObject({
     sha256: Digest,
     sizeBytes: Count,
-    // Exports of older versions have fewer kinds.
-    counts: z.partialRecord(z.enum(ROW_KINDS), Count),
+    counts: z.record(z.enum(ROW_KINDS), Count),
   }),
   artifacts: z.array(z.strictObject({ digest: Digest, sizeBytes: Count })),
 });
@@ -129,12 +128,11 @@ export async function readExport(folder: string): Promise<Snapshot> {
   const needed = new Set<string>();
   for await (const row of rowsOf(folder, path, rows.sizeBytes, hash)) {
     counts[row.kind] += 1;
-    if (row.kind === 'version' && row.record.modulePath === undefined)
-      needed.add(row.record.digest);
+    if (row.kind === 'version') needed.add(row.record.digest);
   }
   if (hash.digest('hex') !== rows.sha256) throw invalid(folder, `${ROWS} has another sha-256`);
   for (const kind of ROW_KINDS) {
-    const { [kind]: announced = 0 } = rows.counts;
+    const announced = rows.counts[kind];
     if (counts[kind] !== announced) {
       throw invalid(folder, `it has ${counts[kind]} rows of "${kind}" instead of ${announced}`);
     }

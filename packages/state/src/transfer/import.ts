@@ -27,8 +27,6 @@ export interface Imported {
   readonly same: number;
   readonly artifacts: number;
   readonly artifactBytes: number;
-  /** Versions whose module is a file of the machine that they came from. */
-  readonly byPath: readonly string[];
 }
 
 /** Rows of one transaction, earlier revisions of deployments too. */
@@ -49,7 +47,6 @@ export async function importSnapshot(
   const copied = await copyArtifacts(snapshot, store, notes);
 
   const added = Object.fromEntries(ROW_KINDS.map((kind) => [kind, 0])) as Record<RowKind, number>;
-  const byPath: string[] = [];
   const total = Object.values(snapshot.counts).reduce((sum, count) => sum + count, 0);
   let [same, batch, batchRows]: [number, RestoredRow[], number] = [0, [], 0];
   const written = (): number => Object.values(added).reduce((sum, count) => sum + count, 0);
@@ -64,9 +61,6 @@ export async function importSnapshot(
       if (judge(row) === 'same') {
         same += 1;
         continue;
-      }
-      if (row.kind === 'version' && row.record.modulePath !== undefined) {
-        byPath.push(`${row.record.model} v${row.record.version}`);
       }
       if (row.kind === 'key') await state.addKey(row.record);
       else if (row.kind === 'run') await state.putRun(row.record);
@@ -84,7 +78,7 @@ export async function importSnapshot(
   } catch (error) {
     throw partly(error, written() + same, total);
   }
-  return { added, same, ...copied, byPath };
+  return { added, same, ...copied };
 }
 
 /** @throws SkeinError IMPORT_CONFLICT when the state is not empty, and the import is no merge. */

@@ -75,7 +75,6 @@ const Version = z.strictObject({
   sizeBytes: z.int().nonnegative(),
   signature: z.object({ inputs: Tensors, outputs: Tensors }),
   metadata: z.record(z.string(), z.string()),
-  modulePath: z.string().optional(),
   createdAt: At,
 });
 

@@ -38,9 +38,7 @@ export async function snapshotOf(
   const history: StoredRow[] = [];
   for await (const row of historyOf(state)) history.push(row);
   const digests = new Map(
-    core.versions
-      .filter(({ modulePath }) => modulePath === undefined)
-      .map(({ digest, sizeBytes }) => [digest, { digest, sizeBytes }]),
+    core.versions.map(({ digest, sizeBytes }) => [digest, { digest, sizeBytes }]),
   );
   return {
     counts: {

@@ -100,17 +100,9 @@ export const stateMove = defineCommand({
 });
 
 function renderImported(imported: Imported, style: Style): string {
-  const { added, same, artifacts, artifactBytes, byPath } = imported;
+  const { added, same, artifacts, artifactBytes } = imported;
   const there = same === 0 ? '' : `; ${same} ${same === 1 ? 'record was' : 'records were'} there`;
-  const lines = [
-    `${style.green('✓')} ${countsText({ ...added, artifact: artifacts })} ${style.dim(`(${formatBytes(artifactBytes)})`)}${there}`,
-  ];
-  if (byPath.length > 0) {
-    lines.push(
-      `${style.yellow('!')} ${byPath.join(', ')}: compositions that older versions of Skein recorded by their path. Deploy them again: other machines do not have the file.`,
-    );
-  }
-  return lines.join('\n');
+  return `${style.green('✓')} ${countsText({ ...added, artifact: artifacts })} ${style.dim(`(${formatBytes(artifactBytes)})`)}${there}`;
 }
 
 /** One of each kind of record, and several. */

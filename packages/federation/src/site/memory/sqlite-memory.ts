@@ -9,12 +9,12 @@ export const MEMORY_MIGRATIONS = [
    CREATE TABLE answer (run TEXT, round INTEGER, attempt INTEGER, phase TEXT, bytes BLOB NOT NULL,
      PRIMARY KEY (run, round, attempt, phase)) STRICT, WITHOUT ROWID;
    CREATE TABLE state (run TEXT, round INTEGER, attempt INTEGER, bytes BLOB NOT NULL,
-     PRIMARY KEY (run, round, attempt)) STRICT, WITHOUT ROWID;`,
-  // The secret of a helper.
-  `CREATE TABLE sealing (one INTEGER PRIMARY KEY CHECK (one = 1), secret BLOB NOT NULL) STRICT;`,
-  `CREATE TABLE carried (run TEXT PRIMARY KEY, bytes BLOB NOT NULL) STRICT;`,
-  // For a helper: the sites of the first sum of a round.
-  `CREATE TABLE cohort (run TEXT, round INTEGER, digest TEXT NOT NULL,
+     PRIMARY KEY (run, round, attempt)) STRICT, WITHOUT ROWID;
+   -- The secret of a helper.
+   CREATE TABLE sealing (one INTEGER PRIMARY KEY CHECK (one = 1), secret BLOB NOT NULL) STRICT;
+   CREATE TABLE carried (run TEXT PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
+   -- For a helper: the sites of the first sum of a round.
+   CREATE TABLE cohort (run TEXT, round INTEGER, digest TEXT NOT NULL,
      PRIMARY KEY (run, round)) STRICT, WITHOUT ROWID;`,
 ];
 

@@ -115,15 +115,6 @@ overEveryStore('schedules', (at) => {
     expect(await at.ids({ leaseMs: 1e10 })).toHaveLength(1);
   });
 
-  it('fires again where an earlier version kept an absolute deadline and the key of one job', async () => {
-    const spec = job({ deadline: at.now + 90_000, idempotencyKey: 'once' });
-    await at.store.putSchedule({ ...schedule, cron: '* * * * *', spec });
-    for (let minute = 0; minute < 3; minute += 1) {
-      await at.pass(60_000);
-      expect(await at.ids({ leaseMs: 1e10 })).toHaveLength(1);
-    }
-  });
-
   it('refuses an invalid schedule', async () => {
     const crons = [
       'often',

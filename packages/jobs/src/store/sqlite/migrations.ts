@@ -9,7 +9,6 @@ export const MIGRATIONS: readonly string[] = [
   CREATE TABLE jobs (
     seq INTEGER PRIMARY KEY, -- order of enqueueing
     id TEXT NOT NULL UNIQUE,
-    spec TEXT NOT NULL, -- JSON of JobSpec
     queue TEXT NOT NULL,
     tenant TEXT NOT NULL,
     grp TEXT,
@@ -56,8 +55,16 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX jobs_by_gang ON jobs (gang, gang_rank) WHERE gang IS NOT NULL;
   CREATE INDEX jobs_reserved ON jobs (reserved_by) WHERE reserved_by IS NOT NULL;
   CREATE INDEX jobs_by_group ON jobs (grp, seq) WHERE grp IS NOT NULL;
-  CREATE INDEX jobs_by_state ON jobs (queue, state, seq);
+  CREATE INDEX jobs_ended ON jobs (queue, state) WHERE ended_at IS NOT NULL;
+  CREATE INDEX jobs_blocked ON jobs (queue) WHERE state = 'blocked';
+  CREATE INDEX jobs_held ON jobs (gang) WHERE held = 1;
   CREATE INDEX jobs_by_tenant ON jobs (tenant, seq);
+
+  -- Apart from jobs, whose rows every change of a state writes again.
+  CREATE TABLE specs (
+    seq INTEGER PRIMARY KEY, -- of the job
+    spec TEXT NOT NULL -- JSON of JobSpec
+  ) STRICT;
 
   CREATE TABLE edges (
     parent TEXT NOT NULL, -- id, which may be removed before the child
@@ -140,7 +147,8 @@ export const MIGRATIONS: readonly string[] = [
     queued INTEGER NOT NULL DEFAULT 0,
     running INTEGER NOT NULL DEFAULT 0,
     millicores INTEGER NOT NULL DEFAULT 0, -- held by running jobs
-    memory_bytes INTEGER NOT NULL DEFAULT 0
+    memory_bytes INTEGER NOT NULL DEFAULT 0,
+    log_bytes INTEGER NOT NULL DEFAULT 0
   ) STRICT, WITHOUT ROWID;
 
   CREATE TABLE queues (
@@ -184,23 +192,8 @@ export const MIGRATIONS: readonly string[] = [
 
   CREATE TABLE clock (virtual_time REAL NOT NULL) STRICT;
   INSERT INTO clock VALUES (0);
-  `,
-  // Most of a row was its spec, which every change of a state wrote again; and every change moved the
-  // job in an index over all states, though only ended and blocked jobs are searched by it.
-  `
-  CREATE TABLE specs (
-    seq INTEGER PRIMARY KEY, -- of the job
-    spec TEXT NOT NULL -- JSON of JobSpec
-  ) STRICT;
-  INSERT INTO specs SELECT seq, spec FROM jobs;
-  ALTER TABLE jobs DROP COLUMN spec;
-  DROP INDEX jobs_by_state;
-  CREATE INDEX jobs_ended ON jobs (queue, state) WHERE ended_at IS NOT NULL;
-  CREATE INDEX jobs_blocked ON jobs (queue) WHERE state = 'blocked';
-  CREATE INDEX jobs_held ON jobs (gang) WHERE held = 1;
-  `,
-  // Tenants hold the artifacts that their jobs name today; the sizes of inputs are not known.
-  `
+
+  -- The artifacts that the jobs of a tenant name.
   CREATE TABLE holdings (
     tenant TEXT NOT NULL,
     digest TEXT NOT NULL, -- of an artifact
@@ -208,43 +201,20 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (tenant, digest)
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX holdings_by_digest ON holdings (digest);
-  INSERT OR IGNORE INTO holdings
-    SELECT tenant, json_extract(value, '$.digest'), json_extract(value, '$.sizeBytes')
-    FROM jobs, json_each(jobs.result, '$.outputs') WHERE result IS NOT NULL;
-  INSERT OR IGNORE INTO holdings
-    SELECT tenant, json_extract(value, '$.digest'), 0
-    FROM jobs JOIN specs USING (seq), json_each(specs.spec, '$.work.inputs');
-  INSERT OR IGNORE INTO holdings
-    SELECT tenant, json_extract(spec, '$.work.stdin'), 0
-    FROM jobs JOIN specs USING (seq) WHERE json_extract(spec, '$.work.stdin') IS NOT NULL;
-  `,
-  // How many bytes of the logs belong to which tenant.
-  `
+
   CREATE TABLE log_sizes (
     tenant TEXT NOT NULL,
     token INTEGER NOT NULL, -- of the attempt
     bytes INTEGER NOT NULL,
     PRIMARY KEY (tenant, token)
   ) STRICT, WITHOUT ROWID;
-  INSERT INTO log_sizes
-    SELECT jobs.tenant, attempts.token, sum(length(logs.chunk))
-    FROM logs JOIN attempts USING (token) JOIN jobs ON jobs.seq = attempts.job
-    GROUP BY jobs.tenant, attempts.token;
-  ALTER TABLE tenants ADD COLUMN log_bytes INTEGER NOT NULL DEFAULT 0;
-  UPDATE tenants SET log_bytes =
-    coalesce((SELECT sum(bytes) FROM log_sizes WHERE log_sizes.tenant = tenants.tenant), 0);
-  `,
-  // How attempts ended, for removed jobs too.
-  `
+
+  -- How attempts ended, for removed jobs too.
   CREATE TABLE outcomes (
     queue TEXT NOT NULL,
     outcome TEXT NOT NULL,
     attempts INTEGER NOT NULL,
     PRIMARY KEY (queue, outcome)
   ) STRICT, WITHOUT ROWID;
-  INSERT INTO outcomes
-    SELECT jobs.queue, attempts.outcome, count(*)
-    FROM attempts JOIN jobs ON jobs.seq = attempts.job WHERE attempts.outcome IS NOT NULL
-    GROUP BY jobs.queue, attempts.outcome;
   `,
 ];

@@ -21,7 +21,6 @@ export const record: VersionRecord = {
   sizeBytes: 0,
   signature: { inputs: [], outputs: [] },
   metadata: {},
-  modulePath,
   createdAt: '',
 };
 

@@ -1,5 +1,5 @@
 -- Adds a version, unless its content is one already.
--- A[1] model, A[2] its content: digest and module, A[3] the record.
+-- A[1] model, A[2] the digest of its content, A[3] the record.
 -- @returns {number, 'ms record'}.
 local rows, contents = P .. 'versions:' .. A[1], P .. 'contents:' .. A[1]
 local existing = call('HGET', contents, A[2])

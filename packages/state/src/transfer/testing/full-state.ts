@@ -29,15 +29,6 @@ export async function fillState(state: State, artifacts: ArtifactStore): Promise
   }
   // The number 3 is never given again.
   await state.removeVersion('risk', '3');
-  await state.addVersion({
-    model: 'old',
-    kind: 'composition',
-    digest: 'a'.repeat(64),
-    sizeBytes: 5,
-    signature: SIGNATURE,
-    metadata: {},
-    modulePath: '/srv/old.ts',
-  });
   for (let revision = 0; revision < 3; revision++) {
     const targets = [{ version: String(1 + (revision % 2)), weight: 1 }];
     await state.putDeployment({ name: 'risk', settings, targets }, revision);
