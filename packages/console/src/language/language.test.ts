@@ -3,7 +3,10 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { launchBrowser, problemsOf } from '../../../../scripts/testing/browser.ts';
 import { requireComponent } from '../../../../scripts/testing/components.ts';
-import { type LanguageNode, startLanguageNode } from './testing/language-node.ts';
+import {
+  type LanguageNode,
+  startLanguageNode,
+} from '../../../server/src/language/testing/language-node.ts';
 
 const SHOTS = process.env['SKEIN_SCREENSHOTS'];
 const browserAvailable = requireComponent('chromium');

@@ -1,11 +1,11 @@
 /** The page of the fleet in a real browser, against the management API over a real state. */
 import { createClient, type DeploymentView, type MemberEvidence } from '@skein/api';
-import type { MemberInfo } from '@skein/state';
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { launchBrowser, problemsOf } from '../../../../../scripts/testing/browser.ts';
-import { requireComponent } from '../../../../../scripts/testing/components.ts';
-import { onnxFile, startManagement, type TestNode } from './testing/start-management.ts';
+import type { MemberInfo } from '../../../state/src/members/members.ts';
+import type { Page } from 'playwright-core';
+import { describe, expect } from 'vitest';
+import { requireComponent } from '../../../../scripts/testing/components.ts';
+import { onnxFile } from '../../../server/src/gateway/management/testing/start-management.ts';
+import { it } from '../testing/console-page.ts';
 
 const HOSTILE = '"><img src=x onerror="document.title=1">';
 const SHOTS = process.env['SKEIN_SCREENSHOTS'];
@@ -60,38 +60,21 @@ const evidence = (name: string, more: Partial<MemberEvidence>): MemberEvidence =
   ...more,
 });
 
-const browserAvailable = requireComponent('chromium');
-
-describe.skipIf(browserAvailable.skip)('the page of the fleet', { timeout: 60_000 }, () => {
-  let browser: Browser;
-  let node: TestNode;
-  let page: Page;
-  let problems: string[];
-
-  beforeAll(async () => {
-    browser = await launchBrowser();
-  });
-  afterAll(() => browser?.close());
-  beforeEach(async () => {
-    node = await startManagement();
-    page = await browser.newPage({ viewport: { width: 1280, height: 1000 } });
-    problems = problemsOf(page);
-  });
-  afterEach(async () => {
-    await page.close();
-    await node.close();
-  });
-
-  /** For a person to look at, where SKEIN_SCREENSHOTS names a folder. */
-  async function shoot(name: string): Promise<void> {
-    if (SHOTS === undefined) return;
-    for (const colorScheme of ['light', 'dark'] as const) {
-      await page.emulateMedia({ colorScheme });
-      await page.screenshot({ path: `${SHOTS}/${name}-${colorScheme}.png`, fullPage: true });
-    }
+/** For a person to look at, where SKEIN_SCREENSHOTS names a folder. */
+async function shoot(page: Page, name: string): Promise<void> {
+  if (SHOTS === undefined) return;
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme });
+    await page.screenshot({ path: `${SHOTS}/${name}-${colorScheme}.png`, fullPage: true });
   }
+}
 
-  it('shows a node alone as a fleet of one, and how to make it larger', async () => {
+describe.skipIf(requireComponent('chromium').skip)('the page of the fleet', () => {
+  it('shows a node alone as a fleet of one, and how to make it larger', async ({
+    node,
+    page,
+    problems,
+  }) => {
     await page.goto(`${node.url}/#/fleet`);
     await page.getByText('1 of 1 members needed').waitFor();
     await page.locator('#alone').waitFor();
@@ -99,10 +82,14 @@ describe.skipIf(browserAvailable.skip)('the page of the fleet', { timeout: 60_00
     expect(await page.locator('tr[data-member]').count()).toBe(1);
     await page.getByText('No member holds a version.').waitFor();
     expect(problems).toEqual([]);
-    await shoot('alone');
+    await shoot(page, 'alone');
   });
 
-  it('shows members with their load, forwards, placement and alerts', async () => {
+  it('shows members with their load, forwards, placement and alerts', async ({
+    node,
+    page,
+    problems,
+  }) => {
     await node.state.members.join(member('node-b'), 60_000);
     await node.state.members.join(
       member(HOSTILE, { version: '0.1.0', loaded: [], load: undefined, address: '' }),
@@ -120,10 +107,14 @@ describe.skipIf(browserAvailable.skip)('the page of the fleet', { timeout: 60_00
     await page.locator('[data-placement="risk/1"]').getByText('1 of 3 members hold it').waitFor();
     expect(await page.locator('img').count()).toBe(0);
     expect(problems).toEqual([]);
-    await shoot('members');
+    await shoot(page, 'members');
   });
 
-  it('shows what each member has seen of a rollout, and who decided what', async () => {
+  it('shows what each member has seen of a rollout, and who decided what', async ({
+    node,
+    page,
+    problems,
+  }) => {
     const client = createClient({ url: node.url });
     await client.importModel({ name: 'risk', content: onnxFile(1) });
     await client.deploy({ name: 'risk', version: '1' });
@@ -161,6 +152,6 @@ describe.skipIf(browserAvailable.skip)('the page of the fleet', { timeout: 60_00
     await shown.locator('[data-evidence="b"]').getByText('bad').waitFor();
     await shown.locator('[data-evidence="c"]').getByText('loading', { exact: true }).waitFor();
     expect(problems).toEqual([]);
-    await shoot('rollout');
+    await shoot(page, 'rollout');
   });
 });

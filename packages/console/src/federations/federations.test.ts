@@ -1,11 +1,14 @@
 /** The pages of federations in a real browser: from an empty list to a ledger that verifies. */
 import { readFile } from 'node:fs/promises';
-import { verifyLedger } from '@skein/federation';
+import { verifyLedger } from '../../../federation/src/ledger/verify.ts';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { launchBrowser, problemsOf } from '../../../../scripts/testing/browser.ts';
 import { requireComponent } from '../../../../scripts/testing/components.ts';
-import { type FederationNode, startFederationNode } from './testing/federation-node.ts';
+import {
+  type FederationNode,
+  startFederationNode,
+} from '../../../server/src/federations/testing/federation-node.ts';
 
 const SHOTS = process.env['SKEIN_SCREENSHOTS'];
 const ROUNDS = 5;

@@ -1,6 +1,6 @@
 /** Subjects of the console's tests: a job, a model, a sandbox, and text that tries to be markup. */
 import type { SandboxView } from '@skein/api';
-import type { JobSpec } from '@skein/jobs';
+import type { JobSpec } from '../../../jobs/src/contract.ts';
 import { GraphBuilder, writeModel } from '@skein/onnx';
 
 export const HOSTILE = '"><img src=x onerror="document.title=1"></script><b>';

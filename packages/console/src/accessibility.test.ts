@@ -1,11 +1,14 @@
 /** Every view of the console and the reference, by axe-core in a real browser. */
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { barriersOf, launchBrowser } from '../../../../../scripts/testing/browser.ts';
-import { requireComponent } from '../../../../../scripts/testing/components.ts';
-import { sampleRun } from '../../../../state/src/runs/testing/sample-run.ts';
-import { SANDBOXES, spec } from './testing/console-subjects.ts';
-import { startManagement, type TestNode } from './testing/start-management.ts';
+import { barriersOf, launchBrowser } from '../../../scripts/testing/browser.ts';
+import { requireComponent } from '../../../scripts/testing/components.ts';
+import { sampleRun } from '../../state/src/runs/testing/sample-run.ts';
+import {
+  startManagement,
+  type TestNode,
+} from '../../server/src/gateway/management/testing/start-management.ts';
+import { SANDBOXES, spec } from './testing/subjects.ts';
 
 const VIEWS = [
   '#/',
