@@ -8,7 +8,7 @@
  * everything that it exports, and runs the example of its README there. Other people's packages that
  * it declares are linked from this repository, which takes seconds and no network; with `--registry`
  * npm installs them, which takes minutes. `--check NAME …` installs only these. `--tarballs` packs them
- * all and prints the line that installs them.
+ * all and prints the line that installs the command. `--every-platform` downloads Node for the others, for a release.
  */
 import { execFileSync } from 'node:child_process';
 import {
@@ -41,6 +41,7 @@ import {
 import { checkBrowserBundles } from './packing/browser-bundles.ts';
 import { checkOlderNode, enginesOf, guardEntries, otherNodes } from './packing/older-node.ts';
 import { renameImports, repackedDependencies, repackOnnxRuntime } from './packing/onnx-runtime.ts';
+import { repackNode } from './packing/private-node.ts';
 import { closureOf, readLockFile } from './supply/lock-file.ts';
 import { noticeOf } from './supply/notice.ts';
 
@@ -195,6 +196,16 @@ const tarballOf = (name: string): string => {
   return join(tarballs, `${full.replace('@', '').replace('/', '-')}-${String(version)}.tgz`);
 };
 
+/** Tarballs that an installation of `skein` needs here; a folder with all others makes npm install those too. */
+function commandTarballs(): readonly string[] {
+  const { optionalDependencies = {} } = manifestOf(join(dist, 'skein'));
+  const needed = Object.keys(optionalDependencies).map((name) => name.slice('@skein/'.length));
+  const here = needed.filter(
+    (name) => existsSync(join(dist, name)) && isForThisPlatform(join(dist, name)),
+  );
+  return ['skein', ...here].map(tarballOf);
+}
+
 /** A package of this project, with its declared packages of this project, and theirs in turn. */
 function packagesOf(name: string, found = new Set<string>()): ReadonlySet<string> {
   if (found.has(name)) return found;
@@ -314,7 +325,8 @@ const built = await Promise.all(names.map(build));
 const folders = [
   ...built,
   ...repackOnnxRuntime(root, dist, version),
-  buildCommand(root, dist, repositoryOf('packages/cli')),
+  ...repackNode(root, dist, version, process.argv.includes('--every-platform')),
+  await buildCommand(root, dist, repositoryOf('packages/cli')),
   buildStarter(root, dist, repositoryOf('apps/create-skein')),
 ];
 const isCheck = process.argv.includes('--check');
@@ -338,5 +350,5 @@ if (isCheck) {
 console.log(`packages: ${folders.length} built in ${relative(process.cwd(), dist) || '.'}`);
 if (process.argv.includes('--tarballs')) {
   console.log('Install them in a folder of yours, then start a node there:');
-  console.log(`  npm install ${join(tarballs, 'skein-*.tgz')} && npx skein up --example ocr`);
+  console.log(`  npm install ${commandTarballs().join(' ')} && npx skein up --example ocr`);
 }

@@ -47,10 +47,10 @@ tar -c --exclude=node_modules --exclude=dist --exclude='*.test.ts' \
   package.json package-lock.json LICENSE NOTICE packages examples deploy/container/healthcheck.ts | tar -x -C "$stage/opt"
 
 # Production dependencies only, and of ONNX Runtime only this platform's library.
-# The client of a cluster's API is optional elsewhere; in an image it cannot be added later.
+# The client of a cluster's API and DuckDB are optional elsewhere; to an image they cannot be added later.
 {
   npm ls --omit=dev --all --parseable | sed -n "s|^$PWD/\(.*node_modules/.*\)|\1|p"
-  node_modules/.bin/node deploy/container/closure.ts @kubernetes/client-node
+  node_modules/.bin/node deploy/container/closure.ts @kubernetes/client-node @duckdb/node-api
 } | sort -u |
   tar -c --exclude='*/napi-v6/darwin' --exclude='*/napi-v6/win32' -T - |
   tar -x -C "$stage/opt"

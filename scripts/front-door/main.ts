@@ -19,6 +19,23 @@ const ANSWER = /Try it[\s\S]*│ INVOICE/;
 /** A busy machine of CI may miss the objective; this is no test of speed. */
 const PATIENT = "-H 'Skein-Timeout-Ms: 30000'";
 
+/** Imports every entry point of the packages in the tarball, with what the user has installed. */
+const LOAD_ALL = `
+import { globSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+for (const file of globSync("node_modules/skein/node_modules/{*,@*/*}/package.json")) {
+  const { name, exports, main } = JSON.parse(readFileSync(file, "utf8"));
+  if (name === "@skein/shared") continue;
+  const entries = exports === undefined ? ["."] : Object.keys(exports);
+  const { resolve } = createRequire(process.cwd() + "/node_modules/skein/node_modules/x");
+  for (const entry of entries) {
+    const specifier = name + entry.slice(1);
+    const path = resolve(specifier);
+    if (/\\.m?js$/.test(path)) await import(path).catch((error) => { throw new Error(specifier, { cause: error }); });
+  }
+}
+process.exit();`;
+
 async function step(name: string, check: () => unknown): Promise<void> {
   const begun = performance.now();
   await check();
@@ -55,6 +72,10 @@ try {
         readFileSync(join(root, 'package.json'), 'utf8'),
       ) as { version: string };
       if (!version.includes(expected)) throw new Error(`npx skein version prints ${version}`);
+    });
+
+    await step('every module in the package skein', () => {
+      user.run(`node_modules/.bin/node --input-type=module --eval '${LOAD_ALL}'`);
     });
 
     await step('npm install --global skein', async () => {

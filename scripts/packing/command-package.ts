@@ -5,6 +5,8 @@
 import { cpSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { transformSync } from 'esbuild';
+import { bundleModules, KEPT_APART } from './bundled-modules.ts';
+import { repackedNodes } from './private-node.ts';
 
 interface Root {
   readonly version: string;
@@ -23,6 +25,12 @@ export function needsOfExample(folder: string): Readonly<Record<string, string>>
   };
   return dependencies;
 }
+
+const manifestIn = (folder: string) =>
+  JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as {
+    readonly dependencies: Readonly<Record<string, string>>;
+    readonly optionalDependencies: Readonly<Record<string, string>>;
+  };
 
 const PUBLISHED = { access: 'public', provenance: true };
 
@@ -56,13 +64,28 @@ import { launch } from '@skein/cli/launch';
 await launch(new URL('skein.js', import.meta.resolve('@skein/cli/launch')).href);
 `;
 
-/** @returns the folder of `skein` in `dist`. */
-export function buildCommand(root: string, dist: string, repository: object): string {
+/**
+ * The package has all JavaScript of the command in its own `node_modules`, and depends only on packages with
+ * native code or data.
+ *
+ * @returns the folder of `skein` in `dist`.
+ */
+export async function buildCommand(
+  root: string,
+  dist: string,
+  repository: object,
+): Promise<string> {
   const { version, description, license, optionalDependencies } = rootOf(root);
   const folder = join(dist, 'skein');
   mkdirSync(join(folder, 'bin'), { recursive: true });
   writeFileSync(join(folder, 'bin/skein.js'), COMMAND, { mode: 0o755 });
   cpSync(join(root, 'packages/cli/README.md'), join(folder, 'README.md'));
+  const bundled = await bundleModules(root, dist, folder);
+  const { dependencies } = manifestIn(join(dist, 'cli'));
+  const { dependencies: ofServing } = manifestIn(join(dist, 'serving'));
+  const { optionalDependencies: libraries } = manifestIn(join(dist, 'onnxruntime'));
+  const needs = { ...ofServing, ...dependencies };
+  const apart = Object.fromEntries(KEPT_APART.map((name) => [name, needs[name]]));
   return writeManifest(root, folder, {
     name: 'skein',
     version,
@@ -72,9 +95,10 @@ export function buildCommand(root: string, dist: string, repository: object): st
     bin: { skein: 'bin/skein.js' },
     files: ['bin', 'LICENSE', 'NOTICE'],
     engines: { node: '>=20.6' },
-    dependencies: { '@skein/cli': version },
+    dependencies: { ...bundled, ...apart },
+    bundleDependencies: Object.keys(bundled),
     // Node 24 for a machine with an older one, as in a clone.
-    optionalDependencies,
+    optionalDependencies: { ...repackedNodes(optionalDependencies, version), ...libraries },
     ...repository,
     publishConfig: PUBLISHED,
   });

@@ -6,7 +6,8 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join, relative } from 'node:path';
 
-const NEEDED = '22.18';
+/** The oldest Node that runs Skein. */
+export const NEEDED = '22.18';
 /** Packages of clients, which an older Node runs too, apart from these entry points. */
 const FOR_OLDER_NODE: Readonly<Record<string, readonly string[] | undefined>> = {
   api: ['./src/machine/user-modules.js'],

@@ -9,6 +9,8 @@
  */
 import { cpSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { buildSync } from 'esbuild';
+import { licensesOf } from './bundled-modules.ts';
 
 const NATIVE = 'onnxruntime-node';
 const WEB = 'onnxruntime-web';
@@ -116,15 +118,29 @@ function repackPlatform(source: string, dist: string, version: string, platform:
   const folder = copy(source, join(dist, packageOf(platform)), `${LIBRARIES}/${platform}/*`);
   // Only there is a provider for CUDA, and a script that downloads it when an operator asks.
   const hasCuda = platform === 'linux/x64';
-  if (hasCuda) copy(source, folder, 'script/install*.js');
-  const { 'onnxruntime-common': _common, ...forScript } = originalOf(source).dependencies;
+  if (hasCuda) bundleScript(source, folder);
   return manifest(source, folder, version, {
     description: `ONNX Runtime's library for ${platform}.`,
     files: hasCuda ? ['bin', 'script'] : ['bin'],
     os: [os],
     cpu: [cpu],
-    ...(hasCuda ? { dependencies: forScript } : {}),
   });
+}
+
+/** With what it imports, 14 packages that npm would install for each user, and their licenses. */
+function bundleScript(source: string, folder: string): void {
+  const root = dirname(dirname(source));
+  const { metafile } = buildSync({
+    entryPoints: [join(source, 'script/install.js')],
+    absWorkingDir: root,
+    bundle: true,
+    platform: 'node',
+    format: 'cjs',
+    outfile: join(folder, 'script/install.js'),
+    metafile: true,
+    logLevel: 'error',
+  });
+  writeFileSync(join(folder, 'script/LICENSES'), licensesOf(root, Object.keys(metafile.inputs)));
 }
 
 /** The build for CPUs alone. */

@@ -12,6 +12,7 @@ interface LockEntry {
   readonly optional?: boolean;
   readonly dependencies?: Readonly<Record<string, string>>;
   readonly optionalDependencies?: Readonly<Record<string, string>>;
+  readonly peerDependencies?: Readonly<Record<string, string>>;
 }
 
 /** By path: `packages/api`, `node_modules/zod`, `node_modules/a/node_modules/b`; the root is ''. */
@@ -45,12 +46,30 @@ export function installed(lock: LockFile): [path: string, entry: LockEntry][] {
   return [...lock].filter(([path, { link }]) => path.includes(INSTALLED) && link !== true);
 }
 
-/** The third-party packages of an installation of Skein, ordered by name and version. */
+/**
+ * The third-party packages of an installation of Skein, ordered by name and version, with the optional ones, which
+ * the image has and a user may add.
+ */
 export function productionPackages(lock: LockFile): LockedPackage[] {
+  const optional = optionalPackages(lock);
   return installed(lock)
-    .filter(([, { dev }]) => dev !== true)
+    .filter(([path, { dev }]) => dev !== true || optional.has(path))
     .map(([path, entry]) => locked(lock, path, entry))
     .sort(byName);
+}
+
+/** Paths of the packages that those of this project name as peers, and of what these need. */
+function optionalPackages(lock: LockFile): ReadonlySet<string> {
+  const peers = [...lock].flatMap(([path, { peerDependencies = {} }]) =>
+    path.includes(INSTALLED) ? [] : Object.keys(peerDependencies).map((name) => INSTALLED + name),
+  );
+  const found = new Set<string>();
+  for (let path = peers.pop(); path !== undefined; path = peers.pop()) {
+    if (found.has(path)) continue;
+    found.add(path);
+    peers.push(...needsOf(lock, path));
+  }
+  return found;
 }
 
 /** The same for one package of Skein alone, such as `packages/onnx`, without the other packages of Skein. */

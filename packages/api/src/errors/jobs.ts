@@ -70,7 +70,7 @@ export const JOB_ERRORS = {
   PACKAGE_MISSING: {
     ...CONFLICT,
     meaning: 'The work needs an optional package that is not installed where it runs.',
-    fix: 'The message names the package: install it with `npm install` next to the package of Skein that does the work.',
+    fix: 'Run the `npm install` of the message in the working folder of the node or worker, then start it again.',
   },
   SCHEDULE_UNKNOWN: {
     ...UNKNOWN,

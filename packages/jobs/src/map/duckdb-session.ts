@@ -6,6 +6,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type * as DuckDb from '@duckdb/node-api';
 import { SkeinError } from '@skein/api/errors';
+import { importOptional } from '@skein/api/user-modules';
 import type { DataFormat, DateFormats } from './data-set.ts';
 import type { Bounds } from './memory.ts';
 
@@ -125,18 +126,8 @@ function typed(
   return `SELECT ${chosen.join(', ')} FROM ${source} found POSITIONAL JOIN (SELECT * FROM ${reread}) again`;
 }
 
-async function loadDuckDb(): Promise<typeof DuckDb> {
-  try {
-    return await import('@duckdb/node-api');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error;
-    throw new SkeinError(
-      'PACKAGE_MISSING',
-      'Statements over tables need the package @duckdb/node-api, which is not installed here.',
-      { cause: error },
-    );
-  }
-}
+const loadDuckDb = (): Promise<typeof DuckDb> =>
+  importOptional('@duckdb/node-api', 'Statements over tables', import.meta.url);
 
 /** Else DuckDB leaves out first rows of CSV that do not fit the others, the header among them. */
 export const WHOLE_CSV = `header = true, skip = 0, buffer_size = ${CSV_BUFFER_BYTES}`;

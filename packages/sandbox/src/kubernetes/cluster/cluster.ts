@@ -13,6 +13,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type * as Client from '@kubernetes/client-node';
 import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
 import { SkeinError } from '@skein/api';
+import { importOptional } from '@skein/api/user-modules';
 
 /** How long an answer may take, in milliseconds. */
 const ANSWER_MS = 30_000;
@@ -203,14 +204,5 @@ export async function connectCluster(context: string | undefined): Promise<Clust
   return new Cluster(config, Object.assign(handler, { streams: unused }));
 }
 
-async function loadClient(): Promise<typeof Client> {
-  try {
-    return await import('@kubernetes/client-node');
-  } catch (error) {
-    throw new SkeinError(
-      'PACKAGE_MISSING',
-      'Sandboxes in a cluster need the package @kubernetes/client-node, which is not installed.',
-      { cause: error },
-    );
-  }
-}
+const loadClient = (): Promise<typeof Client> =>
+  importOptional('@kubernetes/client-node', 'Sandboxes in a cluster', import.meta.url);

@@ -5,7 +5,8 @@
  */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { SkeinError } from '@skein/api/errors';
+import type * as SharpModule from 'sharp';
+import { importOptional } from '@skein/api/user-modules';
 import type { RowStore } from '../../data/rows/stored.ts';
 import type { TrainingData } from '../../task/training-data.ts';
 import { dataError } from '../../train-error.ts';
@@ -15,6 +16,8 @@ export interface ImageSize {
   readonly height: number;
   readonly width: number;
 }
+
+type Sharp = typeof SharpModule;
 
 const IMAGE = /\.(png|jpe?g|webp|gif|tiff?|avif)$/i;
 
@@ -100,12 +103,6 @@ async function decoded(path: string, { channels, height, width }: ImageSize): Pr
 }
 
 /** An optional package: only folders of images need it. */
-async function loadSharp() {
-  try {
-    return (await import('sharp')).default;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error;
-    const message = 'Folders of images need the package sharp, which is not installed here.';
-    throw new SkeinError('PACKAGE_MISSING', message, { cause: error });
-  }
+async function loadSharp(): Promise<Sharp['default']> {
+  return (await importOptional<Sharp>('sharp', 'Folders of images', import.meta.url)).default;
 }
