@@ -58,7 +58,7 @@ export function productionPackages(lock: LockFile): LockedPackage[] {
     .sort(byName);
 }
 
-/** Paths of the packages that those of this project name as peers, and of what these need. */
+/** Paths of packages that this project names as peers, with their dependencies. */
 function optionalPackages(lock: LockFile): ReadonlySet<string> {
   const peers = [...lock].flatMap(([path, { peerDependencies = {} }]) =>
     path.includes(INSTALLED) ? [] : Object.keys(peerDependencies).map((name) => INSTALLED + name),
