@@ -4,7 +4,7 @@
  *
  *     node deploy/container/closure.ts @kubernetes/client-node
  */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 
 interface Locked {
   readonly dependencies?: Readonly<Record<string, string>>;
@@ -36,4 +36,10 @@ for (const name of process.argv.slice(2)) {
   if (find(name, '') === undefined) throw new Error(`package-lock.json has no ${name}`);
   add(name, '');
 }
-console.log([...found].toSorted().join('\n'));
+// Optional packages of other platforms are not installed.
+console.log(
+  [...found]
+    .filter((path) => existsSync(path))
+    .toSorted()
+    .join('\n'),
+);
