@@ -46,13 +46,21 @@ mkdir "$stage/opt" "$stage/data"
 tar -c --exclude=node_modules --exclude=dist --exclude='*.test.ts' \
   package.json package-lock.json LICENSE NOTICE packages examples deploy/container/healthcheck.ts | tar -x -C "$stage/opt"
 
-# Production dependencies only, and of ONNX Runtime only this platform's library.
+# Production dependencies of the command and its examples. Left out: declarations, source maps, the headers of Node, and
+# the builds of ONNX Runtime for other machines and for pages that Skein does not use, as in the package `skein`.
+case $(uname -m) in aarch64 | arm64) other=x64 ;; *) other=arm64 ;; esac
 # The client of a cluster's API and DuckDB are optional elsewhere; to an image they cannot be added later.
 {
-  npm ls --omit=dev --all --parseable | sed -n "s|^$PWD/\(.*node_modules/.*\)|\1|p"
+  npm ls --omit=dev --all --parseable -w @skein/cli -w @skein-examples/ocr -w @skein-examples/vad | sed -n "s|^$PWD/\(.*node_modules/.*\)|\1|p"
+  readlink node_modules/.bin/node | sed 's|^\.\./\([^/]*\)/.*|node_modules/\1|'
   node_modules/.bin/node deploy/container/closure.ts @kubernetes/client-node @duckdb/node-api
 } | sort -u |
-  tar -c --exclude='*/napi-v6/darwin' --exclude='*/napi-v6/win32' -T - |
+  tar -c --exclude='*/napi-v6/darwin' --exclude='*/napi-v6/win32' --exclude="*/napi-v6/linux/$other" \
+    --exclude='*.map' --exclude='*.d.ts' --exclude='*.d.mts' --exclude='*.d.cts' \
+    --exclude='node_modules/node-linux-*/include' --exclude='node_modules/node-linux-*/share' \
+    --exclude='onnxruntime-web/dist/*jsep*' --exclude='onnxruntime-web/dist/*asyncify*' --exclude='onnxruntime-web/dist/*jspi*' \
+    --exclude='onnxruntime-web/dist/ort.all*' --exclude='onnxruntime-web/dist/ort.webg*' --exclude='onnxruntime-web/dist/ort.jspi*' \
+    -T - |
   tar -x -C "$stage/opt"
 node_modules/.bin/node scripts/sbom.ts >/dev/null
 cp dist/skein.cdx.json "$stage/opt/"
