@@ -57,6 +57,18 @@ it('takes nothing when it refuses, and a hold gives back what it took, once', ()
   expect([...budget.tenants()]).toEqual([]);
 });
 
+it('lets a tenant that holds nothing else have any answer', () => {
+  const budget = budgetOf(100);
+  const request = budget.hold('a');
+  request.take(10);
+  request.checkAnswer(1000);
+  budget.take('b', 1);
+  request.checkAnswer(1000);
+  budget.take('a', 1);
+  expect(() => request.checkAnswer(1000)).toThrow('1000 is over 99');
+  request.checkAnswer(80);
+});
+
 it('never holds more than its maximum and always has memory for one more tenant', () => {
   const step = fc.record({ tenant: fc.nat(5), amount: fc.integer({ min: 1, max: 400 }) });
   fc.assert(

@@ -155,6 +155,15 @@ export class BudgetHold {
     this.#budget.check(this.tenant, amount);
   }
 
+  /**
+   * Checks whether an answer of this request would fit. A tenant that holds nothing else may have any answer: it
+   * could never get one above its limit otherwise.
+   * @throws the error of the budget.
+   */
+  checkAnswer(amount: number): void {
+    if (this.#budget.heldBy(this.tenant) > this.#amount) this.check(amount);
+  }
+
   /** Whether all tenants together hold much of the budget. */
   get isMuchHeld(): boolean {
     return this.#budget.held > this.#budget.max / MUCH_PARTS;

@@ -24,7 +24,7 @@ export const REQUEST_ERRORS = {
     grpc: GRPC.RESOURCE_EXHAUSTED,
     kind: 'load',
     meaning:
-      'The bodies of all requests in flight take all memory that the node reserves for bodies.',
+      'The bodies and answers of all requests in flight take all memory that the node reserves for them.',
     fix: 'Retry after Retry-After, or start the node with larger --max-bodies-in-flight.',
     retryMs: 1000,
   },

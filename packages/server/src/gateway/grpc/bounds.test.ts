@@ -183,6 +183,20 @@ describe('many bodies at once', () => {
     await call(client, method.modelInfer, floats(1, 2, 3, 4));
   });
 
+  test('bound the answers too, but for the only one of a tenant', async () => {
+    const bodies = bodyBudget(2 ** 20);
+    const { client, inference } = await startGrpcFace({ bodies });
+    const length = 2 * 2 ** 20;
+    inference.answer = () =>
+      new Map([['y', { type: 'uint8', shape: [length], bytes: new Uint8Array(length) }]]);
+    await call(client, method.modelInfer, floats(1));
+    bodies.take('default', 1);
+    const refused = await failure(call(client, method.modelInfer, floats(1)));
+    expect(refused.metadata.get('skein-code')).toEqual(['BODIES_TOO_LARGE']);
+    bodies.give('default', 1);
+    await expect.poll(() => bodies.held).toBe(0);
+  });
+
   test('a stream counts its messages until they are answered, and ends above the bound', async () => {
     const message = framed(floats(1, 2, 3, 4));
     const bodies = bodyBudget(3.5 * message.length);

@@ -229,6 +229,7 @@ export function boundCalls(options: BoundsOptions): CallBounds {
       caller,
       take,
       give,
+      checkAnswer: (bytes) => hold.checkAnswer(bytes),
       newHold,
       answered: () => events.onAnswered(),
     });

@@ -36,6 +36,8 @@ export interface AdmittedCall {
   /** Counts memory for decoded data beyond the message. @throws SkeinError BODIES_TOO_LARGE, CANCELLED. */
   take(bytes: number): void;
   give(bytes: number): void;
+  /** @throws SkeinError BODIES_TOO_LARGE when its tenant may not hold an answer of this size. */
+  checkAnswer(bytes: number): void;
   /** Counts for its tenant what the call does not release. */
   newHold(): BudgetHold;
   /** Releases the oldest message of a stream, whose answer ended without a message of its own. */

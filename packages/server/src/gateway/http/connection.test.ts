@@ -162,6 +162,34 @@ describe('clients that do not read', () => {
     await expect.poll(() => bodies.held).toBe(0);
   });
 
+  test.each([
+    ['binary', true, 20 * 2 ** 20, 30 * 2 ** 20],
+    // Six bytes of text for each.
+    ['text', false, 6 * 2 ** 20, 80 * 2 ** 20],
+  ])('cannot pile up answers in %s', async (_, isBinary, length, max) => {
+    const bodies = bodyBudget(max);
+    const { port, inference } = await startSocketFace({}, bodies);
+    inference.answer = () =>
+      new Map([['y', { type: 'bool', shape: [length], bytes: new Uint8Array(length) }]]);
+    const asks = BODY.replace('{', `{"parameters":{"binary_data_output":${isBinary}},`);
+    const ask = (): ReturnType<typeof raw> => {
+      const client = raw(port);
+      client.socket.write(`${HEAD.replace(/Length: \d+/, `Length: ${asks.length}`)}\r\n${asks}`);
+      return client;
+    };
+    const first = ask();
+    first.socket.pause();
+    await expect.poll(() => bodies.held, { timeout: 20_000 }).toBeGreaterThan(max / 2);
+    await ask().until(/BODIES_TOO_LARGE/);
+    first.socket.resume();
+    await expect.poll(() => bodies.held).toBe(0);
+    const alone = ask();
+    alone.socket.pause();
+    await expect.poll(() => bodies.held).toBeGreaterThan(max / 2);
+    alone.socket.destroy();
+    await expect.poll(() => bodies.held).toBe(0);
+  });
+
   test('lose their connection, and their request ends', async () => {
     const { port, inference, access } = await startSocketFace({ bodyTimeoutMs: 300 });
     const large = new Uint8Array(16 * 2 ** 20);

@@ -9,6 +9,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { SkeinError } from '@skein/api';
 import { readJson } from '@skein/api/foreign-json';
+import { freeLarge } from '@skein/api/owned-memory';
 import type { Caller, Gateway } from '@skein/generative';
 import { type NodeExchange, type GatewayLogger, readBody } from '@skein/http';
 import type { Instant } from '@skein/serving';
@@ -79,10 +80,14 @@ export async function serveCall(
   try {
     const maxBodyBytes = Math.min(limits.maxBodyBytes, MAX_BODY_BYTES);
     const bytes = await readBody(exchange, { ...limits, maxBodyBytes }, hold);
+    const { length } = bytes;
     const body = objectAt(readJson(bytes), 'body');
+    freeLarge([bytes]);
+    // Its values take the place of the body, and the text for the provider takes as much.
+    hold.take(length);
     // To read it is one turn of the event loop, to write it for its provider another one.
-    if (bytes.length > LARGE_BYTES) await turn();
-    let size = bytes.length;
+    if (length > LARGE_BYTES) await turn();
+    let size = length;
     const timeoutMs = timeoutFromHeader(headerOf(exchange, 'skein-timeout-ms'));
     const gateway = await languageModels();
     await answer({

@@ -8,6 +8,7 @@
  */
 import type { Metadata, ServerDuplexStream, ServerUnaryCall, sendUnaryData } from '@grpc/grpc-js';
 import { SkeinError } from '@skein/api';
+import { LARGE_BYTES } from '@skein/api/owned-memory';
 import type { TensorMap } from '@skein/onnx';
 import { Cancellation, type InferenceAnswer, type Instant } from '@skein/serving/contract';
 import { requestIdFrom, toSkeinError } from '@skein/http';
@@ -21,8 +22,8 @@ import type { MessagePieces } from '../../grpc/message-framer.ts';
 import { reportRefusal } from '../../rules.ts';
 import { namesShown, showFor } from '../shown-answer.ts';
 import { readShared } from '../shared-memory/shared-tensors.ts';
-import { addInputs, memoryOf } from '../tensors/owned-tensors.ts';
-import { bytesHeld } from '../tensors/tensor-bytes.ts';
+import { addInputs, checkOutputs, memoryOf } from '../tensors/owned-tensors.ts';
+import { bytesHeld, bytesMade } from '../tensors/tensor-bytes.ts';
 import type { GrpcOptions } from '../options.ts';
 
 type Message = Buffer | MessagePieces;
@@ -212,6 +213,10 @@ async function infer(
       protocol: 'grpc',
     });
     const { rest } = answer;
+    const made = bytesMade(answer.outputs);
+    if (made > LARGE_BYTES) {
+      checkOutputs(answer.outputs, made, admitted, () => admitted.newHold());
+    }
     if (rest === undefined) release?.();
     const shown = show === undefined ? answer : await show(answer);
     const names = namesShown(outputs, request, shown);

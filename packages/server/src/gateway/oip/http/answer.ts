@@ -7,7 +7,7 @@
  * "-Infinity", as in Protocol Buffers' JSON mapping, so that any parser accepts the answer.
  */
 import { datatypeOf } from '@skein/api';
-import { numbersOf, type NumericTensor, type Tensor } from '@skein/onnx';
+import { elementCount, numbersOf, type NumericTensor, type Tensor } from '@skein/onnx';
 import type { InferenceAnswer } from '@skein/serving';
 import type { BinaryChoice } from './request.ts';
 import type { SharedSlice } from '../shared-memory/shared-memory.ts';
@@ -15,8 +15,8 @@ import { bytesOfTensor } from '../tensors/tensor-bytes.ts';
 import { invalidRequest } from '../../brief.ts';
 
 export interface EncodedAnswer {
-  /** Text, or its UTF-8 bytes if another thread wrote it. */
-  readonly json: string | Uint8Array;
+  /** Text, or the parts of its UTF-8 bytes if it is long. */
+  readonly json: string | readonly Uint8Array[];
   /** Binary outputs in the order of the JSON; absent if there is none. */
   readonly binary: readonly Uint8Array[] | undefined;
 }
@@ -76,6 +76,53 @@ export function writeAnswer(
   }
   write(']}');
   return binary;
+}
+
+/** Longest text of one element with its comma, in bytes. A byte of a string may be an escape such as `\\u0001`. */
+const LONGEST_TEXT: Readonly<Record<Tensor['type'], number>> = {
+  bool: 6,
+  uint8: 4,
+  int8: 5,
+  uint16: 6,
+  int16: 7,
+  uint32: 11,
+  int32: 12,
+  uint64: 21,
+  int64: 21,
+  float16: 23,
+  bfloat16: 23,
+  float32: 24,
+  float64: 25,
+  string: 6,
+};
+
+/** The most that the JSON of an answer's tensors takes, in bytes. */
+export function mostText(
+  outputs: readonly string[] | undefined,
+  choice: BinaryChoice,
+  answer: InferenceAnswer,
+): number {
+  let most = 0;
+  for (const name of outputs ?? answer.outputs.keys()) {
+    const tensor = answer.outputs.get(name);
+    if (tensor === undefined || !isText(name, choice)) continue;
+    most += longestText(tensor);
+  }
+  return most;
+}
+
+function longestText(tensor: Tensor): number {
+  const longest = LONGEST_TEXT[tensor.type];
+  if (tensor.type !== 'string') return longest * elementCount(tensor.shape);
+  // Two quotation marks and a comma for each.
+  let most = 3 * tensor.elements.length;
+  for (const { length } of tensor.elements) most += longest * length;
+  return most;
+}
+
+/** Whether an output is written as JSON. */
+export function isText(name: string, { byOutput, byDefault, shared }: BinaryChoice): boolean {
+  return !(byOutput.get(name) ?? byDefault) && shared?.has(name) !== true;
 }
 
 /** Elements that are joined at once: all of a tensor take ten times the memory of their text. */

@@ -17,11 +17,11 @@ import type { BudgetHold } from '@skein/api/shared-budget';
 import { type Exchange, readBody, SAFE_HEADERS } from '@skein/http';
 import type { Caller } from '../../../access/contract.ts';
 import { deadlineFrom, timeoutFromHeader, traceFrom } from '../../request-headers.ts';
-import type { EncodedAnswer } from './answer.ts';
+import { type EncodedAnswer, mostText } from './answer.ts';
 import { namesShown, showFor } from '../shown-answer.ts';
 import { readShared } from '../shared-memory/shared-tensors.ts';
-import { addInputs, memoryOf } from '../tensors/owned-tensors.ts';
-import { bytesHeld } from '../tensors/tensor-bytes.ts';
+import { addInputs, checkOutputs, memoryOf } from '../tensors/owned-tensors.ts';
+import { bytesHeld, bytesMade } from '../tensors/tensor-bytes.ts';
 import { decodeRawRequest } from './raw-request.ts';
 import { reportRefusal } from '../../rules.ts';
 import { brief } from '../../brief.ts';
@@ -113,10 +113,13 @@ export async function inferOverHttp(
       takesChunks: false,
       protocol: 'http',
     });
-    const outputBytes = bytesHeld(answer.outputs);
-    if (outputBytes > COPY_BYTES) {
+    let made = bytesMade(answer.outputs);
+    if (made > COPY_BYTES) {
+      // Classes are short.
+      if (show === undefined) made += mostText(outputs, binary, answer);
+      checkOutputs(answer.outputs, made, hold, newHold);
       unread = newHold();
-      unread.restore(outputBytes);
+      unread.restore(made);
     }
     release();
     const shown = show === undefined ? answer : await show(answer);
@@ -130,7 +133,7 @@ export async function inferOverHttp(
       held.restore(sent);
       onClose = () => {
         held.release();
-        freeLarge([encoded.json, ...(encoded.binary ?? [])]);
+        freeLarge([...encoded.json, ...(encoded.binary ?? [])]);
       };
     }
   } catch (error) {
@@ -151,7 +154,10 @@ function sendAnswer(
 ): number {
   if (response.destroyed) return 0;
   const timing = serverTiming(times, cached);
-  const length = Buffer.byteLength(json);
+  const length =
+    typeof json === 'string'
+      ? Buffer.byteLength(json)
+      : json.reduce((sum, part) => sum + part.length, 0);
   // ASCII needs no conversion.
   const isAscii = typeof json === 'string' && json.length === length;
   if (binary === undefined) {
@@ -167,7 +173,8 @@ function sendAnswer(
       ...SAFE_HEADERS,
       ...headers,
     ]);
-    response.end(json, isAscii ? 'latin1' : 'utf8');
+    if (typeof json === 'string') response.end(json, isAscii ? 'latin1' : 'utf8');
+    else writeAll(response, json);
     return length;
   }
   const spaces = SPACES[(ALIGNMENT - (length % ALIGNMENT)) % ALIGNMENT]!;
@@ -188,19 +195,22 @@ function sendAnswer(
     ...SAFE_HEADERS,
     ...headers,
   ]);
-  if (total <= COPY_BYTES) {
+  if (typeof json === 'string' && total <= COPY_BYTES) {
     // A string is written together with the headers, a buffer in a second write.
     let text = (isAscii ? json : latin1(Buffer.from(json))) + spaces;
     for (const bytes of binary) text += latin1(bytes);
     response.end(text, 'latin1');
     return total;
   }
-  response.cork();
-  response.write(json);
-  if (spaces !== '') response.write(spaces);
-  for (const bytes of binary) response.write(bytes);
-  response.end();
+  const texts = typeof json === 'string' ? [json] : json;
+  writeAll(response, [...texts, ...(spaces === '' ? [] : [spaces]), ...binary]);
   return total;
+}
+
+function writeAll(response: Exchange['response'], parts: readonly (string | Uint8Array)[]): void {
+  response.cork();
+  for (const part of parts) response.write(part);
+  response.end();
 }
 
 /** Converts bytes to a string with one character per byte. */

@@ -41,7 +41,9 @@ const calls = {
     return freeing(received, () => {
       const whole = { ...answer, outputs: unpack(tensors) };
       const result = encodeInParts(model, id, outputs, choice, whole);
-      const transfer = new Set([result.json, ...(result.binary ?? [])].map(({ buffer }) => buffer));
+      const transfer = new Set(
+        [...result.json, ...(result.binary ?? [])].map(({ buffer }) => buffer),
+      );
       return { result, transfer: [...transfer] as ArrayBuffer[] };
     });
   },

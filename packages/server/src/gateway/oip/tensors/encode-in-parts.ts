@@ -1,45 +1,27 @@
-/** Encodes a large answer. Its JSON is bytes: a string would take its memory once more, and holds at most 512 MiB. */
-import { freePiece } from '@skein/api/owned-memory';
+/** Encodes a large answer. Its JSON is bytes in parts: a whole text would take their memory once more. */
 import { type encodeAnswer, type EncodedAnswer, writeAnswer } from '../http/answer.ts';
+
+/** Bytes of a part: a text of this size is encoded at once. */
+const PART = 1 << 20;
+
+const utf8 = new TextEncoder();
 
 /** `encodeAnswer` in parts. */
 export function encodeInParts(
   ...[model, id, outputs, choice, answer]: Parameters<typeof encodeAnswer>
-): EncodedAnswer & { readonly json: Buffer } {
-  const text = new TextBytes();
-  const write = (part: string): void => text.write(part);
+): EncodedAnswer & { readonly json: readonly Uint8Array[] } {
+  const json: Uint8Array[] = [];
+  let text = '';
+  const encode = (): void => {
+    // Unlike a small Buffer, it has memory of its own, which can be transferred.
+    json.push(utf8.encode(text));
+    text = '';
+  };
+  const write = (part: string): void => {
+    text += part;
+    if (text.length >= PART) encode();
+  };
   const binary = writeAnswer(write, model, id, outputs, choice, answer);
-  return { json: text.end(), binary };
-}
-
-/** Characters that are encoded at once. */
-const PART = 1 << 20;
-
-/** The UTF-8 bytes of a text that is written in parts: as a string, it would take its memory once more. */
-class TextBytes {
-  readonly #parts: Buffer[] = [];
-  #text = '';
-
-  write(part: string): void {
-    this.#text += part;
-    if (this.#text.length >= PART) this.#encode();
-  }
-
-  end(): Buffer {
-    this.#encode();
-    const length = this.#parts.reduce((sum, part) => sum + part.length, 0);
-    const whole = Buffer.allocUnsafeSlow(length);
-    let at = 0;
-    for (const part of this.#parts) {
-      part.copy(whole, at);
-      at += part.length;
-      freePiece(part);
-    }
-    return whole;
-  }
-
-  #encode(): void {
-    this.#parts.push(Buffer.from(this.#text));
-    this.#text = '';
-  }
+  encode();
+  return { json, binary };
 }

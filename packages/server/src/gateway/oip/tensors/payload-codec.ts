@@ -10,7 +10,7 @@ import { pack, unpackInTurns, type WireTensors } from '@skein/serving/tensor-tra
 import { CodecThreads } from './codec-threads.ts';
 import { isQuickToRead } from '../grpc/quick-to-read.ts';
 import { decodeGrpcRequest, type GrpcRequest } from '../grpc/request.ts';
-import { encodeAnswer, type EncodedAnswer } from '../http/answer.ts';
+import { encodeAnswer, type EncodedAnswer, isText } from '../http/answer.ts';
 import { openEnvelope, type Envelope } from '../http/envelope.ts';
 import {
   decodeInferRequest,
@@ -139,8 +139,7 @@ function sizeAsJson(
   let size = 0;
   for (const [name, tensor] of answer.outputs) {
     if (outputs !== undefined && !outputs.includes(name)) continue;
-    if (choice.byOutput.get(name) ?? choice.byDefault) continue;
-    if (choice.shared?.has(name) === true) continue;
+    if (!isText(name, choice)) continue;
     size += sizeOf(tensor);
   }
   return size;

@@ -125,12 +125,20 @@ export function bytesOfTensor(tensor: Tensor): Uint8Array {
 /** Memory of the view of one string without its bytes, with Node 24. */
 const STRING_BYTES = 128;
 
-/** Approximate memory of tensors that were decoded from a request. */
+/** Approximate memory of tensors that were decoded from a request, without the bytes of strings: views on it. */
 export function bytesHeld(tensors: TensorMap): number {
   let sum = 0;
   for (const tensor of tensors.values()) {
-    // The bytes of strings are views on the request.
     sum += tensor.type === 'string' ? tensor.elements.length * STRING_BYTES : tensor.bytes.length;
+  }
+  return sum;
+}
+
+/** Approximate memory of tensors that a run has made. */
+export function bytesMade(tensors: TensorMap): number {
+  let sum = bytesHeld(tensors);
+  for (const tensor of tensors.values()) {
+    if (tensor.type === 'string') for (const { length } of tensor.elements) sum += length;
   }
   return sum;
 }
