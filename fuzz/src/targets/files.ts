@@ -12,6 +12,7 @@ import {
   readJsonLines,
   readNpy,
   readParquet,
+  readSafetensors,
   readTensors,
   TrainError,
   writeTensors,
@@ -213,6 +214,7 @@ export async function openCheckpoints(): Promise<Target> {
     ]),
     refuses: isTrainError,
     async run(input) {
+      for (const tensor of readSafetensors(input).tensors.values()) assertFilled(tensor);
       const { tensors } = await readTensors(input);
       for (const tensor of tensors.values()) assertFilled(tensor);
     },

@@ -1,4 +1,5 @@
-export { readTensors, writeTensors } from './checkpoint/safetensors.ts';
+export { readSafetensors, readTensors, writeTensors } from './checkpoint/safetensors.ts';
+export { zipEntries } from './data/formats/zip.ts';
 export type { Column } from './data/table/column.ts';
 export { dataset, selectRows, splitRows, type Dataset } from './data/dataset.ts';
 export { fitEncoder, type Encoder } from './data/encoding/encoder.ts';

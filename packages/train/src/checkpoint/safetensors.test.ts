@@ -1,13 +1,13 @@
 import { expect, it } from 'vitest';
 import { createHash } from 'node:crypto';
-import { readTensors, writeTensors } from './safetensors.ts';
+import { readSafetensors, readTensors, writeTensors } from './safetensors.ts';
 
-/** A file with that header and no data, whose digest is correct. */
-function fileOf(header: unknown): Uint8Array {
+/** A file with that header; the digest of the cases is that of no data. */
+function fileOf(header: unknown, data = new Uint8Array()): Uint8Array {
   const json = Buffer.from(JSON.stringify(header));
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(json.length));
-  return Buffer.concat([length, json]);
+  return new Uint8Array(Buffer.concat([length, json, data]));
 }
 
 const __metadata__ = { sha256: createHash('sha256').digest('hex') };
@@ -49,4 +49,44 @@ it.each([
   ['offsets out of order', { __metadata__, w: { dtype: 'U8', shape: [0], data_offsets: [5, 5] } }],
 ])('is damaged with %s in its header', async (_, header) => {
   await expect(readTensors(fileOf(header))).rejects.toMatchObject({ kind: 'checkpoint' });
+});
+
+it('reads a file of another program, with or without metadata', () => {
+  const w = { dtype: 'BF16', shape: [2], data_offsets: [4, 8] };
+  const b = { dtype: 'F32', shape: [], data_offsets: [0, 4] };
+  for (const header of [
+    { w, b },
+    { __metadata__: { format: 'pt' }, w, b },
+  ]) {
+    const { tensors } = readSafetensors(fileOf(header, Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8)));
+    expect(tensors).toEqual(
+      new Map([
+        ['w', { type: 'bfloat16', shape: [2], bytes: Uint8Array.of(5, 6, 7, 8) }],
+        ['b', { type: 'float32', shape: [], bytes: Uint8Array.of(1, 2, 3, 4) }],
+      ]),
+    );
+  }
+});
+
+const BYTES = (from: number, to: number) => ({
+  dtype: 'U8',
+  shape: [to - from],
+  data_offsets: [from, to],
+});
+
+it.each<[string, object, number, RegExp]>([
+  ['tensors that overlap', { a: BYTES(0, 4), b: BYTES(3, 8) }, 8, /share bytes at 3/],
+  ['a gap', { a: BYTES(0, 3), b: BYTES(4, 8) }, 8, /Bytes belong to no tensor at 3/],
+  ['bytes after the last tensor', { a: BYTES(0, 4) }, 9, /last 5 bytes belong to no tensor/],
+  ['an unknown type', { a: { ...BYTES(0, 4), dtype: 'F4' } }, 4, /"a" has the type "F4"/],
+  ['a wrong size', { a: { ...BYTES(0, 4), shape: [5] } }, 4, /takes 5 bytes; .* gives it 4/],
+  ['a place outside', { a: BYTES(0, 4) }, 3, /"a" ends outside/],
+  ['metadata of numbers', { __metadata__: { a: 1 } }, 0, /metadata/],
+])('refuses %s of another program', (_, header, size, message) => {
+  expect(() => readSafetensors(fileOf(header, new Uint8Array(size)))).toThrow(message);
+});
+
+it('refuses a file that is cut off', () => {
+  expect(() => readSafetensors(new Uint8Array(7))).toThrow(/cut off, or not/);
+  expect(() => readSafetensors(Buffer.from('PK\x03\x04 not at all'))).toThrow(/cut off, or not/);
 });

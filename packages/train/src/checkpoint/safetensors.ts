@@ -11,7 +11,7 @@
 import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
 import { elementCount, elementSize, type NumericTensor, type NumericType } from '@skein/onnx';
 import type { Tensors } from '../run/backend.ts';
-import { TrainError } from '../train-error.ts';
+import { dataError, TrainError } from '../train-error.ts';
 
 const CODES: Readonly<Record<NumericType, string>> = {
   bool: 'BOOL',
@@ -66,32 +66,77 @@ export async function writeTensors({ tensors, metadata }: TensorFile): Promise<U
  * @throws TrainError `checkpoint` when the file is damaged or of another format.
  */
 export async function readTensors(bytes: Uint8Array): Promise<TensorFile> {
+  let file: TensorFile & { readonly data: Uint8Array };
+  try {
+    file = tensorsIn(bytes);
+  } catch (error) {
+    throw damaged(error);
+  }
+  const { sha256, ...metadata } = file.metadata;
+  if (sha256 !== (await digest(file.data))) throw damaged();
+  return { tensors: file.tensors, metadata };
+}
+
+/**
+ * Reads a file that any program wrote; the tensors are views of its bytes.
+ * @throws TrainError `data` for a damaged file, or for a type that tensors here do not have.
+ */
+export function readSafetensors(bytes: Uint8Array): TensorFile {
+  const { tensors, metadata } = tensorsIn(bytes);
+  return { tensors, metadata };
+}
+
+function tensorsIn(bytes: Uint8Array): TensorFile & { readonly data: Uint8Array } {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const length = bytes.byteLength < 8 ? Infinity : Number(view.getBigUint64(0, true));
-  if (8 + length > bytes.byteLength) throw damaged();
+  if (8 + length > bytes.byteLength) {
+    throw dataError('The file is cut off, or not in the safetensors format.');
+  }
   const data = bytes.subarray(8 + length);
   let header: unknown;
   try {
     header = readJson(bytes.subarray(8, 8 + length), JSON_BOUNDS.stored);
-  } catch (error) {
-    throw damaged(error);
+  } catch (cause) {
+    throw dataError('The header of the file is not JSON.', { cause });
   }
-  if (!isObject(header) || !isMetadata(header['__metadata__'])) throw damaged();
-  const { __metadata__, ...entries } = header;
-  const { sha256, ...metadata } = __metadata__;
-  if (sha256 !== (await digest(data))) throw damaged();
+  if (!isObject(header)) throw dataError('The header of the file is not a list of tensors.');
+  const { __metadata__: metadata = {}, ...entries } = header;
+  if (!isMetadata(metadata)) throw dataError('The metadata of the file are not texts.');
   const tensors = new Map<string, NumericTensor>();
+  const places: [start: number, end: number][] = [];
   for (const [name, entry] of Object.entries(entries)) {
-    if (!isEntry(entry)) throw damaged();
+    const what = `The tensor ${JSON.stringify(name)}`;
+    if (!isEntry(entry)) throw dataError(`${what} has no type, shape and place.`);
     const { dtype, shape } = entry;
     const [start, end] = entry.data_offsets;
     const type = (Object.keys(CODES) as NumericType[]).find((each) => CODES[each] === dtype);
-    if (type === undefined || end - start !== elementCount(shape) * elementSize(type))
-      throw damaged();
-    if (end > data.byteLength) throw damaged();
+    if (type === undefined) {
+      const known = Object.values(CODES).join(', ');
+      throw dataError(`${what} has the type ${JSON.stringify(dtype)}; known are ${known}.`);
+    }
+    const size = elementCount(shape) * elementSize(type);
+    if (end - start !== size) {
+      throw dataError(`${what} takes ${size} bytes; the header gives it ${end - start}.`);
+    }
+    if (end > data.byteLength) throw dataError(`${what} ends outside of the file.`);
+    places.push([start, end]);
     tensors.set(name, { type, shape, bytes: data.subarray(start, end) });
   }
-  return { tensors, metadata };
+  requireAdjacent(places, data.byteLength);
+  return { tensors, metadata, data };
+}
+
+/** The format allows no gap, which could hide other content, and no overlap. @throws TrainError `data`. */
+function requireAdjacent(places: [start: number, end: number][], size: number): void {
+  let next = 0;
+  for (const [start, end] of places.toSorted((a, b) => a[0] - b[0] || a[1] - b[1])) {
+    if (start !== next) {
+      const what = start < next ? 'Two tensors share bytes' : 'Bytes belong to no tensor';
+      throw dataError(`${what} at ${Math.min(start, next)} after the header.`);
+    }
+    next = end;
+  }
+  if (next !== size) throw dataError(`The last ${size - next} bytes belong to no tensor.`);
 }
 
 interface Entry {
