@@ -12,6 +12,8 @@ import { findRun } from '../train/runs.ts';
 import { convertedFile, type Conversion } from './foreign-model.ts';
 import { openModel } from './model-file.ts';
 import { fetchModel } from './remote-model.ts';
+import { givenInputs, type GivenInput } from './sandboxed/given-inputs.ts';
+import { convertedTorch } from './sandboxed/torch-conversion.ts';
 
 /** A model that can be uploaded. */
 export interface Opened {
@@ -41,12 +43,15 @@ export type Content = {
 export interface ContentOptions extends ConnectionChoice {
   readonly run: string | undefined;
   readonly rows: string | undefined;
+  readonly input: readonly string[];
   readonly allowPrivate: boolean;
   readonly tokenEnv: string | undefined;
 }
 
 const MODULE_EXTENSIONS = ['.ts', '.mts', '.js', '.mjs'];
 const ROWS_OF_CONVERTED = '--rows is for models that are converted: files of XGBoost and LightGBM.';
+const INPUT_OF_TORCH =
+  '--input is for archives of PyTorch: other models hold the shapes of their inputs.';
 
 /** A module by its path, a model by its bytes, or the model of a run with its lineage. */
 export async function contentOf(
@@ -55,7 +60,11 @@ export async function contentOf(
   options: ContentOptions,
 ): Promise<Content> {
   const { rows } = options;
-  if (rows !== undefined && options.run !== undefined) throw usageError(ROWS_OF_CONVERTED);
+  const input = givenInputs(options.input);
+  if (options.run !== undefined) {
+    if (rows !== undefined) throw usageError(ROWS_OF_CONVERTED);
+    if (input.length > 0) throw usageError(INPUT_OF_TORCH);
+  }
   if (options.run !== undefined) {
     if (file !== undefined) throw usageError('FILE and --run exclude each other.');
     const run = await findRun(context, options, options.run);
@@ -70,16 +79,34 @@ export async function contentOf(
   const name = basename(file);
   if (MODULE_EXTENSIONS.includes(extname(file).toLowerCase())) {
     if (rows !== undefined) throw usageError(ROWS_OF_CONVERTED);
+    if (input.length > 0) throw usageError(INPUT_OF_TORCH);
     return { name, metadata: {}, modulePath: path };
   }
-  const opened = await openFile(path, file, sample);
+  const opened = await openFile(context, path, file, { sample, input });
   return { name, metadata: {}, fetch: async () => opened };
 }
 
-async function openFile(path: string, given: string, sample: string | undefined): Promise<Opened> {
+interface Help {
+  /** The file of `--rows`. */
+  readonly sample: string | undefined;
+  readonly input: readonly GivenInput[];
+}
+
+async function openFile(
+  context: Context,
+  path: string,
+  given: string,
+  { sample, input }: Help,
+): Promise<Opened> {
   const converted = await convertedFile(path, given, sample);
-  if (converted !== undefined) return { ...converted, source: await openAsBlob(path) };
+  if (converted !== undefined) {
+    if (input.length > 0) throw usageError(INPUT_OF_TORCH);
+    return { ...converted, source: await openAsBlob(path) };
+  }
   if (sample !== undefined) throw usageError(ROWS_OF_CONVERTED);
+  const ofTorch = await convertedTorch(context, path, given, input);
+  if (ofTorch !== undefined) return { ...ofTorch, source: await openAsBlob(path) };
+  if (input.length > 0) throw usageError(INPUT_OF_TORCH);
   const content = await openModel(path, given);
   return { content, source: content, metadata: {} };
 }
@@ -110,7 +137,13 @@ async function remoteContent(
     async fetch() {
       const { path, remove } = await fetchModel(context, source, dataFolder(context, options.data));
       try {
-        return { ...(await openFile(path, address, sample)), remove };
+        return {
+          ...(await openFile(context, path, address, {
+            sample,
+            input: givenInputs(options.input),
+          })),
+          remove,
+        };
       } catch (error) {
         await remove();
         throw error;

@@ -24,15 +24,22 @@ import { readSampleRows } from './sample-rows.ts';
 export interface Conversion {
   /** The program that wrote the file, and its version. */
   readonly source: string;
-  readonly objective: string;
+  /** The content of a file of XGBoost or LightGBM. */
+  readonly objective?: string;
   /** Zero for a linear model. */
-  readonly trees: number;
-  readonly features: number;
+  readonly trees?: number;
+  readonly features?: number;
+  /** The program that saved an archive of PyTorch, and the sandbox that converted it. */
+  readonly form?: string;
+  readonly sandbox?: string;
   readonly notes: readonly string[];
   readonly compared: {
     readonly rows: number;
-    /** `file`: with the rows and predictions of `--rows`; `thresholds`: with the file, on rows around its thresholds. */
-    readonly with: 'file' | 'thresholds';
+    /**
+     * `file`: with the rows and predictions of `--rows`; `thresholds`: with the file, on rows around its
+     * thresholds; `program`: with the outputs of the program itself, on rows that were drawn.
+     */
+    readonly with: 'file' | 'thresholds' | 'program';
     /** Largest difference of numbers, relative where they exceed one. */
     readonly largestDifference: number;
     readonly tolerance: number;

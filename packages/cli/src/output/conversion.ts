@@ -2,27 +2,28 @@
 import type { Conversion } from '../deploying/foreign-model.ts';
 import type { Field } from './table.ts';
 
-export function conversionFields({
-  source,
-  objective,
-  trees,
-  features,
-  notes,
-  compared,
-}: Conversion): Field[] {
+const COMPARED: Readonly<Record<Conversion['compared']['with'], string>> = {
+  file: 'with the given predictions',
+  thresholds: 'with the file',
+  program: 'with the program that made it',
+};
+
+export function conversionFields(conversion: Conversion): Field[] {
+  const { source, objective, trees, features, form, sandbox, notes, compared } = conversion;
   const parts = [
     source,
     objective,
-    trees === 0 ? 'linear' : counted(trees, 'tree'),
-    counted(features, 'feature'),
+    form,
+    trees === undefined ? undefined : trees === 0 ? 'linear' : counted(trees, 'tree'),
+    features === undefined ? undefined : counted(features, 'feature'),
+    sandbox === undefined ? undefined : `in a sandbox (${sandbox})`,
   ];
-  const from = compared.with === 'file' ? 'with the given predictions' : 'with the file';
   return [
-    ['converted', parts.join(', ')],
+    ['converted', parts.filter((part) => part !== undefined).join(', ')],
     ...notes.map((note): Field => ['note', note]),
     [
       'compared',
-      `${from} on ${counted(compared.rows, 'row')}: largest difference ${small(compared.largestDifference)}, allowed ${compared.tolerance}`,
+      `${COMPARED[compared.with]} on ${counted(compared.rows, 'row')}: largest difference ${small(compared.largestDifference)}, allowed ${compared.tolerance}`,
     ],
   ];
 }

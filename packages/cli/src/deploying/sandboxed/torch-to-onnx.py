@@ -272,10 +272,18 @@ def from_program(notes):
         inputs.append(Input(node.name, value.dtype, shape, first))
     if not symbols:
         notes.append('All axes keep the size that they were exported with; torch.export.export(…, dynamic_shapes=…) frees them.')
-    # The tracer makes a constant of a size, unless it is a method of its tensor.
+    # The tracer makes constants of sizes, unless methods of tensors give and take them.
+    aten = torch.ops.aten
+    methods = {
+        aten.sym_size.int: 'size',
+        aten.view.default: 'view',
+        aten.reshape.default: 'reshape',
+        aten.expand.default: 'expand',
+        aten.repeat.default: 'repeat',
+    }
     for node in module.graph.nodes:
-        if node.target == torch.ops.aten.sym_size.int:
-            node.op, node.target = 'call_method', 'size'
+        if node.op == 'call_function' and node.target in methods:
+            node.op, node.target = 'call_method', methods[node.target]
     module.recompile()
     module._forward_pre_hooks.clear()
     return Program(module), inputs
