@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { createHash } from 'node:crypto';
 import { readSafetensors, readTensors, writeTensors } from './safetensors.ts';
 
-/** A file with that header; the digest of the cases is that of no data. */
+/** A file with that header. The digest in the cases is correct for a file without data. */
 function fileOf(header: unknown, data = new Uint8Array()): Uint8Array {
   const json = Buffer.from(JSON.stringify(header));
   const length = Buffer.alloc(8);

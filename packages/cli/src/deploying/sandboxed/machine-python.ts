@@ -93,7 +93,7 @@ async function ask(program: string, modules: readonly string[]): Promise<Found |
   try {
     // -E: PYTHONPATH may name folders of a project, which a sandbox does not get.
     const { stdout } = await run(program, ['-E', '-c', FIND, ...modules], { timeout: FIND_MS });
-    return readJson(stdout, JSON_BOUNDS.frame) as unknown as Found;
+    return readJson(stdout, JSON_BOUNDS.frame) as Found;
   } catch {
     return undefined;
   }
