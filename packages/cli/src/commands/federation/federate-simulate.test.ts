@@ -118,7 +118,7 @@ it('simulates updates that come late, with fedbuff', async () => {
 });
 
 it('draws a table of rounds, and refuses more sites than rows and a column that is absent', async () => {
-  const { code, stdout } = await skein('--sites', '4', '--sampled', '2', '--rounds', '2');
+  const { code, stdout } = await skein('--sites', '4', '--rounds', '2');
   expect(code).toBe(0);
   expect(stdout).toMatch(/^ROUND +LOSS +VALIDATION LOSS +ACCURACY/m);
   expect(stdout).toMatch(/^ +2 +0\.\d{4}/m);

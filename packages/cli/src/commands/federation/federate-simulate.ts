@@ -49,6 +49,8 @@ import {
 import { usageError } from '../../command-line/usage.ts';
 
 const HELD_OUT = 0.2;
+/** L2 norm to which norm-bound shortens longer updates. */
+const NORM = 1;
 
 export interface SimulatedRow {
   readonly round: number;
@@ -81,7 +83,7 @@ export const federateSimulate = defineCommand({
   details:
     'A fifth of the rows is held out, and the model of each round is tested on them. The sites train as real ones do, one after the other, without transport, masks or noise: `skein privacy` computes the cost of noise. The encoding of columns is fitted to all training rows; a real plan names public ranges instead.',
   examples: {
-    'skein federate simulate rows.csv --label disease --sites 20 --strategy fedadam --server-rate 0.1':
+    'skein federate simulate rows.csv --label disease --sites 20 --strategy fedadam':
       'Twenty sites with equal shares of the rows',
     'skein federate simulate rows.csv --label disease --sites 10 --hostile 2 --robust trimmed-mean':
       'Two of ten sites work against the others',
@@ -104,7 +106,6 @@ export const federateSimulate = defineCommand({
       'COLUMN',
       'Column whose values are the sites, in place of --sites. A fifth of the rows of each is held out, and the quality of the model at each is reported.',
     ),
-    sampled: integer('N', 'Sites of a round, drawn anew each time; default: all.', [1, 10_000]),
     split: withDefault(
       choice(
         ['equal', 'sorted'],
@@ -122,16 +123,7 @@ export const federateSimulate = defineCommand({
     ),
     robust: choice(
       ROBUST_NAMES,
-      'Aggregation rule that tolerates hostile sites, in place of the mean of the updates.',
-    ),
-    dishonest: integer(
-      'N',
-      'Hostile sites that trimmed-mean and krum tolerate; default: --hostile.',
-      [0, 10_000],
-    ),
-    norm: withDefault(
-      decimal('R', 'Norm to which norm-bound shortens longer updates.', [1e-9, 1e9]),
-      '1',
+      'Aggregation rule that tolerates the hostile sites, in place of the mean of the updates.',
     ),
     late: withDefault(
       integer(
@@ -150,7 +142,6 @@ export const federateSimulate = defineCommand({
       ['own', 'global'],
       'Start of a round. own: the site’s own model (Ditto); global: the global model (local fine-tuning). Default: own.',
     ),
-    serverRate: decimal('R', 'Rate by which the server follows the mean update.', [1e-9, 1e3]),
     rounds: withDefault(integer('N', 'Rounds.', [1, 100_000]), '20'),
     epochs: withDefault(integer('N', 'Passes of a site in a round.', [1, 1000]), '1'),
     batch: withDefault(integer('N', 'Rows of a step.', [1, 100_000]), '10'),
@@ -162,13 +153,13 @@ export const federateSimulate = defineCommand({
     const builder = networkOf(model);
     if (builder === undefined) throw usageError(`--model: "${model}" is not mlp or mlp:16,8.`);
     const { path } = await givenFile(cwd, data);
-    const { strategy: name, serverRate, sites: wanted, by, sampled, rounds, batch } = options;
-    const { hostile, robust, dishonest = hostile, norm, late, rate, epochs } = options;
+    const { strategy: name, sites: wanted, by, rounds, batch } = options;
+    const { hostile, robust, late, rate, epochs } = options;
     const { personal: lambda, personalFrom } = options;
     if (lambda === undefined && personalFrom !== undefined) {
       throw usageError('--personal-from: give --personal LAMBDA too.');
     }
-    const rule = robust === undefined ? undefined : { name: robust, dishonest, norm };
+    const rule = robust === undefined ? undefined : { name: robust, dishonest: hostile, norm: NORM };
     if (late > 0 && name !== 'fedbuff') throw usageError('--late belongs to --strategy fedbuff.');
     if (by !== undefined && (wanted !== undefined || split !== 'equal')) {
       throw usageError('--by assigns the rows to sites: leave out --sites and --split.');
@@ -177,7 +168,7 @@ export const federateSimulate = defineCommand({
       const read = await readCsv(createReadStream(path));
       const centres = by === undefined ? [] : centresOf(read, by);
       const count = by === undefined ? (wanted ?? 10) : centres.length;
-      requireSites({ count, sampled, hostile, rule, isPersonal: lambda !== undefined });
+      requireSites({ count, hostile, rule, isPersonal: lambda !== undefined });
       const columns = read.columns.filter((column) => column.name !== by);
       const table = { count: read.count, columns };
       const given = { from: 'table', table, label } as const;
@@ -194,11 +185,8 @@ export const federateSimulate = defineCommand({
       const problem = problemOf(start, { batch });
       const all = rowsFor(start, given);
       const [rows, test] = [selectRows(all, training), selectRows(all, held)];
-      const strategy = strategyOf(name, {
-        ...(serverRate === undefined ? {} : { serverRate }),
-        // A full buffer has the rows that a round has on average: an update counts by its rows.
-        buffer: Math.max(1, Math.round((rows.count * (sampled ?? count)) / count)),
-      });
+      // A full buffer has the rows of a round: an update counts by its rows.
+      const strategy = strategyOf(name, { buffer: rows.count });
       const federated = federatedModel(problem.graded, strategy.site);
       const open = (tried: Dataset) => openQuality(problem, federated, tried, batch);
       const quality = await open(test);
@@ -238,7 +226,6 @@ export const federateSimulate = defineCommand({
           late,
           ...(personal === undefined ? {} : { personal }),
           ...(rule === undefined ? {} : { robust: rule }),
-          ...(sampled === undefined ? {} : { sampled }),
           async onRound({ round, loss, state }) {
             const metrics = await quality.report(state.parameters);
             found.push({ round, loss, metrics });
@@ -319,26 +306,17 @@ function textOf({ rows, own, global }: Compared): string {
 /** @throws SkeinError USAGE. */
 function requireSites(of: {
   readonly count: number;
-  readonly sampled: number | undefined;
   readonly rule: RobustRule | undefined;
   readonly hostile: number;
   readonly isPersonal: boolean;
 }): void {
-  const { count, sampled, hostile, rule, isPersonal } = of;
-  requireRobust(rule, sampled ?? count);
+  const { count, hostile, rule, isPersonal } = of;
+  const fewest = rule === undefined ? 0 : fewestUpdates(rule);
+  if (count < fewest) {
+    throw usageError(`--robust ${rule?.name} needs ${fewest} sites, not ${count}.`);
+  }
   if (isPersonal && count > MOST_PERSONAL) {
     throw usageError(`--personal is for at most ${MOST_PERSONAL} sites, not ${count}.`);
   }
-  if (sampled !== undefined && sampled > count) {
-    throw usageError(`--sampled ${sampled} is more than the ${count} sites.`);
-  }
   if (hostile > count) throw usageError(`--hostile ${hostile} is more than the ${count} sites.`);
-}
-
-/** @throws SkeinError USAGE for a rule that has too few updates. */
-function requireRobust(rule: RobustRule | undefined, sites: number): void {
-  if (rule === undefined) return;
-  const fewest = fewestUpdates(rule);
-  if (sites >= fewest) return;
-  throw usageError(`--robust ${rule.name} needs ${fewest} sites of a round, not ${sites}.`);
 }
