@@ -1,7 +1,6 @@
 /**
  * A programming language as data: which files are its own, how its sources become a program, and
- * how the program is run. One small file per language; no other part of the judge depends on a
- * language.
+ * how the program is run. No other part of the judge depends on a language.
  */
 import type { ProgramFile } from '../package/problem.ts';
 

@@ -1,25 +1,12 @@
 /** The languages of the judge, and how the language of a program follows from its files. */
 import type { ProgramFile } from '../package/problem.ts';
-import { bash } from './bash.ts';
-import { c } from './c.ts';
-import { cpp } from './cpp.ts';
-import { csharp } from './csharp.ts';
+import { c, cpp, csharp, haskell, ocaml, pascal, rust } from './compiled.ts';
 import { go } from './go.ts';
-import { haskell } from './haskell.ts';
+import { bash, lua, perl, php, pypy3, python3, r, ruby } from './interpreted.ts';
 import { java } from './java.ts';
 import { javascript } from './javascript.ts';
 import { kotlin } from './kotlin.ts';
 import { hasExtension, type Language } from './language.ts';
-import { lua } from './lua.ts';
-import { ocaml } from './ocaml.ts';
-import { pascal } from './pascal.ts';
-import { perl } from './perl.ts';
-import { php } from './php.ts';
-import { pypy3 } from './pypy3.ts';
-import { python3 } from './python3.ts';
-import { r } from './r.ts';
-import { ruby } from './ruby.ts';
-import { rust } from './rust.ts';
 import { scala } from './scala.ts';
 import { typescript } from './typescript.ts';
 

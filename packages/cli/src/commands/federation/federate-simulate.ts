@@ -159,7 +159,8 @@ export const federateSimulate = defineCommand({
     if (lambda === undefined && personalFrom !== undefined) {
       throw usageError('--personal-from: give --personal LAMBDA too.');
     }
-    const rule = robust === undefined ? undefined : { name: robust, dishonest: hostile, norm: NORM };
+    const rule =
+      robust === undefined ? undefined : { name: robust, dishonest: hostile, norm: NORM };
     if (late > 0 && name !== 'fedbuff') throw usageError('--late belongs to --strategy fedbuff.');
     if (by !== undefined && (wanted !== undefined || split !== 'equal')) {
       throw usageError('--by assigns the rows to sites: leave out --sites and --split.');
