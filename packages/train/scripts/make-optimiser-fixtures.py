@@ -15,14 +15,6 @@ CURVATURE = {"w": [[1.0, 10.0, 0.5], [2.0, 0.1, 3.0]], "b": [4.0, 0.2]}
 CASES = [
     ("sgd", {}, "SGD", {}, 0.05, None),
     ("sgd", {"momentum": 0.9}, "SGD", {"momentum": 0.9}, 0.02, None),
-    (
-        "sgd",
-        {"momentum": 0.8, "nesterov": True, "weightDecay": 0.05},
-        "SGD",
-        {"momentum": 0.8, "nesterov": True, "weight_decay": 0.05},
-        0.02,
-        None,
-    ),
     ("sgd", {"weightDecay": 0.1}, "SGD", {"weight_decay": 0.1}, 0.05, {"norm": 2.5}),
     ("sgd", {"momentum": 0.9}, "SGD", {"momentum": 0.9}, 0.05, {"value": 0.75}),
     ("adam", {}, "Adam", {}, 0.1, None),
