@@ -52,6 +52,7 @@ it.each([
     attempt: 0,
     phase: 'input',
     roster: [key],
+    optimiser: 'o',
     releases: 0,
   };
   const content = { run: 'r', at: '2026-01-01T00:00:00.000Z', witnesses: [] };

@@ -200,14 +200,6 @@ export async function openCoordinator(options: CoordinatorOptions): Promise<Coor
       requireEncodable(plan, parameters.length);
       const planDigest = await digestOf(plan);
       const id = `f-${randomHex(8)}`;
-      const state: RunState = {
-        status: 'running',
-        round: 0,
-        attempt: 0,
-        phase: 'gather',
-        roster: [],
-        releases: 0,
-      };
       const { privacy, aggregation, sites, collusion, rounds } = plan;
       const entry = await nextEntry(identity, undefined, {
         run: id,
@@ -224,7 +216,16 @@ export async function openCoordinator(options: CoordinatorOptions): Promise<Coor
         // The end of another run may have removed it since it was read.
         await artifacts.sizeOf(plan.model.digest);
         const optimiser = await putArtifact(artifacts, writeState(first));
-        return store.createRun({ id, plan, planDigest, state: { ...state, optimiser } }, entry);
+        const state: RunState = {
+          status: 'running',
+          round: 0,
+          attempt: 0,
+          phase: 'gather',
+          roster: [],
+          optimiser,
+          releases: 0,
+        };
+        return store.createRun({ id, plan, planDigest, state }, entry);
       });
       await conductorOf(id);
       return viewOf(record);

@@ -21,6 +21,7 @@ const gathering: RunState = {
   attempt: 0,
   phase: 'gather',
   roster: [],
+  optimiser: 'o'.repeat(64),
   releases: 0,
 };
 const training: RunState = { ...gathering, phase: 'train', roster: [north, south] };

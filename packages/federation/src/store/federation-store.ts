@@ -31,7 +31,7 @@ export interface RunState {
   /** FedBuff: digests of earlier broadcasts, as far back as updates may start from; the newest last. */
   readonly earlier?: readonly string[] | undefined;
   /** Digest of the artifact with the state of the server's optimiser. */
-  readonly optimiser?: string | undefined;
+  readonly optimiser: string;
   /** Sums of each site, for a strategy whose sites continue from their last update; absent before its first sum. */
   readonly summed?: SummedSites | undefined;
   /** Sums that may have been released, aborted attempts included: each has spent privacy. */

@@ -54,7 +54,7 @@ const advance = fc
   })
   .map(({ stale, entries, ...given }) =>
     command(`advance ${JSON.stringify(given)} ${stale} ${entries}`, async (model, { store }) => {
-      const state: RunState = { ...given, releases: 0 };
+      const state: RunState = { ...given, optimiser: 'o', releases: 0 };
       const added: LedgerEntry[] = [];
       for (let i = 0; i < entries; i += 1) {
         const before = added.at(-1) ?? model.ledger.at(-1);
@@ -184,6 +184,7 @@ describe.each(Object.entries(PLACES))('a store of federations in %s', (_, backen
             attempt: 0,
             phase: 'gather',
             roster: [],
+            optimiser: 'o',
             releases: 0,
           };
           await store.createRun({ id: 'r', plan, planDigest: 'd'.repeat(64), state }, first);

@@ -378,7 +378,7 @@ export class Conductor {
 
   async #serverState(): Promise<StoredState> {
     if (this.#server?.round === this.record.state.round) return this.#server;
-    this.#server = await storedState(this.record, this.#strategy, this.#options.artifacts);
+    this.#server = await storedState(this.record, this.#options.artifacts);
     return this.#server;
   }
 

@@ -22,7 +22,14 @@ async function notebookOf(count: number) {
     },
   };
   const given = { run: 'r', at: '2026-01-01T00:00:00.000Z', event, witnesses: [] };
-  const state = { status: 'running', round: 0, attempt: 0, phase: 'gather', releases: 0 } as const;
+  const state = {
+    status: 'running',
+    round: 0,
+    attempt: 0,
+    phase: 'gather',
+    optimiser: 'o',
+    releases: 0,
+  } as const;
   const run = { id: 'r', plan: openPlan(), planDigest: 'd', state: { ...state, roster: [] } };
   await store.createRun(run, await nextEntry(coordinator, undefined, given));
   const notebook = await openNotebook(store, coordinator, Date.now, 'r');

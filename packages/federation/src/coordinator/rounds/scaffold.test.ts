@@ -128,7 +128,7 @@ async function serverOf({ at, id }: { readonly at: TestFederation; readonly id: 
   const { state } = (await store.run(id))!;
   await store.close();
   const { numbersAt, length, payload } = await openState(
-    await storedPayload(at.artifacts, state.optimiser!),
+    await storedPayload(at.artifacts, state.optimiser),
   );
   const numbers = new Float32Array((await payload.read()).slice(numbersAt).buffer);
   return { parameters: numbers.slice(0, length), control: numbers.slice(length), state };

@@ -9,29 +9,20 @@ import type { Plan } from '../../plan/plan.ts';
 import type { RunRecord, RunState } from '../../store/federation-store.ts';
 import {
   broadcastOf,
-  firstState,
   openState,
   stepState,
   type StateStep,
   type StoredState,
-  writeState,
 } from './server-state.ts';
 import { contentOfFile } from '../storage/content.ts';
-import { putArtifact, putContent, readArtifact, storedPayload } from '../storage/uploads.ts';
+import { putContent, storedPayload } from '../storage/uploads.ts';
 
 /** State with which the present round begins. */
 export async function storedState(
-  { plan, state }: RunRecord,
-  strategy: Strategy,
+  { state }: RunRecord,
   artifacts: ArtifactStore,
 ): Promise<StoredState> {
-  let { optimiser } = state;
-  if (optimiser === undefined) {
-    // A run that was started by an earlier version has no state.
-    const model = await readArtifact(artifacts, plan.model.digest);
-    optimiser = await putArtifact(artifacts, writeState(firstState(strategy, model)));
-  }
-  return openState(await storedPayload(artifacts, optimiser));
+  return openState(await storedPayload(artifacts, state.optimiser));
 }
 
 export interface EndedRound extends Omit<StateStep, 'of'> {

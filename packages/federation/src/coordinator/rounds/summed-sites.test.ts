@@ -14,6 +14,7 @@ const stateOf = (more: Partial<RunState>): RunState => ({
   attempt: 0,
   phase: 'train',
   roster: [],
+  optimiser: 'o',
   releases: 0,
   ...more,
 });
