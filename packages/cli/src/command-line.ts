@@ -6,6 +6,7 @@ export {
   flag,
   integer,
   manyArguments,
+  type Option,
   text,
   value,
   withDefault,

@@ -36,6 +36,7 @@ export { TurnTime } from './listener/turn-time.ts';
 export { requestIdFrom } from './exchange/request-id.ts';
 export { bundleOf, type Page, pagesOf } from './routes/pages.ts';
 export {
+  type Call,
   type CallerAccess,
   createRoutes,
   type Handlers,

@@ -34,5 +34,5 @@ export {
   type WithChildren,
 } from './parts.tsx';
 export { currentRoute, linkTo, routeOf, type Route } from './route.ts';
-export { explanationOf, fixOf, isAboutKey, openSession } from './session.ts';
+export { explanationOf, fixOf, isAboutKey, openSession, type Session } from './session.ts';
 export { Store, useStore } from './store.ts';

@@ -13,7 +13,7 @@ import {
 import { HOSTILE, SANDBOXES } from './subjects.ts';
 
 /** A page and the errors and warnings that it has printed. */
-interface WatchedPage {
+export interface WatchedPage {
   readonly page: Page;
   readonly problems: readonly string[];
 }
