@@ -66,6 +66,7 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/cli/src/deploying/language-deploy.test.ts',
   'packages/cli/src/deploying/remote-model.test.ts',
   'packages/cli/src/deploying/sandboxed/**',
+  'packages/cli/src/deploying/weights-file.test.ts',
   'packages/cli/src/doctor/doctor.test.ts',
   'packages/cli/src/fixes.test.ts',
   'packages/cli/src/jobs/kill-9.test.ts',

@@ -9,6 +9,7 @@ export {
   numberToBfloat16,
   numberToFloat16,
 } from './tensor/half.ts';
+export { replaceWeights } from './model/given-weights.ts';
 export { activation } from './layers/activation.ts';
 export { averagePool, conv, globalAveragePool, maxPool } from './layers/conv.ts';
 export { dense } from './layers/dense.ts';

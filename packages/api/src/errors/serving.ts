@@ -120,6 +120,12 @@ export const SERVING_ERRORS = {
       'The model keeps weights in another file that is missing, too short, or outside the folder of the model.',
     fix: 'Put the file that the message names next to the model, or save the model as one file.',
   },
+  MODEL_WEIGHTS_UNFIT: {
+    ...UNFIT,
+    meaning:
+      'The file of --weights is not in the safetensors format, or its tensors differ from the weights of the model by name, shape or type.',
+    fix: 'Save the tensors under the names, shapes and types of the initialisers in the .onnx file, or export the model with its weights.',
+  },
   CONVERSION_DIFFERS: {
     ...UNFIT,
     meaning:

@@ -13,7 +13,8 @@ import { convertedFile, type Conversion } from './foreign-model.ts';
 import { openModel } from './model-file.ts';
 import { fetchModel } from './remote-model.ts';
 import { givenInputs, type GivenInput } from './sandboxed/given-inputs.ts';
-import { convertedTorch } from './sandboxed/torch-conversion.ts';
+import { convertedTorch, torchFormatAt } from './sandboxed/torch-conversion.ts';
+import type { WeightsFile } from './weights-file.ts';
 
 /** A model that can be uploaded. */
 export interface Opened {
@@ -44,14 +45,37 @@ export interface ContentOptions extends ConnectionChoice {
   readonly run: string | undefined;
   readonly rows: string | undefined;
   readonly input: readonly string[];
+  readonly weights: string | undefined;
   readonly allowPrivate: boolean;
   readonly tokenEnv: string | undefined;
 }
 
 const MODULE_EXTENSIONS = ['.ts', '.mts', '.js', '.mjs'];
-const ROWS_OF_CONVERTED = '--rows is for models that are converted: files of XGBoost and LightGBM.';
-const INPUT_OF_TORCH =
-  '--input is for archives of PyTorch: other models hold the shapes of their inputs.';
+/** Options for files of one kind. */
+interface Help {
+  /** The file of `--rows`. */
+  readonly sample: string | undefined;
+  readonly input: readonly GivenInput[];
+  readonly weights: WeightsFile | undefined;
+}
+
+const MISPLACED: Readonly<Record<keyof Help, string>> = {
+  sample: '--rows is for models that are converted: files of XGBoost and LightGBM.',
+  input: '--input is for archives of PyTorch: other models hold the shapes of their inputs.',
+  weights: '--weights is for .onnx files: other models hold their weights.',
+};
+
+/** @param fits the option for this kind of file. @throws SkeinError USAGE for another one. */
+function requireFits(help: Help, fits?: keyof Help): void {
+  const given: Readonly<Record<keyof Help, boolean>> = {
+    sample: help.sample !== undefined,
+    input: help.input.length > 0,
+    weights: help.weights !== undefined,
+  };
+  for (const each of Object.keys(MISPLACED) as (keyof Help)[]) {
+    if (given[each] && each !== fits) throw usageError(MISPLACED[each]);
+  }
+}
 
 /** A module by its path, a model by its bytes, or the model of a run with its lineage. */
 export async function contentOf(
@@ -59,13 +83,9 @@ export async function contentOf(
   file: string | undefined,
   options: ContentOptions,
 ): Promise<Content> {
-  const { rows } = options;
-  const input = givenInputs(options.input);
+  const help = await helpOf(context, options);
   if (options.run !== undefined) {
-    if (rows !== undefined) throw usageError(ROWS_OF_CONVERTED);
-    if (input.length > 0) throw usageError(INPUT_OF_TORCH);
-  }
-  if (options.run !== undefined) {
+    requireFits(help);
     if (file !== undefined) throw usageError('FILE and --run exclude each other.');
     const run = await findRun(context, options, options.run);
     const content = new Blob([await modelOfRun(dataFolder(context, options.data), run)]);
@@ -73,41 +93,48 @@ export async function contentOf(
     return { name: run.name, metadata: lineageMetadata(run), run, fetch: async () => opened };
   }
   if (file === undefined) throw usageError('FILE is missing: an .onnx file, or a .ts module.');
-  const sample = rows === undefined ? undefined : (await givenFile(context.cwd, rows)).path;
-  if (isAddress(file)) return remoteContent(context, file, sample, options);
+  if (isAddress(file)) return remoteContent(context, file, help, options);
   const { path } = await givenFile(context.cwd, file);
   const name = basename(file);
   if (MODULE_EXTENSIONS.includes(extname(file).toLowerCase())) {
-    if (rows !== undefined) throw usageError(ROWS_OF_CONVERTED);
-    if (input.length > 0) throw usageError(INPUT_OF_TORCH);
+    requireFits(help);
     return { name, metadata: {}, modulePath: path };
   }
-  const opened = await openFile(context, path, file, { sample, input });
+  const opened = await openFile(context, path, file, help);
   return { name, metadata: {}, fetch: async () => opened };
 }
 
-interface Help {
-  /** The file of `--rows`. */
-  readonly sample: string | undefined;
-  readonly input: readonly GivenInput[];
+async function helpOf(
+  { cwd }: Context,
+  { rows, input, weights }: Pick<ContentOptions, 'rows' | 'input' | 'weights'>,
+): Promise<Help> {
+  const pathOf = async (given: string): Promise<string> => (await givenFile(cwd, given)).path;
+  return {
+    sample: rows === undefined ? undefined : await pathOf(rows),
+    input: givenInputs(input),
+    weights: weights === undefined ? undefined : { path: await pathOf(weights), given: weights },
+  };
 }
 
 async function openFile(
   context: Context,
   path: string,
   given: string,
-  { sample, input }: Help,
+  help: Help,
 ): Promise<Opened> {
-  const converted = await convertedFile(path, given, sample);
+  const converted = await convertedFile(path, given, help.sample);
   if (converted !== undefined) {
-    if (input.length > 0) throw usageError(INPUT_OF_TORCH);
+    requireFits(help, 'sample');
     return { ...converted, source: await openAsBlob(path) };
   }
-  if (sample !== undefined) throw usageError(ROWS_OF_CONVERTED);
-  const ofTorch = await convertedTorch(context, path, given, input);
-  if (ofTorch !== undefined) return { ...ofTorch, source: await openAsBlob(path) };
-  if (input.length > 0) throw usageError(INPUT_OF_TORCH);
-  const content = await openModel(path, given);
+  const format = torchFormatAt(path, given);
+  if (format !== undefined) {
+    requireFits(help, 'input');
+    const ofTorch = await convertedTorch(context, path, given, format, help.input);
+    return { ...ofTorch, source: await openAsBlob(path) };
+  }
+  requireFits(help, 'weights');
+  const content = await openModel(path, given, help.weights);
   return { content, source: content, metadata: {} };
 }
 
@@ -115,7 +142,7 @@ async function openFile(
 async function remoteContent(
   context: Context,
   given: string,
-  sample: string | undefined,
+  help: Help,
   options: ContentOptions,
 ): Promise<Content> {
   const { env, signal } = context;
@@ -138,10 +165,7 @@ async function remoteContent(
       const { path, remove } = await fetchModel(context, source, dataFolder(context, options.data));
       try {
         return {
-          ...(await openFile(context, path, address, {
-            sample,
-            input: givenInputs(options.input),
-          })),
+          ...(await openFile(context, path, address, help)),
           remove,
         };
       } catch (error) {

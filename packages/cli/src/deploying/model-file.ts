@@ -1,5 +1,5 @@
 /**
- * A model file as an upload: unchanged, or, when it keeps weights in separate files, with those
+ * A model file as an upload: unchanged, or, when its weights are in separate files, with those
  * weights embedded. It is validated first, so that a broken file is found before a gigabyte is
  * sent.
  */
@@ -17,6 +17,7 @@ import {
   type OnnxErrorKind,
 } from '@skein/onnx';
 import { unreadable } from '@skein/api/file-errors';
+import { useWeights, type WeightsFile } from './weights-file.ts';
 
 const CODES: Readonly<Record<OnnxErrorKind, ErrorCode>> = {
   invalid: 'MODEL_FILE_INVALID',
@@ -27,11 +28,11 @@ const CODES: Readonly<Record<OnnxErrorKind, ErrorCode>> = {
 export const codeOf = ({ kind }: OnnxError): ErrorCode => CODES[kind];
 
 /**
- * @param given the path as the person wrote it, for messages.
- * @throws SkeinError FILE_UNREADABLE, MODEL_FILE_INVALID, MODEL_UNSUPPORTED, MODEL_EXTERNAL_DATA.
+ * @param given the path as the person wrote it, for messages. @param weights the file of --weights.
+ * @throws SkeinError FILE_UNREADABLE, MODEL_FILE_INVALID, MODEL_UNSUPPORTED, MODEL_EXTERNAL_DATA, MODEL_WEIGHTS_UNFIT.
  */
-export async function openModel(path: string, given: string): Promise<Blob> {
-  const { model, isWhole } = await modelFile(path, given);
+export async function openModel(path: string, given: string, weights?: WeightsFile): Promise<Blob> {
+  const { model, isWhole } = await modelFile(path, given, weights);
   return isWhole ? openAsBlob(path) : new Blob([writeModel(model) as Uint8Array<ArrayBuffer>]);
 }
 
@@ -39,13 +40,15 @@ export async function openModel(path: string, given: string): Promise<Blob> {
 export async function modelFile(
   path: string,
   given: string,
+  weights?: WeightsFile,
 ): Promise<{ readonly model: Model; readonly isWhole: boolean }> {
   const bytes = await readFile(path).catch((error: unknown) => {
     throw unreadable(given, error);
   });
   try {
     const model = readModel(bytes);
-    const isWhole = externalTensors(model).length === 0;
+    if (weights !== undefined) await useWeights(model, given, weights);
+    const isWhole = weights === undefined && externalTensors(model).length === 0;
     if (!isWhole) {
       await inlineExternalData(model, (location) => readFile(join(dirname(path), location)));
     }

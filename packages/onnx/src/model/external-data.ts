@@ -20,7 +20,7 @@ export interface ExternalTensor {
 }
 
 /** One message of protocol buffers holds at most 2 GiB. */
-const LARGEST_FILE = 2 ** 31 - 1;
+export const LARGEST_FILE = 2 ** 31 - 1;
 
 /**
  * The external tensors of the model, in the model's order.

@@ -44,6 +44,8 @@ export const deploy = defineCommand({
     'skein deploy risk.ubj --rows sample.csv': 'A model of XGBoost, compared with predictions',
     'skein deploy model.pt --input x=float32[batch,3,224,224]':
       'An archive of TorchScript, and the shape of its input',
+    'skein deploy model.onnx --weights tuned.safetensors':
+      'A model with the weights of another file',
     'skein deploy hf://owner/model@main:onnx/model.onnx': 'A file of Hugging Face',
     'skein deploy s3://models/risk.onnx --digest SHA256': 'An object whose content is known',
     'skein deploy --run last --name risk': 'Serve the newest trained model',
@@ -66,6 +68,10 @@ export const deploy = defineCommand({
     input: many(
       'NAME=TYPE[SHAPE]',
       'Type and shape of an input of a PyTorch archive, for each input, where the archive does not hold them; a name in the shape is an axis of any size.',
+    ),
+    weights: text(
+      'FILE',
+      'Weights in the safetensors format, which replace the weights in the .onnx file, each by its name.',
     ),
     ...settingsOptions,
     ...rolloutOptions,
@@ -94,6 +100,7 @@ export const deploy = defineCommand({
         options.run !== undefined ||
         options.rows !== undefined ||
         options.input.length > 0 ||
+        options.weights !== undefined ||
         options.untrusted ||
         options.digest !== undefined ||
         givenMetadata.length > 0 ||
@@ -205,7 +212,7 @@ export const deploy = defineCommand({
 });
 
 const NAME_ALONE =
-  'A language model takes --name alone: settings, rollouts, --run, --rows, --input, --metadata, --digest and --untrusted are for ONNX models and compositions.';
+  'A language model takes --name alone: settings, rollouts, --run, --rows, --input, --weights, --metadata, --digest and --untrusted are for ONNX models and compositions.';
 
 /** Whether the node refused because the version or its settings must change. */
 function isRefusal(error: unknown): boolean {

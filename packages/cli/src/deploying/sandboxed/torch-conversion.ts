@@ -35,17 +35,15 @@ const NOTE_CHARACTERS = 300;
 
 /**
  * @param given the path as the user wrote it. @param inputs of --input.
- * @returns undefined for a file that is not of PyTorch.
  * @throws SkeinError MODEL_UNSUPPORTED, CONVERTER_MISSING, CONVERSION_…, SANDBOX_UNAVAILABLE.
  */
 export async function convertedTorch(
   context: Pick<Context, 'env' | 'notes' | 'signal'>,
   path: string,
   given: string,
+  format: TorchFormat,
   inputs: readonly GivenInput[],
-): Promise<ConvertedFile | undefined> {
-  const format = formatAt(path, given);
-  if (format === undefined) return undefined;
+): Promise<ConvertedFile> {
   if (format === 'torch-pickle') {
     throw new SkeinError(
       'MODEL_UNSUPPORTED',
@@ -81,7 +79,8 @@ export async function convertedTorch(
   };
 }
 
-function formatAt(path: string, given: string): TorchFormat | undefined {
+/** @returns undefined for a file that is not of PyTorch. @throws SkeinError FILE_UNREADABLE. */
+export function torchFormatAt(path: string, given: string): TorchFormat | undefined {
   try {
     return torchFormatOf(path);
   } catch (error) {
