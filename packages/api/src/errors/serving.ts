@@ -129,8 +129,8 @@ export const SERVING_ERRORS = {
   CONVERSION_DIFFERS: {
     ...UNFIT,
     meaning:
-      'The model that was made of a file of another program predicts other values than the file, or than the rows given with it.',
-    fix: 'Check that the rows belong to the model: the same columns in the same order, and missing values as empty fields. If they do, send the file to the maintainers.',
+      'The model that was made of a file of another program gives other values than that program, or than the rows given with it.',
+    fix: 'If you gave rows, check their columns, their order and their missing values. Else export the model to ONNX where it was made, deploy the .onnx file, and report the difference to the maintainers.',
   },
   CONVERTER_MISSING: {
     ...CONFLICT,
