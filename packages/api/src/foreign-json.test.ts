@@ -1,6 +1,6 @@
 /** The bounds on the cost of foreign JSON. */
 import { expect, test } from 'vitest';
-import { boundJson, JSON_BOUNDS, readJson, readJsonOr } from './foreign-json.ts';
+import { boundJson, JSON_BOUNDS, readJson, readJsonInTurns, readJsonOr } from './foreign-json.ts';
 
 const { depth: MAX_DEPTH, values: MAX_VALUES } = JSON_BOUNDS.request;
 
@@ -80,6 +80,20 @@ test('the end of a string is found whatever escapes and distances it has', () =>
     expect(count(text, 2)).toThrow(/values/);
   }
   expect(() => parse(`["${'a'.repeat(500)}`)).toThrow(/not valid JSON/);
+});
+
+test('a long request is checked in one turn and parsed in another', async () => {
+  const bytes = new TextEncoder().encode('{"a":[1,2]}');
+  let turns = 0;
+  const turn = async (): Promise<void> => void turns++;
+  expect(await readJsonInTurns(bytes, turn)).toEqual({ a: [1, 2] });
+  expect(turns).toBe(1);
+  const deep = new TextEncoder().encode('['.repeat(100));
+  await expect(readJsonInTurns(deep, turn)).rejects.toMatchObject({ code: 'REQUEST_INVALID' });
+  expect(turns).toBe(1);
+  await expect(readJsonInTurns(bytes.subarray(0, 9), turn)).rejects.toMatchObject({
+    code: 'BODY_NOT_JSON',
+  });
 });
 
 test('a text with more bytes than the bound is refused, and what it is named stands in the error', () => {

@@ -65,11 +65,28 @@ export function readJson(
   what = 'body',
 ): unknown {
   if (source.length > bounds.bytes) throw tooLong(bounds);
-  const isText = typeof source === 'string';
-  const bytes = isText ? ENCODER.encode(source) : source;
+  const bytes = typeof source === 'string' ? ENCODER.encode(source) : source;
   boundJson(bytes, 0, bytes.length, bounds);
+  return parsed(source, bounds, what);
+}
+
+/**
+ * `readJson` of a long request: bounds are checked in one turn of the event loop, values are made in the next one.
+ * @param turn resolves in the next turn.
+ */
+export async function readJsonInTurns(
+  source: Uint8Array,
+  turn: () => Promise<unknown>,
+): Promise<unknown> {
+  const bounds = JSON_BOUNDS.request;
+  boundJson(source, 0, source.length, bounds);
+  await turn();
+  return parsed(source, bounds, 'body');
+}
+
+function parsed(source: Uint8Array | string, bounds: JsonBounds, what: string): unknown {
   try {
-    return JSON.parse(isText ? source : UTF8.decode(bytes));
+    return JSON.parse(typeof source === 'string' ? source : UTF8.decode(source));
   } catch (error) {
     const reason = error instanceof SyntaxError ? error.message : 'it is not UTF-8';
     throw refusal(bounds, 'BODY_NOT_JSON', `The ${what} is not valid JSON: ${reason}.`);

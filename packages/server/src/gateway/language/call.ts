@@ -8,7 +8,7 @@
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import { SkeinError } from '@skein/api';
-import { readJson } from '@skein/api/foreign-json';
+import { readJson, readJsonInTurns } from '@skein/api/foreign-json';
 import { freeLarge } from '@skein/api/owned-memory';
 import type { Caller, Gateway } from '@skein/generative';
 import { type NodeExchange, type GatewayLogger, readBody } from '@skein/http';
@@ -81,12 +81,14 @@ export async function serveCall(
     const maxBodyBytes = Math.min(limits.maxBodyBytes, MAX_BODY_BYTES);
     const bytes = await readBody(exchange, { ...limits, maxBodyBytes }, hold);
     const { length } = bytes;
-    const body = objectAt(readJson(bytes), 'body');
+    const isLarge = length > LARGE_BYTES;
+    const read = isLarge ? await readJsonInTurns(bytes, turn) : readJson(bytes);
+    const body = objectAt(read, 'body');
     freeLarge([bytes]);
     // Its values take the place of the body, and the text for the provider takes as much.
     hold.take(length);
     // To read it is one turn of the event loop, to write it for its provider another one.
-    if (length > LARGE_BYTES) await turn();
+    if (isLarge) await turn();
     let size = length;
     const timeoutMs = timeoutFromHeader(headerOf(exchange, 'skein-timeout-ms'));
     const gateway = await languageModels();
