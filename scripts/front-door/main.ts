@@ -7,6 +7,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { absentFiles } from './named-files.ts';
 import { openRegistry, tarballsOf } from './registry.ts';
 import { createUser, type User } from './user.ts';
 
@@ -76,6 +77,11 @@ try {
 
     await step('every module in the package skein', () => {
       user.run(`node_modules/.bin/node --input-type=module --eval '${LOAD_ALL}'`);
+    });
+
+    await step('every file that a module in the package skein names', () => {
+      const absent = absentFiles(join(user.folder, 'node_modules/skein/node_modules/@skein'));
+      if (absent.length > 0) throw new Error(`Absent from the package:\n${absent.join('\n')}`);
     });
 
     await step('npm install --global skein', async () => {

@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect, it } from 'vitest';
+import { absentFiles } from '../front-door/named-files.ts';
 import { testFolder } from '../testing/folder.ts';
 import { bundleModules, packageOf } from './bundled-modules.ts';
 import { buildStarter, rewriteUrls, writeExample } from './command-package.ts';
@@ -186,4 +187,29 @@ it('bundles packages of others as one module for each import, with the exports t
 it('finds the package in an import', () => {
   expect(packageOf('@bufbuild/protobuf/wire')).toBe('@bufbuild/protobuf');
   expect(packageOf('undici/lib/core/connect.js')).toBe('undici');
+});
+
+it('names files of modules that a package does not contain', () => {
+  const folder = writeFiles(testFolder(), {
+    'cli/src/convert.js': [
+      "const SCRIPT = new URL('to-onnx.py', import.meta.url);",
+      "const FOLDER = new URL('./scripts/', import.meta.url);",
+      "const picture = join(import.meta.dirname, 'images/a.png');",
+      'const part = new URL(`${name}.py`, import.meta.url);',
+      "const page = new URL('https://host/a.py', import.meta.url);",
+    ].join('\n'),
+    'ui/src/pages.js': "new URL('./main.tsx', import.meta.url)",
+    'ui/src/bundle/worker.js': "new URL('a.wasm', import.meta.url)",
+  });
+  expect(absentFiles(folder)).toEqual([
+    'cli/src/convert.js: ./scripts/',
+    'cli/src/convert.js: images/a.png',
+    'cli/src/convert.js: to-onnx.py',
+  ]);
+  writeFiles(folder, {
+    'cli/src/to-onnx.py': 'pass',
+    'cli/src/scripts/a.lua': '',
+    'cli/src/images/a.png': '',
+  });
+  expect(absentFiles(folder)).toEqual([]);
 });
