@@ -21,12 +21,16 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { mlp, writeModel } from '@skein/onnx';
+import { mlp, tensorOf, writeModel } from '@skein/onnx';
+import { writeTensors } from '@skein/train';
 import { smallXgboost, ubjsonBytes } from '../packages/onnx/src/convert/testing/small-xgboost.ts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { requireComponent } from '../scripts/testing/components.ts';
 
 const root = join(import.meta.dirname, '..');
 const cli = join(root, 'packages/cli/src/main.ts');
+
+const hasTorch = !requireComponent('python3-torch').skip && !requireComponent('bubblewrap').skip;
 
 /** Why a line is not run here. */
 const SKIPPED: readonly (readonly [RegExp, string])[] = [
@@ -40,6 +44,7 @@ const SKIPPED: readonly (readonly [RegExp, string])[] = [
   [/^docker pull |^BASE=\$\(docker /, 'needs a registry of images'],
   [/^npx skein up --isolate-models/, 'a node; tested in packages/server'],
   [/^npx skein deploy hf:/, 'needs the internet; tested in packages/cli'],
+  ...(hasTorch ? [] : [[/flower/, 'needs PyTorch and a sandbox'] as const]),
   [/^npx skein worker /, 'needs a fleet; tested in packages/cli'],
   [/^npm run judge/, 'a service; tested in apps/judge'],
   [/^skein-judge |127\.0\.0\.1:4710/, 'the judge; tested in apps/judge'],
@@ -92,6 +97,27 @@ const isSkipped = ({ line }: Command): boolean => SKIPPED.some(([pattern]) => pa
 /** The TypeScript of a guide, so that its commands have the file that they name. */
 function typeScriptOf(page: string): string {
   return /```ts\n([\s\S]*?)```/.exec(readFileSync(join(root, page), 'utf8'))?.[1] ?? '';
+}
+
+/** Weights of another model of the same sizes, as `--weights` takes them. */
+function safetensors(): Promise<Uint8Array> {
+  const stored = mlp({ sizes: [4, 8, 1], seed: 4 }).graph!.initializer;
+  const tensors = stored.flatMap((proto) => {
+    const tensor = tensorOf(proto);
+    return tensor === undefined || tensor.type === 'string' ? [] : [[proto.name, tensor] as const];
+  });
+  return writeTensors({ tensors: new Map(tensors), metadata: {} });
+}
+
+/** Runs the Python of the guide, which writes flower.pt. */
+function writeArchive(folder: string): void {
+  const page = readFileSync(join(root, 'docs/guide/serving.md'), 'utf8');
+  const [, script = ''] = /```python\n([\s\S]*?)```/.exec(page) ?? [];
+  const made = spawnSync('/usr/bin/python3', ['-W', 'ignore', '-c', `import torch\n${script}`], {
+    cwd: folder,
+    encoding: 'utf8',
+  });
+  if (made.status !== 0) throw new Error(made.stderr);
 }
 
 /** The guides' own files, and where they lie: with the examples, whose imports they use. */
@@ -172,7 +198,7 @@ describe('the commands of the documentation', () => {
     return spawnSync('sh', ['-ec', line], {
       cwd: checkout,
       encoding: 'utf8',
-      timeout: 30_000,
+      timeout: 60_000,
       env: {
         ...process.env,
         PATH: `${join(folder, 'bin')}${delimiter}${process.env['PATH']}`,
@@ -226,6 +252,8 @@ describe('the commands of the documentation', () => {
     writeFileSync(join(folder, 'churn.ubj'), ubjsonBytes(smallXgboost()));
     writeFileSync(join(folder, 'sample.csv'), 'age,income,city,prediction\n1,-2,5,3.75\n');
     writeFileSync(join(folder, 'rows.raw'), Float32Array.of(0, 0, 0, 1, -2, 5));
+    writeFileSync(join(folder, 'tuned.safetensors'), await safetensors());
+    if (hasTorch) writeArchive(folder);
     copyCheckout(checkout);
     for (const { page, path } of Object.values(COPIES)) {
       writeFileSync(join(checkout, path), typeScriptOf(page));
@@ -256,7 +284,7 @@ describe('the commands of the documentation', () => {
       const here = line
         .replaceAll('http://127.0.0.1:4700', node!.url)
         .replaceAll(
-          /\b(model(-v2)?\.onnx|theirs\.onnx|churn\.ubj|sample\.csv|rows\.raw|trained\.onnx|curves\.svg)/g,
+          /\b(model(-v2)?\.onnx|theirs\.onnx|tuned\.safetensors|flower\.pt|churn\.ubj|sample\.csv|rows\.raw|trained\.onnx|curves\.svg)/g,
           (file) => join(folder, file),
         )
         .replaceAll(
@@ -280,6 +308,6 @@ describe('the commands of the documentation', () => {
       });
       expect(done.stdout).not.toBe('');
     },
-    40_000,
+    70_000,
   );
 });
