@@ -1,4 +1,5 @@
 /** The work of `skein map` on each shard: a statement, a task, or a command with its files. */
+import { defined } from '@skein/api/defined';
 import { resolve } from 'node:path';
 import type { Client } from '@skein/api/client';
 import type { Context } from '../command-line/command.ts';
@@ -39,12 +40,5 @@ export async function workOf(
   }
   const files = await findInputs(context, options.input, command, { without: [] });
   const inputs = await uploadInputs(context, client, files);
-  return {
-    kind: 'command',
-    argv: command,
-    inputs,
-    trusted,
-    network,
-    ...(image === undefined ? {} : { image }),
-  };
+  return { kind: 'command', argv: command, inputs, trusted, network, ...defined({ image }) };
 }

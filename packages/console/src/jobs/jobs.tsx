@@ -2,6 +2,7 @@
  * The jobs, newest first: queued, running and ended, updated as it happens. Pipelines, maps and gangs
  * are a row each, unless the list is asked for a state or a group.
  */
+import { defined } from '@skein/api/defined';
 import type { JobView } from '@skein/api';
 import type { JobEvent } from '@skein/api/client';
 import { safeLine } from '@skein/api/safe-text';
@@ -56,12 +57,7 @@ export function Jobs({ route: { query }, focus }: ViewProps) {
       const { job, kind, state, cause, progress } = data as JobEvent;
       setChanges((before) => {
         const known = progress ?? before.get(job)?.progress;
-        const next: JobChange = {
-          state,
-          ...(cause === undefined ? {} : { cause }),
-          ...(known === undefined ? {} : { progress: known }),
-        };
-        return new Map(before).set(job, next);
+        return new Map(before).set(job, { state, ...defined({ cause, progress: known }) });
       });
       if (kind === 'state') poke();
     },

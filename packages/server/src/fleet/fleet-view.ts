@@ -1,4 +1,5 @@
 /** The fleet as the API shows it, with what needs attention. Pure. */
+import { defined } from '@skein/api/defined';
 import {
   type FleetAlert,
   type FleetView,
@@ -56,9 +57,7 @@ function memberView(member: Member, self: string, now: number): MemberView {
     cores,
     accelerators: [...member.accelerators],
     loaded: member.loaded.map((each) => ({ ...each })),
-    ...(load === undefined ? {} : { load }),
-    ...(memory === undefined ? {} : { memory }),
-    ...(forwarding === undefined ? {} : { forwarding }),
+    ...defined({ load, memory, forwarding }),
     joinedAt,
     renewedAt,
     leaseAgeMs: Math.max(0, now - Date.parse(renewedAt)),

@@ -2,6 +2,7 @@
  * The settings of a run: a training with its defaults filled in. A run keeps its settings, so that
  * it can be resumed by its name alone.
  */
+import { defined } from '@skein/api/defined';
 import type { Run } from '@skein/api';
 import { SkeinError } from '@skein/api/errors';
 import type { Clipping } from '../optimisers/clip.ts';
@@ -175,10 +176,7 @@ export function assertOptimiserTakes({ optimiser, momentum, weightDecay }: Setti
 /** @throws RangeError naming the option that is out of its range. */
 export function optimiserOf({ optimiser, momentum, weightDecay }: Settings): Optimiser {
   if (typeof optimiser !== 'string') return optimiser;
-  return OPTIMISERS[optimiser].make({
-    ...(momentum === undefined ? {} : { momentum }),
-    ...(weightDecay === undefined ? {} : { weightDecay }),
-  });
+  return OPTIMISERS[optimiser].make(defined({ momentum, weightDecay }));
 }
 
 /** @throws SkeinError USAGE when there are two bounds. */
@@ -190,7 +188,6 @@ export function clipOf({ clipNorm, clipValue }: Settings): Clipping | undefined 
   return clipValue === undefined ? undefined : { value: clipValue };
 }
 
-/** Rows of one step. */
 export function rowsPerStep({ batch, accumulate }: Settings): number {
   return batch * accumulate;
 }
