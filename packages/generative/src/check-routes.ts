@@ -11,7 +11,6 @@ export interface RouteCheck {
   readonly problem?: SkeinError;
 }
 
-/** A route that is checked. */
 interface CheckedRoute {
   readonly provider: {
     readonly name: string;

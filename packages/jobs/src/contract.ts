@@ -242,7 +242,6 @@ export interface JobFilter {
   readonly after?: string | undefined;
 }
 
-/** A job of a list. */
 export interface ListedJob extends Job {
   /** In a folded list: the group whose other jobs are behind this one. */
   readonly behind?: string | undefined;

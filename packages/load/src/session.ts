@@ -22,7 +22,6 @@ export interface Overload {
   readonly refusalP99Ms: number | null;
 }
 
-/** Requests at one rate. */
 export function measureRate(
   options: SessionOptions,
   rate: number,

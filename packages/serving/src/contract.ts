@@ -129,7 +129,6 @@ export interface DeployedModel {
   readonly version: string;
   readonly versions: readonly string[];
   readonly signature: Signature;
-  /** `onnx` or `composition`. */
   readonly kind: 'onnx' | 'composition';
   readonly ready: boolean;
   readonly maxBatchRows: number;

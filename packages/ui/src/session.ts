@@ -32,12 +32,10 @@ class Refused extends SkeinError {
   }
 }
 
-/** The message of an error, and its fix. */
 export function explanationOf(error: SkeinError): string {
   return `${commands(error.message)} ${fixOf(error)}`;
 }
 
-/** The fix of an error. */
 export function fixOf(error: SkeinError): string {
   // The fix in the table is for operators who can start a node.
   if (error.code === 'NODE_UNREACHABLE') return 'Check your connection, and try again.';

@@ -15,7 +15,6 @@ export const UsageRecord = z.object({
 });
 export type CaseUsage = Readonly<z.infer<typeof UsageRecord>>;
 
-/** The record of a test. */
 export const TestRecord = z.object({
   name: z.string(),
   verdict: VerdictCode,
@@ -37,7 +36,6 @@ export const TestRecord = z.object({
 export type TestRecord = z.infer<typeof TestRecord>;
 export type FullFeedback = NonNullable<TestRecord['feedback']>;
 
-/** The record of a group. */
 export const GroupRecord = z.object({
   name: z.string(),
   verdict: VerdictCode,
@@ -49,7 +47,6 @@ export const GroupRecord = z.object({
 });
 export type GroupRecord = z.infer<typeof GroupRecord>;
 
-/** The record of a judging. */
 export const JudgementRecord = z.object({
   verdict: VerdictCode,
   reason: z.string(),

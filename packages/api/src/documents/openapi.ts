@@ -50,7 +50,6 @@ export interface ServiceDescription {
   /** Codes that any endpoint may answer with. */
   readonly commonErrors: readonly ErrorCode[];
   readonly tags?: OpenApiDocument['tags'];
-  /** The tag of an operation. */
   readonly tagOf?: (id: string) => string;
   /** Operations that are not in the table, by path and method. */
   readonly operations?: OpenApiDocument['paths'];

@@ -238,7 +238,6 @@ export const TensorSpecView = z
   })
   .meta({ id: 'TensorSpec' });
 
-/** The inputs and outputs of a model. */
 export const SignatureView = z
   .object({ inputs: z.array(TensorSpecView), outputs: z.array(TensorSpecView) })
   .meta({ id: 'Signature' });

@@ -23,7 +23,6 @@ export function overview(commands: readonly AnyCommand[], style: Style): string 
   ].join('\n');
 }
 
-/** The commands under a title. */
 export function commandList(title: string, commands: readonly AnyCommand[], style: Style): string {
   return [style.bold(`${title}:`), ...commandRows(commands, style)].join('\n');
 }

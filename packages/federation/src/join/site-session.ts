@@ -40,7 +40,6 @@ export const START: SessionState = {
   status: '',
 };
 
-/** The state after a message. */
 export function next(state: SessionState, message: FromWorker): SessionState {
   switch (message.type) {
     case 'plan':

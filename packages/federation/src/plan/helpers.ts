@@ -5,7 +5,6 @@ import { aggregationIn, aroundOf } from './kinds/choices.ts';
 import type { Plan, PlanDraft } from './plan.ts';
 import type { PlannedHelper } from './terms.ts';
 
-/** A plan, or a draft of one. */
 interface HasHelpers {
   readonly aggregation: Plan['aggregation'] | NonNullable<PlanDraft['aggregation']>;
 }

@@ -38,7 +38,6 @@ export interface RunState {
   readonly releases: number;
 }
 
-/** The sites that have been in a sum. */
 export interface SummedSites {
   /** By key: the last round whose sum holds an update of it. */
   readonly rounds: Readonly<Record<string, number>>;

@@ -164,7 +164,6 @@ const KIND_OF = new Map(
 );
 
 type Header<K extends Kind> = z.output<z.ZodObject<Kinds[K][2], z.core.$strict>>;
-/** A header with its kind. */
 export type Message = { readonly [K in Kind]: { readonly kind: K } & Header<K> }[Kind];
 export type MessageOf<K extends Kind> = Extract<Message, { kind: K }>;
 

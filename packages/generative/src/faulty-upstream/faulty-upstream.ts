@@ -39,7 +39,6 @@ export interface FaultyUpstream {
   readonly url: string;
   /** The base URL of a provider of the kind. */
   baseUrl(kind: 'openai' | 'gemini', fault: FaultName | 'quota-day' | 'none'): string;
-  /** Requests so far. */
   readonly requests: number;
   /** Bodies so far, for tests of what was sent. */
   readonly bodies: readonly unknown[];

@@ -2,12 +2,10 @@
 import type { Extra } from '../contract.ts';
 import { asCount, asObject, asObjects, asText, type Json } from './json.ts';
 
-/** Fields of `extra_body.google`. */
 export function googleFields(extra: Extra | undefined): Json {
   return camelCased(asObject(asObject(extra?.['extra_body'])?.['google']) ?? {});
 }
 
-/** Fields of `extra_content.google`. */
 export function googleContent(extra: Extra | undefined): Json {
   return asObject(asObject(extra?.['extra_content'])?.['google']) ?? {};
 }

@@ -75,7 +75,6 @@ export type Handlers<Endpoints extends Table<Scopes>, Scopes extends Callers> = 
   readonly [Id in keyof Endpoints]: Handler<Endpoints[Id], Scopes[Endpoints[Id]['scope']]>;
 };
 
-/** Identifies callers. */
 export interface CallerAccess<Scopes extends Callers> {
   /**
    * @param authorization the header as sent.

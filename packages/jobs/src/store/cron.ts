@@ -72,7 +72,6 @@ export function timeAfterSetBack(schedule: Schedule, now: number): number {
     : schedule.nextAt;
 }
 
-/** The job that a schedule enqueues at `now`. */
 export function jobAt(spec: ScheduledSpec, now: number): JobSpec {
   const { startAfterMs, finishWithinMs, ...rest } = spec;
   return {

@@ -185,7 +185,6 @@ export class InferredNode extends NodeView implements InferenceNode {
   }
 }
 
-/** Infers the whole graph. */
 export function inferenceOf(model: Model): Inference {
   const graph = model.graph;
   if (graph === undefined) throw invalidModel('The model holds no graph.');

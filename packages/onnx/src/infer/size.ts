@@ -61,14 +61,12 @@ export function sum(sizes: readonly Size[]): Size {
   return plus(symbols.length === 1 ? symbols[0]! : `(${symbols.sort().join('+')})`, number);
 }
 
-/** `⌊size / by⌋`. */
 export function floorDivide(size: Size, by: number): Size {
   if (by === 1) return size;
   if (typeof size === 'number') return Math.floor(size / by);
   return quotient([size], [by]) ?? `(${size}/${by})`;
 }
 
-/** `⌈size / by⌉`. */
 export function ceilDivide(size: Size, by: number): Size {
   return by === 1 ? size : floorDivide(plus(size, by - 1), by);
 }

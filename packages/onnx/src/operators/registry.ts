@@ -53,7 +53,6 @@ const OPERATORS: Operators = {
   ...gru,
 };
 
-/** The operators that have a gradient, by name. */
 export const differentiableOperators: readonly string[] = Object.keys(OPERATORS)
   .filter((name) => OPERATORS[name]!.gradient !== undefined)
   .sort();

@@ -9,7 +9,6 @@ import type { Limits } from '../contract.ts';
 
 export interface ControlGroup {
   readonly name: string;
-  /** Limits the processes of the group. */
   limit(limits: Pick<Limits, 'memoryBytes' | 'pids' | 'cores'>): void;
   /** User plus system time of all processes that ran in the group, in milliseconds. */
   cpuMs(): number;

@@ -20,7 +20,6 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
 /** The kernel's counts of a command. */
 export type Counts = Pick<ControlGroup, 'cpuMs' | 'peakMemoryBytes' | 'outOfMemoryKills'>;
 
-/** The supervised command. */
 export interface Supervised {
   readonly stdout: Readable;
   readonly stderr: Readable;

@@ -23,7 +23,6 @@ function startedAt(pid: number | 'self'): string | undefined {
   return state === 'Z' || state === 'X' ? undefined : fields[19];
 }
 
-/** This process, as an owner. */
 export function thisOwner(): string {
   return `${process.pid}-${startedAt('self') ?? '0'}`;
 }

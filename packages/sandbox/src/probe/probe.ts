@@ -9,7 +9,6 @@ import type { Ending, Enforcement, Limits, SandboxSession } from '../contract.ts
 
 const MEBIBYTE = 1 << 20;
 
-/** Limits of the session of a probe. */
 export const PROBE_LIMITS: Limits = {
   wallMs: 60_000,
   memoryBytes: 32 * MEBIBYTE,

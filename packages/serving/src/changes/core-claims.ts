@@ -8,7 +8,6 @@
 import { SkeinError } from '@skein/api';
 import type { EffectiveSettings } from '../deployment/settings.ts';
 
-/** Claim of one deployment. */
 export interface CoreClaim {
   readonly kind: 'onnx' | 'composition';
   readonly settings: EffectiveSettings;

@@ -11,7 +11,6 @@ export function callsOf(deployment: Deployment): readonly string[] {
   return [...calls];
 }
 
-/** The deployments that call this one. */
 export function callersOf(name: string, deployments: Iterable<Deployment>): string[] {
   const callers: string[] = [];
   for (const deployment of deployments) {

@@ -26,7 +26,6 @@ import type { Instant, ScalingCause } from '../contract.ts';
 /** A machine starts within the pause; a shorter hold makes it leave before the next burst. */
 const MEMBER_PACE: ScalingPace = { upPauseMs: 60_000, holdMs: 120_000 };
 
-/** A member with its capacity. */
 export interface LoadedMember {
   readonly cores: number;
   /** Absent while it starts. */

@@ -127,7 +127,6 @@ export function outputRow(model: Model, output: string): readonly number[] {
   );
 }
 
-/** The task of a given model. */
 export interface GivenTask {
   readonly task: TaskKind;
   /** Numbers per row, or per place of a row: classes, if it classifies. */

@@ -89,7 +89,6 @@ export interface TrainResult {
   readonly epochs: readonly EpochReport[];
   /** The epoch of the tensors, from 0, when there is `evaluate`. */
   readonly bestEpoch?: number;
-  /** Steps done. */
   readonly steps: number;
   readonly stopped: 'done' | 'no improvement' | 'signal';
 }
@@ -97,7 +96,6 @@ export interface TrainResult {
 /** State of a checkpoint in addition to the tensors. */
 interface Standing {
   readonly epochs: readonly EpochReport[];
-  /** Steps done. */
   readonly step: number;
   /** Sum of loss times the weight of its rows in the current epoch. */
   readonly lossSum: number;

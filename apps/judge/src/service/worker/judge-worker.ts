@@ -12,7 +12,6 @@ import { type GuestOptions, prepareGuests } from './guests.ts';
 import { JUDGE_TASKS } from './judge-tasks.ts';
 import { removeUnusedPackages } from './package-cache.ts';
 
-/** The queue of submissions. */
 export const JUDGE_QUEUE = 'judge';
 
 export const LANGUAGE_LABEL = 'language:';

@@ -170,7 +170,6 @@ export const privacyAudit = defineCommand({
   },
 });
 
-/** Audit of a finished model. */
 async function modelAudit(
   { cwd }: Context,
   url: string | undefined,

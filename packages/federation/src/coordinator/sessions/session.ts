@@ -46,7 +46,6 @@ export function withdraw(session: Session): void {
   delete session.sending;
 }
 
-/** The status message for sites. */
 export function statusOf({ state }: Pick<RunRecord, 'state'>): MessageOf<'status'> {
   const { status, round, reason } = state;
   return { kind: 'status', status, round, ...(reason === undefined ? {} : { reason }) };

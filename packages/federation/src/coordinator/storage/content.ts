@@ -30,7 +30,6 @@ export const contentOfFile = (
   },
 });
 
-/** Bytes `from` to `to`. */
 export const rangeOf = (content: Content, from: number, to: number): Content => ({
   bytes: to - from,
   readInto: (into, at) => content.readInto(into, from + at),

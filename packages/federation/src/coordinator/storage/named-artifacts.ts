@@ -9,7 +9,6 @@ export async function namedArtifacts(store: Read): Promise<ReadonlySet<string>> 
   return new Set((await Promise.all(runs.map((run) => namedBy(run, store)))).flat());
 }
 
-/** The same of one run. */
 export async function namedBy(
   { id, plan, state }: RunRecord,
   store: Pick<Read, 'answers'>,

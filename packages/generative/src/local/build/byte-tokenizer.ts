@@ -8,7 +8,6 @@ export interface ByteTokenizer {
   readonly eos: number;
   /** Ends a prompt of messages. */
   readonly answer: number;
-  /** The first of the words. */
   readonly firstWord: number;
 }
 

@@ -34,7 +34,6 @@ export function countLog(sql: Sql, tenant: string, token: number, bytes: number)
   }
 }
 
-/** Removes the logs of all attempts of a job. */
 export function removeLogs(sql: Sql, tenant: string, job: number): void {
   for (const { token, bytes } of sql.all<{ token: number; bytes: number }>(
     `SELECT token, bytes FROM log_sizes

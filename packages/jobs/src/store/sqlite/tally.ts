@@ -80,7 +80,6 @@ export function tallyMove(
   if (ready !== 0 && row.gang === null) addLane(tally, row.lane, ready);
 }
 
-/** Adds the counts of a call to the counts of its batch. */
 export function addTally(batch: Tally, call: Tally): void {
   for (const [queue, counts] of call.counts) {
     for (const [state, by] of counts) addCount(batch, queue, state, by);

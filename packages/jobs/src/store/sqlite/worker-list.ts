@@ -70,7 +70,6 @@ export function removeSilent({ sql, now }: Transaction): void {
   sql.run('DELETE FROM workers WHERE seen_at < ?', now - WORKER_SILENT_MS);
 }
 
-/** The total capacity of the fleet. */
 export function fleetTotal(sql: Sql): Resources {
   const sum = sql.get<{ millicores: number | null; memory: number | null }>(
     'SELECT sum(millicores) AS millicores, sum(memory_bytes) AS memory FROM workers',

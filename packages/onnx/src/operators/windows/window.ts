@@ -99,7 +99,6 @@ export function slid(
   });
 }
 
-/** The shape of a pooling. */
 export const inferPool: InferenceRule = (node) => {
   const { type, shape } = node.given(0);
   if (shape === undefined) return [{ type, shape }];

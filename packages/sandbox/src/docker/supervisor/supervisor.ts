@@ -60,7 +60,6 @@ export type Spec =
 export interface Ended {
   readonly endedBy: EndedBy;
   readonly exitCode: number | null;
-  /** Number of the signal. */
   readonly signal: number | null;
   readonly wallMs: number;
   readonly outputBytes: number;

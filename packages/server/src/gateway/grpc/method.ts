@@ -31,7 +31,6 @@ export function pathOf(method: DescMethod, service: string = method.parent.typeN
   return `/${service}/${method.name}`;
 }
 
-/** The caller and its metadata. */
 export type UnaryCall = Pick<ServerUnaryCall<unknown, unknown>, 'metadata' | 'getPeer'>;
 
 /** A method with small messages, which the generated code decodes and encodes. */

@@ -68,7 +68,6 @@ export function newChoice(): Choice {
   };
 }
 
-/** Adds an event of one choice. */
 export function addTo(
   choice: Choice,
   event: Exclude<GenerateEvent, { type: 'start' | 'usage' }>,

@@ -129,7 +129,6 @@ export function chatChunks(head: AnswerHead, includeUsage: boolean): ChunkWriter
   ): string =>
     `data: ${start},"choices":[{"index":${index},"delta":${delta},"logprobs":${logprobs},"finish_reason":${finish}${more}}]${rest}\n\n`;
 
-  /** The delta of an event. */
   function deltaOf(choice: Choice, event: GenerateEvent): string | undefined {
     switch (event.type) {
       case 'text':

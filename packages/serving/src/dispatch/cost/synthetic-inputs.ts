@@ -39,7 +39,6 @@ export function likelyShapes({ inputs }: Signature): Shapes[] {
   ];
 }
 
-/** Shapes of a request. */
 export function shapesOf(inputs: TensorMap): Shapes {
   return new Map([...inputs].map(([name, { shape }]) => [name, shape]));
 }

@@ -70,7 +70,6 @@ function messageOf(refusal: Refusal, facts: RefusalFacts): string {
   }
 }
 
-/** An estimate with its evidence. */
 function estimate({ runMs, isExtrapolated, runs }: RefusalFacts): string {
   const evidence = `${runs} ${runs === 1 ? 'run' : 'runs'} of`;
   return isExtrapolated

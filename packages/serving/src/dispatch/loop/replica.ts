@@ -253,7 +253,6 @@ const UNFINISHED: Partial<Record<string, string>> = {
   warming: 'It had not answered a synthetic request',
 };
 
-/** A run has exceeded its timeout. */
 export class RunTimeout extends RuntimeFailure {
   constructor(ms: number) {
     super('lost', `A run has not ended after ${(ms / 1000).toFixed(1)} s.`);

@@ -88,7 +88,6 @@ export function residueBits(encoding: SumEncoding): number {
   return Math.ceil(Math.log2(values * (isChecked ? 2 : 1)));
 }
 
-/** Residues of an encoded update. */
 export function residueCount(encoding: SumEncoding): number {
   return keptCount(encoding) + (encoding.weight === undefined ? 0 : 1);
 }

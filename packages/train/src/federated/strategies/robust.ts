@@ -17,7 +17,6 @@ export type RobustRule =
 
 const RULES: {
   readonly [N in RobustRule['name']]: {
-    /** Fewest updates. */
     readonly fewest: (rule: Extract<RobustRule, { name: N }>) => number;
     readonly aggregate: (updates: Updates, rule: Extract<RobustRule, { name: N }>) => Float32Array;
   };

@@ -8,7 +8,6 @@ import type { BackendOptions, StagedGraph, Tensors } from '../../run/backend.ts'
 
 const ENTRY = new URL('./stage-worker.ts', import.meta.url);
 
-/** The calls that the thread answers. */
 export type StageCalls = {
   open(given: { readonly stages: readonly Uint8Array[]; readonly threads: number }): Promise<void>;
   /** Yields the number of each stage once it has run. */

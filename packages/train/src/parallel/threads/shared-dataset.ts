@@ -29,7 +29,6 @@ export function sharedDataset({ count, tensors, stored = new Map() }: Dataset): 
   return { count, tensors: new Map(shared), files: new Map(files) };
 }
 
-/** The dataset in a thread. */
 export function openedDataset({ count, tensors, files }: SharedDataset): Dataset {
   const stored = [...files].map(([name, { descriptor, byteLength, ...rest }]) => {
     return [name, { ...rest, bytes: bytesIn(descriptor, byteLength) }] as const;

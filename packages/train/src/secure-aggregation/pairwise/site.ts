@@ -120,7 +120,6 @@ export class SiteRound {
     return writeSiteState(this.#state);
   }
 
-  /** The exchange that is due. */
   get due(): Exchange | 'ended' {
     return this.#state.due;
   }

@@ -6,7 +6,6 @@ const PART = 1 << 20;
 
 const utf8 = new TextEncoder();
 
-/** `encodeAnswer` in parts. */
 export function encodeInParts(
   ...[model, id, outputs, choice, answer]: Parameters<typeof encodeAnswer>
 ): EncodedAnswer & { readonly json: readonly Uint8Array[] } {
