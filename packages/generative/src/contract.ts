@@ -12,7 +12,7 @@
  */
 import type { RouteCheck } from './check-routes.ts';
 import type { Instant, TraceContext } from '@skein/serving';
-import type { ClosedBy } from './routing/circuit.ts';
+import type { GatewayView, LanguageModelView, ModelView } from './views.ts';
 
 /**
  * Fields of the wire that the contract has no word for, in OpenAI's form. Fields of Gemini's wire are
@@ -216,10 +216,10 @@ export type GenerateEvent =
       readonly choiceExtra?: Extra;
     };
 
-/** Bounds of one call to a provider. */
 /** Takes bytes of memory for a request until it ends. @throws SkeinError where they do not fit. */
 export type Hold = (bytes: number) => void;
 
+/** Bounds of one call to a provider. */
 export interface ProviderCall {
   /** Ends the call: a local model frees its row, a connection is closed. */
   readonly signal: AbortSignal;
@@ -322,57 +322,12 @@ export interface Generation {
   receipt(): Receipt | undefined;
 }
 
-export interface LanguageModelView {
-  readonly name: string;
-  readonly providers: readonly string[];
-  readonly kinds: readonly ('generate' | 'embed')[];
-  readonly contextTokens?: number | undefined;
-  /** ISO 8601. */
-  readonly createdAt: string;
-}
-
-/** A route of a model as it stands, for the console and for metrics. Times in milliseconds. */
-export interface RouteView {
-  readonly provider: string;
-  readonly model: string;
-  readonly running: number;
-  readonly waiting: number;
-  readonly failures: number;
-  /** Until it is asked again, by all tenants or by those that `closedBy` counts; 0: it is asked now. */
-  readonly closedInMs: number;
-  /** Why, with the code of the last failure; absent: it is asked now. */
-  readonly closedBy?: ClosedBy | undefined;
-  /** Spent quotas by id, and in how many milliseconds each is reset. */
-  readonly quotas: Readonly<Record<string, number>>;
-  /** Quantiles of the time to the first token of an empty prompt; absent: too few requests so far. */
-  readonly ttft?: { readonly p50: number; readonly p95: number; readonly p99: number } | undefined;
-  readonly msPerPromptToken: number;
-}
-
-export interface ModelView {
-  readonly name: string;
-  readonly ttftMs: number;
-  readonly routes: readonly RouteView[];
-}
-
-export interface GatewayView {
-  readonly models: readonly ModelView[];
-  readonly budgets: readonly {
-    readonly subject: string;
-    readonly period: string;
-    readonly unit: 'usd' | 'tokens';
-    readonly limit: number;
-    /** Spent, reserved, or held by a node for its next requests. */
-    readonly taken: number;
-  }[];
-}
-
 /** The interface that the faces call. */
 export interface Gateway {
   /**
    * Resolves with the first content: the gateway is committed to a provider then.
    * @throws SkeinError for each refusal and failure before it. One that is refused for load has
-   *   `retryAfterMs`; `shouldRetry` is false after a wait longer than a client should spend.
+   *   `retryAfterMs`.
    */
   generate(request: GenerateRequest, caller: Caller): Promise<Generation>;
   embed(request: EmbedRequest, caller: Caller): Promise<Embeddings & { readonly receipt: Receipt }>;
@@ -394,12 +349,4 @@ export interface Gateway {
   view(): Promise<GatewayView>;
   /** Later requests are refused with NODE_DRAINING. */
   close(): Promise<void>;
-}
-
-/** Longest `Retry-After` that a client should wait out instead of failing, in milliseconds. */
-const PATIENCE_MS = 10_000;
-
-/** The value of `x-should-retry` for a refusal; OpenAI's clients obey it. */
-export function shouldRetry(retryAfterMs: number | undefined): boolean {
-  return retryAfterMs !== undefined && retryAfterMs <= PATIENCE_MS;
 }

@@ -1,7 +1,7 @@
 /** The gateway as it stands, for the console and for metrics. */
-import type { ModelView, RouteView } from './contract.ts';
 import type { Model } from './execution.ts';
 import type { Route } from './routing/route.ts';
+import type { ModelView, RouteView } from './views.ts';
 
 export const modelView = (
   { settings: { name, ttftMs }, routes }: Model,

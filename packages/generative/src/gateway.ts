@@ -23,7 +23,6 @@ import type {
   Gateway,
   GenerateRequest,
   Generation,
-  ModelView,
   Provider,
   Receipt,
 } from './contract.ts';
@@ -48,6 +47,7 @@ import { createAssigner } from './rollout/assign.ts';
 import { createCopier } from './rollout/copy.ts';
 import { createRolloutTraffic } from './rollout/traffic.ts';
 import { modelView } from './gateway-view.ts';
+import type { ModelView } from './views.ts';
 
 interface OpenedProvider {
   readonly provider: Provider;

@@ -1,28 +1,25 @@
 /** Language models inside a time-to-first-token objective: providers, routing, budgets, caches. */
-export {
-  shouldRetry,
-  type Caller,
-  type EmbedRequest,
-  type Embeddings,
-  type Extra,
-  type FinishReason,
-  type Gateway,
-  type GenerateEvent,
-  type GenerateRequest,
-  type Generation,
-  type LanguageModelView,
-  type Message,
-  type ModelView,
-  type Part,
-  type Provider,
-  type Receipt,
-  type ResponseFormat,
-  type Sampling,
-  type TokenLogprob,
-  type Tool,
-  type ToolCall,
-  type ToolChoice,
-  type Usage,
+export type {
+  Caller,
+  EmbedRequest,
+  Embeddings,
+  Extra,
+  FinishReason,
+  Gateway,
+  GenerateEvent,
+  GenerateRequest,
+  Generation,
+  Message,
+  Part,
+  Provider,
+  Receipt,
+  ResponseFormat,
+  Sampling,
+  TokenLogprob,
+  Tool,
+  ToolCall,
+  ToolChoice,
+  Usage,
 } from './contract.ts';
 export { FieldError } from './field-error.ts';
 export { openGateway } from './gateway.ts';
@@ -67,3 +64,4 @@ export {
   type SignedThought,
 } from './wire/google-fields.ts';
 export { faultOf, upstreamError } from './wire/upstream-error.ts';
+export type { LanguageModelView, ModelView } from './views.ts';

@@ -8,16 +8,13 @@
  * It reads everything, then follows the change feed, and reads everything again every 30 s and
  * whenever the feed cannot give the changes. The copy is kept in a file, so that a node that
  * starts while the store is away serves from it.
- *
- * The writes of this node are in its copy before they are acknowledged: a reader that was already on
- * its way with an older answer reads again.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SkeinError } from '@skein/api/errors';
 import { cursorOf, type StateChange } from '../changes/changes.ts';
 import type { State } from '../contract.ts';
 import { guardedState } from './guarded-state.ts';
-import { readKnown, writeKnown } from './known-file.ts';
+import { keptKnown } from './known-file.ts';
 import {
   contradiction,
   difference,
@@ -27,9 +24,8 @@ import {
   withDeployment,
   withKeys,
   withoutDeployment,
-  withoutKeys,
-  withRevocation,
 } from './known-state.ts';
+import { stateWithCopy } from './state-with-copy.ts';
 import { readAll, versionCache, withVersions } from './read-known.ts';
 
 export type Standing =
@@ -86,8 +82,6 @@ const SILENCE_MS = 1500;
 const RETRY_MS = 250;
 /** How often a store that contradicts is read again: the operator may have brought the right one back. */
 const FROZEN_MS = 5000;
-/** The file holds the time when it was confirmed; a restart may count so much more as stale. */
-const SAVE_MS = 300_000;
 const AWAY = 'The store of the fleet does not answer; this node serves from its copy.';
 const UNSAVED = "This node's copy of the fleet's state could not be written to its folder.";
 const FROZEN =
@@ -100,7 +94,8 @@ export async function followState(options: FollowOptions): Promise<FollowedState
   const listeners = new Set<(changes: StateChanges) => void>();
   let store: State | undefined;
   let opening: Promise<State> | undefined;
-  let known = file === undefined ? undefined : await readKnown(file);
+  const kept = keptKnown(file, (err) => log('error', UNSAVED, { err }));
+  let known = await kept.read();
   const isRestart = known !== undefined;
   let standing: Standing = { state: 'current' };
   let reached = known && cursorOf({ epoch: known.epoch, entry: '0-0' });
@@ -108,9 +103,6 @@ export async function followState(options: FollowOptions): Promise<FollowedState
   /** Writes of this node that were acknowledged. */
   let writes = 0;
   let adopting = false;
-  let savedAt = 0;
-  let unsaved = false;
-  let saving: Promise<void> | undefined;
   let round = new AbortController();
 
   function become(next: Standing): void {
@@ -135,27 +127,13 @@ export async function followState(options: FollowOptions): Promise<FollowedState
     known = fresh;
     const changed =
       before === undefined ? { deployments: true, keys: true } : difference(before, fresh);
-    if (changed.deployments || changed.keys || Date.now() - savedAt > SAVE_MS) save();
+    kept.write(fresh, changed.deployments || changed.keys);
     notify({ ...NO_CHANGES, ...changed, ...more });
   }
 
   function notify(changes: StateChanges): void {
     if (!Object.values(changes).includes(true)) return;
     for (const listener of listeners) listener(changes);
-  }
-
-  function save(): void {
-    if (file === undefined) return;
-    savedAt = Date.now();
-    unsaved = true;
-    saving ??= write(file).finally(() => (saving = undefined));
-  }
-
-  async function write(to: string): Promise<void> {
-    while (unsaved) {
-      unsaved = false;
-      await writeKnown(to, known!).catch((err: unknown) => log('error', UNSAVED, { err }));
-    }
   }
 
   const opened = (): Promise<State> =>
@@ -298,55 +276,23 @@ export async function followState(options: FollowOptions): Promise<FollowedState
     return reachable();
   }
 
-  /** A write of this node is known before it is acknowledged. */
-  function wrote(next: (now: KnownState) => KnownState): void {
-    writes += 1;
-    if (known !== undefined) take(next(known));
-  }
-
-  const guarded = guardedState({ reachable, writable });
   const state: State = {
-    ...guarded,
-    // Callers are identified by this node's copy while the store does not answer.
-    keys: async () => (standing.state === 'current' ? guarded.keys() : [...known!.keys.values()]),
-    async putDeployment(...args) {
-      const row = await guarded.putDeployment(...args);
-      writes += 1;
-      const put = await withVersions(row, (...names) => versionOf(...names).catch(() => undefined));
-      wrote((now) =>
-        (now.deployments.get(row.name)?.row.revision ?? 0) < row.revision
-          ? withDeployment(now, put)
-          : now,
-      );
-      return row;
-    },
-    async removeDeployment(name) {
-      await guarded.removeDeployment(name);
-      wrote((now) => {
-        const { row } = now.deployments.get(name) ?? {};
-        return row === undefined ? now : withoutDeployment(now, name, row.revision + 1);
-      });
-    },
-    async addKey(key) {
-      await guarded.addKey(key);
-      wrote((now) => withKeys(now, [...now.keys.values(), key]));
-    },
-    async revokeKey(id, at) {
-      const isKnown = await guarded.revokeKey(id, at);
-      wrote((now) => withRevocation(now, id, at));
-      return isKnown;
-    },
-    async removeKeys(ids) {
-      await guarded.removeKeys(ids);
-      wrote((now) => withoutKeys(now, ids));
-    },
+    ...stateWithCopy(guardedState({ reachable, writable }), {
+      known: () => known!,
+      isCurrent: () => standing.state === 'current',
+      versionOf: (...names) => versionOf(...names),
+      noteWrite: () => (writes += 1),
+      change(next) {
+        if (known !== undefined) take(next(known));
+      },
+    }),
     async close() {
       ending.abort();
       const first = store;
       // Ends the calls in flight, which have more patience than a node that ends.
       await first?.close();
       await running;
-      await saving;
+      await kept.written();
       if (store !== first) await store?.close();
     },
   };

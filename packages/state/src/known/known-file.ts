@@ -18,8 +18,45 @@ interface Stored {
   readonly keys: readonly KeyRecord[];
 }
 
-/** @returns undefined when there is no file that this version of Skein wrote whole. */
-export async function readKnown(path: string): Promise<KnownState | undefined> {
+/** The file holds the time when it was confirmed; a restart may count so much more as stale. */
+const SAVE_MS = 300_000;
+
+export interface KeptKnown {
+  /** @returns undefined when there is no file that this version of Skein wrote whole. */
+  read(): Promise<KnownState | undefined>;
+  /** Begins to write, where it has changed or the file is old. A write in progress is followed by the newest. */
+  write(known: KnownState, hasChanged: boolean): void;
+  /** Resolves when no write is in progress. */
+  written(): Promise<void>;
+}
+
+/** @param path absent: nothing is kept. @param onFault called when a write has failed. */
+export function keptKnown(path: string | undefined, onFault: (error: unknown) => void): KeptKnown {
+  let savedAt = 0;
+  let unsaved: KnownState | undefined;
+  let saving: Promise<void> | undefined;
+
+  async function save(to: string): Promise<void> {
+    while (unsaved !== undefined) {
+      const known = unsaved;
+      unsaved = undefined;
+      await writeKnown(to, known).catch(onFault);
+    }
+  }
+
+  return {
+    read: async () => (path === undefined ? undefined : readKnown(path)),
+    write(known, hasChanged) {
+      if (path === undefined || !(hasChanged || Date.now() - savedAt > SAVE_MS)) return;
+      savedAt = Date.now();
+      unsaved = known;
+      saving ??= save(path).finally(() => (saving = undefined));
+    },
+    written: async () => saving,
+  };
+}
+
+async function readKnown(path: string): Promise<KnownState | undefined> {
   try {
     const stored = JSON.parse(await readFile(path, 'utf8')) as Stored;
     if (stored.form !== FORM) return undefined;
@@ -36,7 +73,7 @@ export async function readKnown(path: string): Promise<KnownState | undefined> {
 }
 
 /** Replaces the file as a whole: a reader never sees an incomplete one. */
-export async function writeKnown(path: string, known: KnownState): Promise<void> {
+async function writeKnown(path: string, known: KnownState): Promise<void> {
   const stored: Stored = {
     form: FORM,
     epoch: known.epoch,

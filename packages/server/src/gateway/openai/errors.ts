@@ -3,7 +3,7 @@
  * where it has one; the code of Skein's own table is `skein_code`, with what to do in `fix`.
  */
 import type { ErrorCode, SkeinError } from '@skein/api';
-import { faultOf, FieldError, shouldRetry } from '@skein/generative';
+import { faultOf, FieldError } from '@skein/generative';
 import { type NodeExchange, sendErrorAs } from '@skein/http';
 
 const CODES: Partial<Record<ErrorCode, string>> = {
@@ -29,6 +29,9 @@ const FIELDS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   '/v1/completions': { messages: 'prompt' },
   '/v1/embeddings': { messages: 'input' },
 };
+
+/** Longest `Retry-After` that a client should wait out instead of failing, in milliseconds. */
+const PATIENCE_MS = 10_000;
 
 /** @param path of the endpoint. */
 export function errorOf(error: SkeinError, path: string): object {
@@ -76,7 +79,10 @@ export function sendOpenAiError(exchange: NodeExchange, error: SkeinError): void
 
 /** Clients obey them in this order, and otherwise try twice more whatever the error is. */
 export function retryHeaders({ retryAfterMs }: SkeinError): string[] {
-  const retry = ['x-should-retry', String(shouldRetry(retryAfterMs))];
+  const retry = [
+    'x-should-retry',
+    String(retryAfterMs !== undefined && retryAfterMs <= PATIENCE_MS),
+  ];
   if (retryAfterMs === undefined) return retry;
   return [...retry, 'retry-after-ms', String(Math.ceil(retryAfterMs))];
 }
