@@ -12,6 +12,7 @@ export const LONG_TESTS: readonly string[] = [
   'docs/readme.test.ts',
   'packages/cli/src/commands/training/train-group.test.ts',
   'packages/cli/src/commands/jobs/jobs.test.ts',
+  'packages/cli/src/commands/jobs/run.test.ts',
   'packages/server/src/faults/input/hostile-models.test.ts',
   'packages/sandbox/src/contract/commands.test.ts',
   'packages/cli/src/commands/jobs/map.test.ts',

@@ -4,9 +4,11 @@
  */
 export const SLOW_TESTS: readonly string[] = [
   'apps/judge/src/cli/run.test.ts',
+  'apps/judge/src/judging/interaction.test.ts',
   'apps/judge/src/judging/judge.test.ts',
   'apps/judge/src/judging/passes.test.ts',
   'apps/judge/src/judging/toolchain-cache.test.ts',
+  'apps/judge/src/judging/validators.test.ts',
   'apps/judge/src/package/archive/unpack.test.ts',
   'apps/judge/src/service/serve-callers.test.ts',
   'apps/judge/src/service/serve-options.test.ts',
@@ -45,7 +47,9 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/cli/src/commands/jobs/map-fleet.test.ts',
   'packages/cli/src/commands/jobs/map-memory.test.ts',
   'packages/cli/src/commands/jobs/map.test.ts',
+  'packages/cli/src/commands/jobs/pipeline.test.ts',
   'packages/cli/src/commands/jobs/queue-schedule.test.ts',
+  'packages/cli/src/commands/jobs/run.test.ts',
   'packages/cli/src/commands/jobs/worker.test.ts',
   'packages/cli/src/commands/node/**',
   'packages/cli/src/commands/training/accumulate.test.ts',

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { beforeEach, expect, it } from 'vitest';
 import { testFolder } from '../../../scripts/testing/folder.ts';
 import { runCli, type CliOutcome } from './testing/cli.ts';
+import { TRUSTED } from './testing/trusted.ts';
 
 const MAIN = join(import.meta.dirname, 'main.ts');
 const PYTHON = '/usr/bin/python3';
@@ -33,7 +34,6 @@ const onTerminal = (...args: string[]): Promise<CliOutcome> =>
     program: [PYTHON, '-c', ON_A_TERMINAL, process.execPath, MAIN],
   });
 const piped = (...args: string[]): Promise<CliOutcome> => runCli(args, { cwd: folder });
-const trusted = ['--trusted', '--sandbox', 'process', '--network', 'host'];
 
 /** The control bytes on a terminal, without the line that Skein rewrites. */
 function obeyed(text: string): string[] {
@@ -47,7 +47,7 @@ it('shows what a job prints, is called and fails with as text', { timeout: 60_00
   const script = `printf '${PRINTF}'; printf '${PRINTF}' >&2; exit 3`;
   const ran = await onTerminal(
     'run',
-    ...trusted,
+    ...TRUSTED,
     '--name',
     `job${HOSTILE}`,
     '--',

@@ -1,36 +1,14 @@
 /**
- * Verdicts over real sandboxes: honest programs, hostile ones, and conversations that end in every
- * order. Each case is judged for real; waiting cases run side by side.
+ * Verdicts over real sandboxes: honest programs and hostile ones. Each case is judged for real;
+ * waiting cases run side by side.
  */
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { loadProblem } from '../package/load-problem.ts';
 import { describeOverSandboxes } from '../testing/judge-sandboxes.ts';
-import { type Files, MINIMAL, packageFolder } from '../testing/package-folder.ts';
+import { judged, SMALL, TIMEOUT } from '../testing/judged.ts';
+import { type Files, packageFolder } from '../testing/package-folder.ts';
 import type { Judgement } from './events.ts';
 import { judge } from './judge.ts';
-import type { JudgeSandbox } from './judge-sandbox.ts';
-
-const TIMEOUT = 120_000;
-const SMALL = MINIMAL['problem.yaml']
-  ?.replace('time_limit: 1', 'time_limit: 0.5')
-  .replace('memory: 256', 'memory: 128\n  output: 1') as string;
-
-async function judged(
-  sandbox: JudgeSandbox,
-  files: Files,
-  code: string,
-  name = 'main.py',
-): Promise<Judgement> {
-  const problem = await loadProblem(packageFolder({ 'problem.yaml': SMALL, ...files }));
-  const submission = {
-    files: [{ path: name, content: new TextEncoder().encode(code), executable: false }],
-  };
-  const events = judge(submission, problem, sandbox);
-  for (;;) {
-    const step = await events.next();
-    if (step.done === true) return step.value;
-  }
-}
 
 const ECHO: Files = {};
 
@@ -294,122 +272,4 @@ describeOverSandboxes('judging in', (open) => {
     },
     TIMEOUT,
   );
-
-  describe('conversations', () => {
-    // The first word of the submission decides what the validator does.
-    const talk: Files = {
-      'problem.yaml': `${SMALL}type: interactive\n`,
-      'output_validator/talk.py': `
-import sys
-word = sys.stdin.readline().strip()
-if word == "wait": sys.stdin.readline()
-if word == "crash": sys.exit(1)
-open(sys.argv[3] + "judgemessage.txt", "w").write("received " + word)
-sys.exit(42 if word == "yes" else 43)
-`,
-    };
-    it.each<[string, string, string, RegExp]>([
-      [
-        'the validator accepts, and the end of its output ends the submission',
-        'print("yes", flush=True)\nimport sys\nsys.stdin.read()',
-        'AC',
-        /accepted/,
-      ],
-      [
-        'the validator rejects while the submission would run for ever',
-        'print("no", flush=True)\nwhile True: pass',
-        'WA',
-        /rejected/,
-      ],
-      [
-        'the submission crashes after a yes',
-        'import sys\nprint("yes", flush=True)\nsys.stdin.read()\nsys.exit(4)',
-        'RTE',
-        /exit status 4/,
-      ],
-      [
-        'the submission crashes first, and the validator rejects',
-        'import sys\nsys.exit(4)',
-        'RTE',
-        /exit status 4/,
-      ],
-      [
-        'the submission continues after a yes',
-        'print("yes", flush=True)\nwhile True: pass',
-        'TLE',
-        /cpu time/,
-      ],
-      [
-        'the submission floods after a yes',
-        'print("yes", flush=True)\nwhile True: print("x" * 10000)',
-        'OLE',
-        /1 MiB/,
-      ],
-      ['both wait for each other', 'print("wait", flush=True)\ninput()', 'TLE', /wall limit/],
-      [
-        'the validator crashes',
-        'print("crash", flush=True)\nimport sys\nsys.stdin.read()',
-        'JE',
-        /exited with 1/,
-      ],
-    ])(
-      '%s',
-      async (_what, code, verdict, reason) => {
-        const judgement = await judged(await open(), talk, code);
-        expect(`${judgement.verdict} ${judgement.reason}`).toMatch(reason);
-        expect(judgement.verdict).toBe(verdict);
-      },
-      TIMEOUT,
-    );
-  });
-
-  describe('validators', () => {
-    const FLOODING =
-      'import sys\nopen(sys.argv[3] + "judgemessage.txt", "w").write("x" * 9 * 2**20)\nsys.exit(42)';
-    const NESTING =
-      'import os, sys\nos.mkdir(sys.argv[3] + "own")\nopen(sys.argv[3] + "own/judgemessage.txt", "w").write("x")\nsys.exit(42)';
-
-    it.each<[string, string, string, RegExp]>([
-      ['that exits with 0', 'import sys\nsys.exit(0)', 'JE', /exited with 0/],
-      ['that never ends', 'while True: pass', 'JE', /time limit/],
-      ['that does not build', 'print(', 'JE', /does not build/],
-      [
-        'that writes nextpass.in in a problem of one pass',
-        'import sys\nopen(sys.argv[3] + "nextpass.in", "w").write("x")\nsys.exit(42)',
-        'JE',
-        /not multi-pass/,
-      ],
-      [
-        'that writes nextpass.in and rejects',
-        'import sys\nopen(sys.argv[3] + "nextpass.in", "w").write("x")\nsys.exit(43)',
-        'JE',
-        /did not exit with 42/,
-      ],
-      [
-        'that removes its feedback folder',
-        'import shutil, sys\nshutil.rmtree(sys.argv[3])\nsys.exit(42)',
-        'AC',
-        /accepted/,
-      ],
-      ['that leaves more than it may', FLOODING, 'JE', /left more than 8 MiB of feedback/],
-      ['that leaves a message in a folder of its own', NESTING, 'AC', /accepted/],
-      [
-        'that leaves a link for a message',
-        'import os, sys\nos.symlink("/etc/passwd", sys.argv[3] + "judgemessage.txt")\nsys.exit(42)',
-        'AC',
-        /accepted/,
-      ],
-    ])(
-      '%s',
-      async (_what, code, verdict, reason) => {
-        const limits = SMALL.replace('output: 1', 'output: 1\n  validation_time: 1');
-        const files: Files = { 'problem.yaml': limits, 'output_validator/validate.py': code };
-        const judgement = await judged(await open(), files, 'print(input())');
-        expect(`${judgement.verdict} ${judgement.reason}`).toMatch(reason);
-        expect(judgement.verdict).toBe(verdict);
-        expect(judgement.tests.map((test) => test.judgeMessage ?? '').join('')).toBe('');
-      },
-      TIMEOUT,
-    );
-  });
 });

@@ -4,8 +4,7 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { testFolder } from '../../../../scripts/testing/folder.ts';
 import { runCli, startCli, type CliProcess } from '../testing/cli.ts';
-
-const TRUSTED = ['--trusted', '--sandbox', 'process', '--network', 'host'];
+import { TRUSTED } from '../testing/trusted.ts';
 
 /** A job that reports its begin, and ends when the file `name` is in the folder. */
 function begin(cwd: string, name: string, ...options: string[]): CliProcess {

@@ -7,9 +7,9 @@ import type { JobView } from '@skein/api';
 import { testFolder } from '../../../../../scripts/testing/folder.ts';
 import { runCli } from '../../testing/cli.ts';
 import type { RunOutcome } from './run.ts';
+import { TRUSTED } from '../../testing/trusted.ts';
 
 /** Trusted, so that the tests do not depend on what sandboxes this machine has. */
-const TRUSTED = ['--trusted', '--sandbox', 'process', '--network', 'host'];
 
 const folder = testFolder();
 const run = (...words: string[]) => runCli(words, { cwd: folder });

@@ -1,16 +1,13 @@
-/** Jobs from the command line, on a real node: in a folder of files, as a user runs them. */
-import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+/** `skein jobs`, `skein queue` and `skein artifacts` on a real node: jobs that were left to it, and what they leave. */
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { JobView } from '@skein/api';
 import { createClient } from '@skein/api/client';
 import type { RunOutcome } from './run.ts';
 import { startNodeProcess, type NodeProcess } from '../../../../server/src/testing/node-process.ts';
-import { runCli, startCli } from '../../testing/cli.ts';
-
-/** Trusted, so that the tests do not depend on what sandboxes this machine has. */
-const TRUSTED = ['--trusted', '--sandbox', 'process', '--network', 'host'];
+import { startCli } from '../../testing/cli.ts';
+import { TRUSTED } from '../../testing/trusted.ts';
 
 let node: NodeProcess;
 beforeAll(async () => {
@@ -20,187 +17,6 @@ beforeAll(async () => {
 afterAll(() => node.stop());
 
 const client = () => createClient({ url: node.url });
-
-describe('skein run', () => {
-  it('uploads the files that the command names, and downloads the requested outputs', async () => {
-    const { code, stdout, stderr } = await node.run(
-      'run',
-      ...TRUSTED,
-      '--output=sorted.csv',
-      '--name=sort it',
-      '--',
-      'sh',
-      '-c',
-      'echo sorting >&2; sort data.csv > sorted.csv; ls',
-      'sh',
-      'data.csv',
-    );
-    expect(stderr).toBe('');
-    expect(code).toBe(0);
-    expect(stdout).toContain('sorting');
-    expect(stdout).toContain('sort it succeeded');
-    expect(readFileSync(join(node.folder, 'sorted.csv'), 'utf8')).toBe('a\nb\n');
-  });
-
-  it('fails at once when a declared output is not written', async () => {
-    const ran = await node.run('run', ...TRUSTED, '--output=nothing.csv', '--json', 'true');
-    const { job } = JSON.parse(ran.stdout) as RunOutcome;
-    expect(job).toMatchObject({ state: 'failed' });
-    expect(job.message).toContain('nothing.csv');
-  });
-
-  it.skipIf(!existsSync('/usr/bin/python3'))(
-    'takes the packages of a Python environment along, and names the option without it',
-    async () => {
-      const version = execFileSync('/usr/bin/python3', [
-        '-c',
-        'import sys; print("python%d.%d" % sys.version_info[:2])',
-      ]);
-      const packages = join(node.folder, `env/lib/${version.toString().trim()}/site-packages`);
-      mkdirSync(packages, { recursive: true });
-      mkdirSync(join(node.folder, 'env/bin'));
-      writeFileSync(join(packages, 'greeting.py'), 'def of(name): return f"hello {name}"\n');
-      writeFileSync(join(node.folder, 'hello.py'), 'import greeting; print(greeting.of("rows"))\n');
-      const script = '#!/nowhere/python\nimport greeting; print(greeting.of("script"))\n';
-      writeFileSync(join(node.folder, 'env/bin/greet'), script);
-      symlinkSync('/usr/bin/python3', join(node.folder, 'env/bin/python'));
-      for (const [words, printed] of [
-        [['python', 'hello.py'], 'hello rows'],
-        [['env/bin/python', 'hello.py'], 'hello rows'],
-        [['greet'], 'hello script'],
-        [['sh', '-c', 'python3 hello.py', 'hello.py'], 'hello rows'],
-      ] as const) {
-        const ran = await node.run('run', ...TRUSTED, '--venv=env', '--', ...words);
-        expect(ran.stdout).toContain(`${printed}\n✓ ${words.join(' ')} succeeded`);
-      }
-      writeFileSync(join(node.folder, 'env/bin/true'), script);
-      const env = { VIRTUAL_ENV: join(node.folder, 'env') };
-      const active = { cwd: node.folder, env };
-      const unset = await runCli(['run', ...TRUSTED, '--', 'true'], active);
-      expect(unset.stderr).toContain('--venv env takes them along.');
-      const none = await node.run('run', ...TRUSTED, '--venv=taken', '--', 'python', 'hello.py');
-      expect(none).toMatchObject({ code: 2, stderr: expect.stringContaining('site-packages') });
-    },
-  );
-
-  it('takes the files of a folder along, also those that links lead to, and starts one of them', async () => {
-    const folder = join(node.folder, 'taken');
-    mkdirSync(folder);
-    writeFileSync(join(folder, '..program'), '#!/bin/sh\ncat taken/link\n');
-    symlinkSync('../data.csv', join(folder, 'link'));
-    symlinkSync('..', join(folder, 'up'));
-    symlinkSync('/etc/hostname', join(folder, 'secret'));
-    const ran = await node.run('run', ...TRUSTED, '--input=taken', '--', 'taken/..program');
-    expect(ran.stdout).toMatch(/^b\na\n✓/);
-    const why = 'neither a file nor a link to one below the working directory';
-    expect(ran.stderr.trim().split('\n').toSorted()).toEqual([
-      `Not taken along: taken/secret, ${why}`,
-      `Not taken along: taken/up, ${why}`,
-    ]);
-    writeFileSync(join(node.folder, '..odd'), 'odd\n');
-    const odd = await node.run('run', ...TRUSTED, '--input=..odd', '--', 'cat', '..odd');
-    expect(odd.stdout).toMatch(/^odd\n✓/);
-  });
-
-  it('does not upload an output of the previous run', async () => {
-    for (const [text, output] of [
-      ['first', 'written.txt'],
-      ['second', './written.txt/'],
-    ]) {
-      const command = ['sh', '-c', `echo ${text} > "$1"`, 'sh', 'written.txt'];
-      const { code } = await node.run('run', ...TRUSTED, `--output=${output}`, '--', ...command);
-      expect(code).toBe(0);
-    }
-    expect(readFileSync(join(node.folder, 'written.txt'), 'utf8')).toBe('second\n');
-  });
-
-  it('exits with 1 and the reason when the command fails, and does not try it again unasked', async () => {
-    const { code, stdout } = await node.run('run', '--json', ...TRUSTED, 'sh', '-c', 'exit 7');
-    expect(code).toBe(1);
-    const { job } = JSON.parse(stdout) as RunOutcome;
-    expect(job).toMatchObject({ state: 'failed', cause: 'exit-code' });
-    expect(job.message).toContain('7');
-    expect(job.attempts).toHaveLength(1);
-  });
-
-  it('prints the last words of a failed command once, and keeps them in the job', async () => {
-    const { code, stdout } = await node.run('run', ...TRUSTED, 'sh', '-c', 'echo lost >&2; exit 3');
-    expect([code, stdout.match(/lost/g)]).toEqual([1, ['lost', 'lost']]);
-    expect(stdout).toMatch(/^lost\n✗ .*exited with 3\. /);
-    const { stdout: listed } = await node.run('jobs', 'ls', '--state', 'failed');
-    expect(listed).toContain('sh exited with 3. Its last words: lost');
-  });
-
-  it('reads options only before the command', async () => {
-    const { stdout } = await node.run('run', ...TRUSTED, 'echo', '--json', '--help', '-x');
-    expect(stdout).toContain('--json --help -x');
-  });
-
-  it('lets a command reach the addresses that are listed, and refuses an invalid address', async () => {
-    const words = ['run', '--json', '--detach', '--require=nowhere'];
-    const listed = ['--allow=pypi.org:443', '--allow=10.0.0.7:80'];
-    const { job } = await node.json<RunOutcome>(...words, ...listed, '--', 'true');
-    const { jobs } = await client().listJobs({ state: 'ready' });
-    expect(jobs.find(({ id }) => id === job.id)?.work).toMatchObject({
-      network: { allow: ['pypi.org:443', '10.0.0.7:80'] },
-    });
-    await client().cancelJob({ id: job.id });
-    const wrong = await node.run('run', '--allow=https://pypi.org', '--', 'true');
-    expect(wrong).toMatchObject({ code: 2, stdout: '' });
-    expect(wrong.stderr).toContain('"https://pypi.org" is not HOST:PORT, such as pypi.org:443.');
-    const both = await node.run('run', ...TRUSTED, '--allow=a:1', '--', 'true');
-    expect(both.stderr).toContain('with --network host everything is reached');
-  });
-
-  it('cancels the job when it is interrupted', async () => {
-    const run = startCli(['run', ...TRUSTED, '--', 'sh', '-c', 'echo begun; exec sleep 600'], {
-      cwd: node.folder,
-    });
-    await run.saw(/begun/);
-    run.process.kill('SIGINT');
-    expect((await run.ended).code).toBe(130);
-    const { stdout } = await node.run('jobs', 'ls', '--json', '--limit', '1');
-    const [job] = (JSON.parse(stdout) as { jobs: JobView[] }).jobs;
-    expect(job?.cause ?? job?.state).toBe('cancelled');
-  });
-
-  it('cancels the job when the reader of its output has left', async () => {
-    const run = startCli(['run', '--name=endless', ...TRUSTED, '--', 'yes'], { cwd: node.folder });
-    await run.saw(/y/);
-    run.process.stdout?.destroy();
-    expect((await run.ended).code).toBe(0);
-    const { jobs } = await node.json<{ jobs: JobView[] }>('jobs', 'ls', '--limit', '1');
-    expect(jobs[0]).toMatchObject({ name: 'endless', cause: 'cancelled' });
-  });
-
-  it('refuses inputs that are not there, and options that are wrong', async () => {
-    const missing = await node.run('run', '--input', 'nothing.csv', '--', 'true');
-    expect(missing).toMatchObject({ code: 1 });
-    expect(missing.stderr).toContain('There is no file nothing.csv');
-    expect((await node.run('run')).stderr).toContain('COMMAND… is missing');
-    expect((await node.run('run', '--env', 'x', '--', 'true')).stderr).toContain('NAME=VALUE');
-    expect((await node.run('run', '--input', '../x', '--', 'true')).code).toBe(2);
-    const outside = await node.run('run', '--output', '/tmp/x', '--', 'true');
-    expect(outside).toMatchObject({
-      code: 2,
-      stderr: expect.stringContaining('--output: "/tmp/x"'),
-    });
-  });
-});
-
-it('skein run --detach prints the id alone, also of a job that ends as it is accepted', async () => {
-  const failed = (await node.run('run', '--detach', ...TRUSTED, 'false')).stdout.trim();
-  await node.run('jobs', 'logs', '-f', failed);
-  const after = await node.run('run', '--detach', '--after', failed, ...TRUSTED, 'true');
-  expect(after).toMatchObject({ code: 1, stderr: expect.stringContaining('parent-failed') });
-  expect(after.stdout).toMatch(/^[\da-f-]{36}\n$/);
-
-  const cached = ['--cache', ...TRUSTED, 'echo', 'kept'];
-  await node.run('run', ...cached);
-  const again = await node.run('run', '--detach', ...cached);
-  expect(again).toMatchObject({ code: 0, stderr: expect.stringContaining('kept result') });
-  expect(again.stdout).toMatch(/^[\da-f-]{36}\n$/);
-});
 
 describe('skein jobs', () => {
   it('lists, shows and follows a job that was left to the node', async () => {
@@ -308,13 +124,6 @@ describe('skein jobs retry', () => {
   });
 });
 
-it('skein queue tenants lists what skein queue tenant has set', async () => {
-  const set = 'queue tenant students --weight 2 --max-running 50 --rate 0.5'.split(' ');
-  expect((await node.run(...set)).code).toBe(0);
-  const { stdout } = await node.run('queue', 'tenants');
-  expect(stdout).toMatch(/TENANT .*\n[^]*students +2 +50 +any +0\.5\n/);
-});
-
 describe('skein jobs rm', () => {
   const sleeper = [
     'run',
@@ -382,6 +191,13 @@ it('skein jobs preempt makes a command save a checkpoint, and resumes from it', 
   expect(attempts.map(({ outcome }) => outcome)).toEqual(['preempted', 'succeeded']);
 }, 60_000);
 
+it('skein queue tenants lists what skein queue tenant has set', async () => {
+  const set = 'queue tenant students --weight 2 --max-running 50 --rate 0.5'.split(' ');
+  expect((await node.run(...set)).code).toBe(0);
+  const { stdout } = await node.run('queue', 'tenants');
+  expect(stdout).toMatch(/TENANT .*\n[^]*students +2 +50 +any +0\.5\n/);
+});
+
 describe('skein artifacts', () => {
   it('stores a file by its content and brings it back', async () => {
     const { stdout } = await node.run('artifacts', 'put', '--json', 'data.csv');
@@ -401,54 +217,5 @@ describe('skein artifacts', () => {
     const digest = /^output +out\.csv .* (\S+)$/m.exec(stdout)![1]!;
     await node.run('artifacts', 'get', digest, '--out', 'back.csv');
     expect(readFileSync(join(node.folder, 'back.csv'), 'utf8')).toBe('b\na\n');
-  });
-});
-
-describe('skein pipeline', () => {
-  const module = join(import.meta.dirname, '../../../../jobs/src/pipeline/testing/word-count.ts');
-  const pipeline = ['--pipeline', 'word-count'];
-
-  it('runs, draws and shows', async () => {
-    const input = ['--input', '{"text":"a b c d"}'];
-    const ran = await node.run(
-      'pipeline',
-      'run',
-      module,
-      ...pipeline,
-      ...input,
-      '--svg',
-      'run.svg',
-    );
-    expect(ran.stdout).toContain('returned {"total":4,"parts":2}');
-    expect(ran.code).toBe(0);
-    expect(readFileSync(join(node.folder, 'run.svg'), 'utf8')).toContain('2 of 2');
-    const run = /run (\S+)/.exec(ran.stdout)?.[1] ?? '';
-    expect((await node.run('pipeline', 'show', run)).stdout).toMatch(/count\s+2 succeeded/);
-  });
-
-  it('resumes from the step that failed', async () => {
-    const cure = join(node.folder, 'cure');
-    const input = JSON.stringify({ text: 'a poison b', failWithout: cure });
-    const ran = await node.run('pipeline', 'run', module, ...pipeline, '--input', input);
-    expect(ran.code).toBe(1);
-    expect(ran.stdout).toContain('a poisoned word');
-    const resume = /skein pipeline resume (\S+)/.exec(ran.stdout)?.[1] ?? '';
-    writeFileSync(cure, '');
-    const again = await node.run('pipeline', 'resume', resume);
-    expect(again.stdout).toContain('returned {"total":3,"parts":3}');
-    expect(again.code).toBe(0);
-  });
-
-  it('explains what is wrong with a module or an input', async () => {
-    expect((await node.run('pipeline', 'run', module)).stderr).toContain('several pipelines');
-    const drawn = ['--input', '{"text":"a"}', '--svg', 'no/folder.svg'];
-    const unwritable = await node.run('pipeline', 'run', module, ...pipeline, ...drawn);
-    expect(unwritable).toMatchObject({ code: 1, stdout: '' });
-    expect(unwritable.stderr).toContain('"no/folder.svg" cannot be written: there is no such');
-    const wrong = await node.run('pipeline', 'run', module, ...pipeline, '--input', '{"text":1}');
-    expect(wrong).toMatchObject({ code: 2 });
-    expect(wrong.stderr).toContain('--input: text');
-    writeFileSync(join(node.folder, 'empty.ts'), 'export const nothing = 1;');
-    expect((await node.run('pipeline', 'graph', 'empty.ts')).stderr).toContain('definePipeline');
   });
 });
