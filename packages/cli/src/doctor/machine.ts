@@ -75,11 +75,16 @@ function checkPort(name: string, portOf: (context: CheckContext) => number): Che
     if (await answersAsSkein(context.httpPort)) return ok(`${port} is taken by a Skein node`);
     return missing(
       `${port} cannot be had (${failure}); skein up takes the next free one`,
-      process.platform === 'win32'
-        ? `netstat -ano | findstr :${port}`
-        : `ss -ltnp 'sport = :${port}' (shows the process that has it)`,
+      listenerCommand(port),
     );
   });
+}
+
+/** Shows the process that listens at the port. */
+function listenerCommand(port: number): string {
+  if (process.platform === 'win32') return `netstat -ano | findstr :${port}`;
+  if (process.platform === 'darwin') return `lsof -nP -iTCP:${port} -sTCP:LISTEN`;
+  return `ss -ltnp 'sport = :${port}' (shows the process that has it)`;
 }
 
 function tryPort(port: number): Promise<string | undefined> {

@@ -44,7 +44,7 @@ export const doctor = defineCommand({
   exitCode: ({ healthy }) => (healthy ? 0 : 1),
 });
 
-async function loadChecks(): Promise<readonly Check[]> {
+export async function loadChecks(): Promise<readonly Check[]> {
   const [machine, onnxRuntime, redis, components, sandboxes] = await Promise.all([
     import('../../doctor/machine.ts'),
     import('../../doctor/onnx-runtime.ts'),
