@@ -142,6 +142,18 @@ describe('the database file', () => {
     await state.close();
   });
 
+  it('migrates a file of an older schema, and keeps its rows', () => {
+    const older = openDatabase(path);
+    older.prepare("INSERT INTO version_numbers VALUES ('a', 7)").run();
+    older.close();
+    const database = openDatabase(path, [...MIGRATIONS, 'CREATE TABLE later (id INTEGER) STRICT']);
+    expect(database.prepare('SELECT * FROM version_numbers').all()).toEqual([
+      { model: 'a', last: 7 },
+    ]);
+    expect(database.prepare('SELECT * FROM later').all()).toEqual([]);
+    database.close();
+  });
+
   it('refuses a file that a newer Skein has migrated', async () => {
     const state = await openSqliteState(path);
     await state.close();
