@@ -46,8 +46,9 @@ mkdir "$stage/opt" "$stage/data"
 tar -c --exclude=node_modules --exclude=dist --exclude='*.test.ts' \
   package.json package-lock.json LICENSE NOTICE packages examples deploy/container/healthcheck.ts | tar -x -C "$stage/opt"
 
-# Production dependencies of the command and its examples. Left out: declarations, source maps, the headers of Node, and
-# the builds of ONNX Runtime for other machines and for pages that Skein does not use, as in the package `skein`.
+# Production dependencies of the command and its examples. Left out: declarations, source maps, the headers of Node,
+# documents, modules for the runtime Bare, speech models that the example does not use, and the builds of ONNX Runtime
+# for other machines and for pages that Skein does not use, as in the package `skein`.
 case $(uname -m) in aarch64 | arm64) other=x64 ;; *) other=arm64 ;; esac
 # The client of a cluster's API and DuckDB are optional elsewhere; to an image they cannot be added later.
 {
@@ -56,10 +57,14 @@ case $(uname -m) in aarch64 | arm64) other=x64 ;; *) other=arm64 ;; esac
   node_modules/.bin/node deploy/container/closure.ts @kubernetes/client-node @duckdb/node-api
 } | sort -u |
   tar -c --exclude='*/napi-v6/darwin' --exclude='*/napi-v6/win32' --exclude="*/napi-v6/linux/$other" \
-    --exclude='*.map' --exclude='*.d.ts' --exclude='*.d.mts' --exclude='*.d.cts' \
+    --exclude='README.md' --exclude='CHANGELOG.md' --exclude='*.map' --exclude='*.d.ts' --exclude='*.d.mts' --exclude='*.d.cts' \
     --exclude='node_modules/node-linux-*/include' --exclude='node_modules/node-linux-*/share' \
     --exclude='onnxruntime-web/dist/*jsep*' --exclude='onnxruntime-web/dist/*asyncify*' --exclude='onnxruntime-web/dist/*jspi*' \
     --exclude='onnxruntime-web/dist/ort.all*' --exclude='onnxruntime-web/dist/ort.webg*' --exclude='onnxruntime-web/dist/ort.jspi*' \
+    --exclude='onnxruntime-web/dist/ort.bundle*' --exclude='onnxruntime-web/dist/ort.js' --exclude='onnxruntime-web/dist/ort.mjs' \
+    --exclude='onnxruntime-web/dist/ort.wasm.js' --exclude='onnxruntime-web/dist/ort.wasm.mjs' \
+    --exclude='node_modules/bare-*' --exclude='vad-web/dist/silero_vad_v5.onnx' --exclude='vad-web/dist/silero_vad_legacy.onnx' \
+    --exclude='@opentelemetry/*/build/esnext' --exclude='node_modules/zod/src' \
     -T - |
   tar -x -C "$stage/opt"
 node_modules/.bin/node scripts/sbom.ts >/dev/null
