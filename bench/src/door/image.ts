@@ -97,10 +97,9 @@ async function compressedBytes(file: string): Promise<number> {
 async function secondsToReady(name: string, key: string): Promise<number> {
   const port = await freePort();
   const begun = performance.now();
-  const container = await docker(
-    ...['run', '--detach', '--publish', `127.0.0.1:${port}:4700`],
-    ...['--env', `SKEIN_ADMIN_KEY=${key}`, name],
-  );
+  const publish = `127.0.0.1:${port}:4700`;
+  const env = `SKEIN_ADMIN_KEY=${key}`;
+  const container = await docker('run', '--detach', '--publish', publish, '--env', env, name);
   try {
     const url = `http://127.0.0.1:${port}/v2/health/ready`;
     while (!(await answers(url))) {
