@@ -10,12 +10,13 @@ export interface Difference {
 /** Outputs agree up to this difference. */
 export const TOLERANCE = 1e-5;
 
-type Numbers = ArrayLike<number | bigint>;
+/** Labels may be texts. */
+export type OutputValues = ArrayLike<number | bigint | string>;
 
 /** @throws Error for an output that is missing or has another size. */
 export function difference(
-  expected: ReadonlyMap<string, Numbers>,
-  found: ReadonlyMap<string, Numbers>,
+  expected: ReadonlyMap<string, OutputValues>,
+  found: ReadonlyMap<string, OutputValues>,
 ): Difference {
   let largest = 0;
   let labels = 0;
@@ -27,10 +28,13 @@ export function difference(
       );
     }
     for (let at = 0; at < wanted.length; at++) {
+      if (name === 'label') {
+        if (String(wanted[at]) !== String(given[at])) labels++;
+        continue;
+      }
       const [value, other] = [Number(wanted[at]), Number(given[at])];
-      if (Object.is(value, other) || value === other) continue;
-      if (name === 'label') labels++;
-      else largest = Math.max(largest, distance(value, other));
+      if (!Object.is(value, other) && value !== other)
+        largest = Math.max(largest, distance(value, other));
     }
   }
   return { largest, labels };

@@ -14,7 +14,7 @@ export function forestNode(
   graph: GraphBuilder,
   input: string,
   forest: Forest,
-  { base, outputs }: Booster,
+  { base, outputs }: Pick<Booster, 'base' | 'outputs'>,
 ): string {
   const columns = new Columns(forest);
   for (const tree of forest.trees) columns.add(tree);

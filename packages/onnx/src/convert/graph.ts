@@ -10,26 +10,34 @@ export const INPUT = 'x';
 
 export function graphOf(booster: Booster): Model {
   const graph = new GraphBuilder('converted');
-  const input = graph.input(INPUT, 'float32', ['batch', booster.features]);
-  const { sum } = booster;
-  const sums =
-    sum.kind === 'forest'
-      ? forestNode(graph, input, sum, booster)
-      : linearNodes(graph, input, sum, booster);
-  writeOutputs(graph, linkNodes(graph, sums, booster), booster);
-  const model = graph.model({ domains: { 'ai.onnx.ml': ML_OPSET } });
+  boosterNodes(graph, graph.input(INPUT, 'float32', ['batch', booster.features]), booster);
   const { source, objective, featureNames } = booster;
   const metadata = {
     source,
     objective,
     ...(featureNames.length === 0 ? {} : { features: JSON.stringify(featureNames) }),
   };
+  return modelWith(graph, metadata);
+}
+
+export function modelWith(graph: GraphBuilder, metadata: Readonly<Record<string, string>>): Model {
+  const model = graph.model({ domains: { 'ai.onnx.ml': ML_OPSET } });
   model.metadataProps = Object.entries(metadata).map(([key, value]) => ({
     $typeName: 'onnx.StringStringEntryProto',
     key,
     value,
   }));
   return model;
+}
+
+/** Writes the sums of a booster, its link function and its outputs. @param input [batch, features] of 32-bit numbers. */
+export function boosterNodes(graph: GraphBuilder, input: string, booster: Booster): void {
+  const { sum } = booster;
+  const sums =
+    sum.kind === 'forest'
+      ? forestNode(graph, input, sum, booster)
+      : linearNodes(graph, input, sum, booster);
+  writeOutputs(graph, linkNodes(graph, sums, booster), booster);
 }
 
 const constant = (graph: GraphBuilder, name: string, ...numbers: number[]): string =>
