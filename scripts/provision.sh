@@ -28,6 +28,7 @@ packages=(
   python3-torch libopenblas0-pthread                          # the peer of the training benchmark; its BLAS decides how fast it is
   python3-onnx                                                # what torch.onnx.export needs
   python3-xgboost                                             # trains the models that are converted
+  python3-sklearn python3-pandas                              # … and the estimators, on data frames
   libonnx-testdata dataset-fashion-mnist                      # models and operator cases to read, pictures to train on
   openssl curl                                                # certificates for the tests, and a client in another language
   nghttp2-client wrk                                          # h2load and wrk, the closed-loop generators

@@ -24,6 +24,7 @@ const CHECKS = {
   'python3-prometheus-client': () => imports('prometheus_client'),
   'python3-fastapi': () => imports('fastapi') && imports('uvicorn'),
   'python3-xgboost': () => imports('xgboost'),
+  'python3-sklearn': () => imports('sklearn') && imports('pandas'),
   'python3-torch': () => imports('torch') && imports('onnx'),
   'libonnx-testdata': () => existsSync('/usr/share/libonnx-testdata/data/light'),
   'dataset-fashion-mnist': () => existsSync('/usr/share/datasets/fashion-mnist'),

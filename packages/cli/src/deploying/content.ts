@@ -9,7 +9,8 @@ import { usageError } from '../command-line/usage.ts';
 import { dataFolder, type ConnectionChoice } from '../connection/connection.ts';
 import { givenFile } from '../file.ts';
 import { findRun } from '../train/runs.ts';
-import { convertedFile, type Conversion } from './foreign-model.ts';
+import type { Conversion } from './comparison.ts';
+import { convertedFile } from './foreign-model.ts';
 import { openModel } from './model-file.ts';
 import { fetchModel } from './remote-model.ts';
 import { givenInputs, type GivenInput } from './sandboxed/given-inputs.ts';
@@ -60,7 +61,7 @@ interface Help {
 }
 
 const MISPLACED: Readonly<Record<keyof Help, string>> = {
-  sample: '--rows is for models that are converted: files of XGBoost and LightGBM.',
+  sample: '--rows is for models that are converted: files of XGBoost, LightGBM and scikit-learn.',
   input: '--input is for archives of PyTorch: other models hold the shapes of their inputs.',
   weights: '--weights is for .onnx files: other models hold their weights.',
 };
@@ -122,7 +123,7 @@ async function openFile(
   given: string,
   help: Help,
 ): Promise<Opened> {
-  const converted = await convertedFile(path, given, help.sample);
+  const converted = await convertedFile(context, path, given, help.sample);
   if (converted !== undefined) {
     requireFits(help, 'sample');
     return { ...converted, source: await openAsBlob(path) };

@@ -3,7 +3,7 @@ import type { DeploymentSettingsPatch, DeploymentView, RolloutPlan, VersionView 
 import type { Client } from '@skein/api/client';
 import { SkeinError } from '@skein/api/errors';
 import { formatDuration } from '@skein/api/units';
-import type { Conversion } from './foreign-model.ts';
+import type { Conversion } from './comparison.ts';
 import type { Context } from '../command-line/command.ts';
 
 export interface VersionToServe {

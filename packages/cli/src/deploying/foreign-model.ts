@@ -5,52 +5,18 @@
 import { open, readFile } from 'node:fs/promises';
 import { SkeinError } from '@skein/api/errors';
 import { unreadable } from '@skein/api/file-errors';
-import { formatNumber } from '@skein/api/units';
-import { OnnxError, seededRandom, tensor, values, writeModel } from '@skein/onnx';
+import { OnnxError, seededRandom, tensor, writeModel } from '@skein/onnx';
+import { convertModel, recogniseModel, TOLERANCE, type Converted } from '@skein/onnx/convert';
+import type { Context } from '../command-line/command.ts';
 import {
-  agrees,
-  convertModel,
-  difference,
-  recogniseModel,
-  TOLERANCE,
-  type Converted,
-  type Difference,
-} from '@skein/onnx/convert';
-import { nativeRuntime } from '@skein/runtime';
+  requireAgreement,
+  runConverted,
+  type Conversion,
+  type ConvertedFile,
+} from './comparison.ts';
 import { codeOf } from './model-file.ts';
 import { readSampleRows } from './sample-rows.ts';
-
-/** The conversion of a file, as `skein deploy` reports it. */
-export interface Conversion {
-  /** The program that wrote the file, and its version. */
-  readonly source: string;
-  /** The content of a file of XGBoost or LightGBM. */
-  readonly objective?: string;
-  /** Zero for a linear model. */
-  readonly trees?: number;
-  readonly features?: number;
-  /** The program that saved an archive of PyTorch, and the sandbox that converted it. */
-  readonly form?: string;
-  readonly sandbox?: string;
-  readonly notes: readonly string[];
-  readonly compared: {
-    readonly rows: number;
-    /**
-     * `file`: with the rows and predictions of `--rows`; `thresholds`: with the file, on rows around its
-     * thresholds; `program`: with the outputs of the program itself, on rows that were drawn.
-     */
-    readonly with: 'file' | 'thresholds' | 'program';
-    /** Largest difference of numbers, relative where they exceed one. */
-    readonly largestDifference: number;
-    readonly tolerance: number;
-  };
-}
-
-export interface ConvertedFile {
-  readonly content: Blob;
-  readonly metadata: Readonly<Record<string, string>>;
-  readonly conversion: Conversion;
-}
+import { convertedEstimator, isPickle } from './sandboxed/estimator.ts';
 
 /** Bytes that a format is recognised by. */
 const HEAD_BYTES = 64;
@@ -59,12 +25,16 @@ const MOST_STEPS = 2e7;
 const MOST_ROWS = 1000;
 const FEWEST_ROWS = 20;
 
+export type Converting = Pick<Context, 'env' | 'notes' | 'signal'>;
+
 /**
  * @param given the path as the user wrote it. @param rows a CSV file of sample rows.
  * @returns undefined for a file that is not of another program.
- * @throws SkeinError FILE_UNREADABLE, MODEL_FILE_INVALID, MODEL_UNSUPPORTED, CONVERSION_DIFFERS.
+ * @throws SkeinError FILE_UNREADABLE, MODEL_FILE_INVALID, MODEL_UNSUPPORTED, CONVERSION_DIFFERS, and as
+ *   `convertedEstimator` for a pickle.
  */
 export async function convertedFile(
+  context: Converting,
   path: string,
   given: string,
   rows: string | undefined,
@@ -73,9 +43,10 @@ export async function convertedFile(
     throw unreadable(given, error);
   });
   if (file === undefined) return undefined;
+  if (isPickle(file)) return convertedEstimator(context, file, given, rows);
   const converted = converting(file, given);
   const bytes = writeModel(converted.model) as Uint8Array<ArrayBuffer>;
-  const compared = await compare(converted, bytes, given, rows);
+  const compared = await compare(converted, bytes, given, rows, context.signal);
   const { source, objective, trees, features, notes } = converted;
   return {
     content: new Blob([bytes]),
@@ -88,7 +59,8 @@ async function readIfForeign(path: string): Promise<Uint8Array | undefined> {
   const handle = await open(path);
   try {
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(HEAD_BYTES), 0, HEAD_BYTES, 0);
-    if (recogniseModel(buffer.subarray(0, bytesRead)) === undefined) return undefined;
+    const head = buffer.subarray(0, bytesRead);
+    if (recogniseModel(head) === undefined && !isPickle(head)) return undefined;
   } finally {
     await handle.close();
   }
@@ -109,59 +81,25 @@ async function compare(
   model: Uint8Array,
   given: string,
   path: string | undefined,
+  signal: AbortSignal,
 ): Promise<Conversion['compared']> {
   const { features, trees } = converted;
   const sample = path === undefined ? undefined : await readSampleRows(path, converted);
   const most = Math.floor(MOST_STEPS / Math.max(features, trees * 10));
   const drawn = Math.max(FEWEST_ROWS, Math.min(MOST_ROWS, most));
   const rows = sample?.rows ?? converted.sampleRows(drawn, seededRandom(1));
-  const found = await runModel(model, rows, features);
-  const worst = (expected: Parameters<typeof difference>[0], from: string): number => {
-    const differs = difference(expected, found);
-    if (!agrees(differs)) throw differing(given, from, differs);
-    return differs.largest;
-  };
-  const fromFile = worst(converted.predict(rows), 'the file itself');
+  const count = rows.length / features;
+  const x = tensor('float32', [count, features], rows.slice());
+  const found = await runConverted(model, new Map([['x', x]]), given, signal);
+  const fromFile = requireAgreement(converted.predict(rows), found, given, 'the file itself');
   const fromRows =
-    sample === undefined ? 0 : worst(sample.expected, `the predictions in "${path}"`);
+    sample === undefined
+      ? 0
+      : requireAgreement(sample.expected, found, given, `the predictions in "${path}"`);
   return {
-    rows: rows.length / features,
+    rows: count,
     with: sample !== undefined && sample.expected.size > 0 ? 'file' : 'thresholds',
     largestDifference: Math.max(fromFile, fromRows),
     tolerance: TOLERANCE,
   };
-}
-
-function differing(given: string, from: string, { largest, labels }: Difference): SkeinError {
-  const parts = [
-    ...(largest > TOLERANCE ? [`numbers by up to ${formatNumber(largest)}`] : []),
-    ...(labels > 0 ? [`${labels} labels`] : []),
-  ];
-  return new SkeinError(
-    'CONVERSION_DIFFERS',
-    `The model made of "${given}" differs from ${from}: ${parts.join(' and ')}; at most ${TOLERANCE} is allowed.`,
-  );
-}
-
-/** In a process of its own: the graph is made of a file that may be hostile. */
-async function runModel(
-  bytes: Uint8Array,
-  rows: Float32Array,
-  features: number,
-): Promise<ReadonlyMap<string, ArrayLike<number | bigint>>> {
-  const session = await nativeRuntime.open(
-    { bytes },
-    { device: 'cpu', threads: 1, isolation: 'process' },
-  );
-  try {
-    const x = tensor('float32', [rows.length / features, features], rows.slice());
-    const { outputs } = await session.run(new Map([['x', x]]));
-    return new Map(
-      [...outputs].flatMap(([name, each]) =>
-        each.type === 'string' ? [] : [[name, values(each)]],
-      ),
-    );
-  } finally {
-    await session.close();
-  }
 }

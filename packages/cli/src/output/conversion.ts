@@ -1,5 +1,5 @@
 /** The conversion of a model, as `skein deploy` prints it. */
-import type { Conversion } from '../deploying/foreign-model.ts';
+import type { Conversion } from '../deploying/comparison.ts';
 import type { Field } from './table.ts';
 
 const COMPARED: Readonly<Record<Conversion['compared']['with'], string>> = {

@@ -18,7 +18,9 @@ import { predict, type Predicted } from './predict.ts';
 import { sampleRows } from './sample-rows.ts';
 import { readXgboost } from './xgboost/xgboost.ts';
 
-export { agrees, difference, TOLERANCE, type Difference } from './difference.ts';
+export { agrees, difference, TOLERANCE, type Difference, type OutputValues } from './difference.ts';
+export { convertSklearn, type ConvertedEstimator } from './sklearn/sklearn.ts';
+export { SKLEARN_SCRIPT } from './sklearn/script.ts';
 export type { Predicted } from './predict.ts';
 
 export type Foreign = 'xgboost-json' | 'xgboost-ubjson' | 'xgboost-binary' | 'lightgbm';

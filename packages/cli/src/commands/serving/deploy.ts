@@ -36,12 +36,13 @@ export const deploy = defineCommand({
   name: 'deploy',
   summary: 'Serve an ONNX model, a composition or a language model, or roll a new version out.',
   details:
-    'The file is uploaded, checked, loaded and warmed before it takes traffic. A name that is deployed already moves to the new version: at once, by steps with --canary, or on a copy of the traffic with --shadow. Settings that are left out stay as they are. A TypeScript file is a composition: the node bundles it with what it imports, and needs the file no more. A .ubj or .json file of XGBoost, or a .txt file of LightGBM, is converted to ONNX and compared before it is uploaded: with the predictions in --rows, and with the file itself on these rows or on rows around its thresholds. An archive of PyTorch (torch.jit.save or torch.export.save) can run code: the machine’s own PyTorch converts it in a sandbox without network, and its outputs must agree. A model on another machine is given by its address; credentials come from the environment: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, GOOGLE_APPLICATION_CREDENTIALS, HF_TOKEN. The sha-256 of its file is kept with the version. A folder with a language model in ONNX, or a .gguf file, is declared as a provider and a model of one name: it stays where it is, on the machine of the node.',
+    'The file is uploaded, checked, loaded and warmed before it takes traffic. A name that is deployed already moves to the new version: at once, by steps with --canary, or on a copy of the traffic with --shadow. Settings that are left out stay as they are. A TypeScript file is a composition: the node bundles it with what it imports, and needs the file no more. A .ubj or .json file of XGBoost, or a .txt file of LightGBM, is converted to ONNX and compared before it is uploaded: with the predictions in --rows, and with the file itself on these rows or on rows around its thresholds. An estimator of scikit-learn (.joblib, .pkl) is a pickle, which can run code: the machine’s own scikit-learn reads it in a sandbox without network, and its predictions must agree. An archive of PyTorch (torch.jit.save or torch.export.save) can run code: the machine’s own PyTorch converts it in a sandbox without network, and its outputs must agree. A model on another machine is given by its address; credentials come from the environment: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, GOOGLE_APPLICATION_CREDENTIALS, HF_TOKEN. The sha-256 of its file is kept with the version. A folder with a language model in ONNX, or a .gguf file, is declared as a provider and a model of one name: it stays where it is, on the machine of the node.',
   examples: {
     'skein deploy model.onnx --name risk --objective 100ms': 'Serve a model',
     'skein deploy model.onnx --name risk --canary 5,25,100 --step-time 30s':
       'Shift traffic to a new version by steps',
     'skein deploy risk.ubj --rows sample.csv': 'A model of XGBoost, compared with predictions',
+    'skein deploy churn.joblib': 'A pipeline of scikit-learn',
     'skein deploy model.pt --input x=float32[batch,3,224,224]':
       'An archive of TorchScript, and the shape of its input',
     'skein deploy model.onnx --weights tuned.safetensors':
@@ -55,7 +56,7 @@ export const deploy = defineCommand({
   arguments: {
     file: optionalArgument(
       'FILE',
-      'An .onnx file or a model of XGBoost, LightGBM or PyTorch, or its address (https://, s3://, gs://, hf://); a .ts module, a folder or .gguf file of a language model; or --run instead.',
+      'An .onnx file or a model of XGBoost, LightGBM, scikit-learn or PyTorch, or its address (https://, s3://, gs://, hf://); a .ts module, a folder or .gguf file of a language model; or --run instead.',
     ),
   },
   options: {
@@ -229,7 +230,7 @@ async function requireSent({ digest, metadata }: VersionView, content: Blob): Pr
 /** `My Model.v2.onnx` → `my-model.v2` */
 function nameOf(file: string): string {
   const name = basename(file)
-    .replace(/\.(onnx|gguf|ubj|json|txt|pt2?|pth|[cm]?[jt]s)$/i, '')
+    .replace(/\.(onnx|gguf|ubj|json|txt|joblib|pkl|pickle|pt2?|pth|[cm]?[jt]s)$/i, '')
     .replace(/\.composition$/, '')
     .toLowerCase()
     .replaceAll(/[^a-z0-9._-]+/g, '-')

@@ -5,7 +5,7 @@ import { formatNumber } from '@skein/api/units';
 import { numbersOf, type NumericTensor, type Tensor } from '@skein/onnx';
 import { difference } from '@skein/onnx/convert';
 import { nativeRuntime, RuntimeFailure, type Session } from '@skein/runtime';
-import type { Conversion } from '../foreign-model.ts';
+import { LONGEST_MS, type Conversion } from '../comparison.ts';
 
 /** Inputs, and the outputs of the other program on them. */
 export interface Sample {
@@ -17,8 +17,6 @@ export interface Sample {
 const TOLERANCE = 1e-4;
 /** A number of 16 bits has three digits. */
 const HALF_TOLERANCE = 1e-2;
-/** A model may be hostile: it gets as long as the conversion, and half of the memory. */
-const LONGEST_MS = 10 * 60_000;
 
 /**
  * @param given the file as the user wrote it.

@@ -28,6 +28,8 @@ export interface PythonWork {
   readonly packages: readonly PythonPackage[];
   /** The script: a .py file of this package. */
   readonly script: URL;
+  /** Files beside the script, by name: modules that it imports, and further inputs. */
+  readonly files?: ReadonlyMap<string, Uint8Array>;
   /** Values that JSON can hold. */
   readonly options: Readonly<Record<string, unknown>>;
   readonly input: Uint8Array;
@@ -116,12 +118,13 @@ async function chosen(drivers: readonly SandboxDriver[], given: string): Promise
 async function convert(
   session: SandboxSession,
   { name }: SandboxDriver,
-  { python, packages, script, options, input, given, outputs }: PythonWork,
+  { python, packages, script, files = new Map(), options, input, given, outputs }: PythonWork,
   limits: ConversionLimits,
 ): Promise<PythonOutcome> {
   await session.put([
     { path: 'script.py', content: await readFile(script) },
     { path: 'input', content: input },
+    ...[...files].map(([path, content]) => ({ path, content })),
   ]);
   const ending = await session.run({
     argv: [python.program, 'script.py', JSON.stringify(options)],

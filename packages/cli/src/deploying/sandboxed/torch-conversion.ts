@@ -11,7 +11,7 @@ import { safeLine } from '@skein/api/safe-text';
 import { formatBytes } from '@skein/api/units';
 import { readSafetensors } from '@skein/train';
 import type { Context } from '../../command-line/command.ts';
-import type { ConvertedFile } from '../foreign-model.ts';
+import type { ConvertedFile } from '../comparison.ts';
 import { compareSamples, type Sample } from './compare-samples.ts';
 import type { GivenInput } from './given-inputs.ts';
 import { findPython, type PythonPackage } from './machine-python.ts';

@@ -51,8 +51,8 @@ function arrayOf(place: Place, arrays: Arrays): Numbers {
   const length = place.at('length').count(Math.floor((data.length - at) / kind.size));
   arrays.left -= length * kind.size;
   if (arrays.left < 0) throw damaged('its arrays overlap');
-  // A copy, which begins at a multiple of the size of a number.
-  const part = data.slice(at, at + length * kind.size);
+  // A copy, which begins at a multiple of the size of a number: slice() of a Buffer is no copy.
+  const part = new Uint8Array(data.subarray(at, at + length * kind.size));
   return new kind.class(part.buffer, part.byteOffset, length);
 }
 

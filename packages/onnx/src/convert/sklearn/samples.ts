@@ -11,6 +11,8 @@ export interface Samples {
   readonly rowCount: number;
   /** The predictions of scikit-learn for these rows, by output. */
   readonly expected: ReadonlyMap<string, OutputValues>;
+  /** The predictions that the user gave with the rows, by output. */
+  readonly given: ReadonlyMap<string, OutputValues>;
 }
 
 /** @param inputs the columns of a row, in order. @throws OnnxError `invalid`. */
@@ -38,10 +40,18 @@ export function readSamples(place: Place, inputs: Frame): Samples {
       rows.set(name, tensor('float32', [count, width], matrix));
     }
   }
-  return { rows, rowCount: count, expected: expectedOf(place.at('outputs')) };
+  return { rows, rowCount: count, ...predictionsIn(place) };
 }
 
-function expectedOf(place: Place): Samples['expected'] {
+function predictionsIn(place: Place): Pick<Samples, 'expected' | 'given'> {
+  const given = place.at('given');
+  return {
+    expected: outputsOf(place.at('outputs')),
+    given: given.exists ? outputsOf(given) : new Map(),
+  };
+}
+
+function outputsOf(place: Place): Samples['expected'] {
   if (!(place.value instanceof Map)) throw place.wrong('predictions by output');
   return new Map(
     [...place.value.keys()].map((name): [string, OutputValues] => {

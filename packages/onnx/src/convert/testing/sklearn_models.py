@@ -57,10 +57,8 @@ def save(name, model, rows=X, y=BINARY):
     os.symlink("model.joblib", "input")
     script.main({})
     os.rename("output", "drawn")
-    columns = rows.to_dict("list") if hasattr(rows, "to_dict") else {f"c{at}": list(rows[:, at]) for at in range(rows.shape[1])}
-    with open("rows.json", "w") as file:
-        json.dump({key: ["" if isinstance(column[0], str) and isinstance(each, float) else None if each != each else each for each in column] for key, column in columns.items()}, file, default=float)
-    script.main({"rows": "rows.json"})
+    pandas.DataFrame(rows).rename(columns=str).to_csv("rows.csv", index=False)
+    script.main({"rows": "rows.csv"})
     os.rename("output", "given")
     expect_same(name, model, rows)
     cases.append(name)

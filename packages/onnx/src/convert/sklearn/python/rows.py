@@ -1,4 +1,6 @@
 """Rows on which the graph is compared with scikit-learn, and the predictions of scikit-learn for them."""
+import csv
+
 import numpy
 
 from refusal import Refusal
@@ -6,7 +8,7 @@ from transformers import is_missing
 
 MOST_VALUES = 20_000_000
 MOST_ROWS, FEWEST_ROWS = 1000, 20
-"""Rows are left out where two classes are as likely as each other, so that rounding decides between them."""
+# Rows are left out where two classes are as likely as each other, so that rounding decides between them.
 UNDECIDED = 1e-6
 OUTPUTS = ("label", "probabilities", "scores", "prediction", "transformed")
 
@@ -120,40 +122,62 @@ class Samples:
             "outputs": outputs,
         }
 
-    def given(self, rows):
-        """@param rows: columns by name, texts or numbers, with null for a missing number and "" for a missing text."""
-        names = self.header["names"]
-        if names:
-            for name in names:
-                if name not in rows and self.inputs[names.index(name)].is_used:
-                    raise Refusal(f'the rows have no column "{name}".')
-            chosen = [(name, rows.get(name)) for name in names]
-        else:
-            chosen = [each for each in rows.items() if each[0].split(".")[0] not in OUTPUTS]
-            if len(chosen) != len(self.inputs):
-                raise Refusal(f"the rows have {len(chosen)} columns of features; the model has {len(self.inputs)}.")
+    def given(self, path):
+        """Rows of a CSV file: features by name where the model has names, else in order, and predictions by output."""
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            lines = [each for each in csv.reader(file) if each]
+        header, lines = (lines[0], lines[1:]) if lines else ([], [])
+        if not lines or any(len(each) != len(header) for each in lines):
+            raise Refusal("the rows must be a CSV file with a header, and as many fields in each of its lines.")
+        cells = {name: [each[at] for each in lines] for at, name in enumerate(header)}
+        names = self.header["names"] or [name for name in header if name.split(".")[0] not in OUTPUTS]
+        if len(names) != len(self.inputs):
+            raise Refusal(f"the rows have {len(names)} columns of features; the model has {len(self.inputs)}.")
         columns = []
-        count = max(len(each) for _, each in chosen if each is not None)
-        for column, (name, values) in zip(self.inputs, chosen):
+        for column, name in zip(self.inputs, names):
             if not column.is_used:
-                columns.append(numpy.zeros(count))
-                continue
-            if column.is_text:
-                columns.append(numpy.array([column.missing if each in ("", None) else text_of(each) for each in values], dtype=object))
-                continue
-            if any(isinstance(each, str) for each in values):
-                raise Refusal(f'the column "{name}" of the rows holds texts; the model takes numbers there.')
-            numbers = numpy.array([numpy.nan if each is None else each for each in values], float)
-            columns.append(numbers if column.categories else narrow(numbers))
+                columns.append(numpy.zeros(len(lines)))
+            elif name not in cells:
+                raise Refusal(f'the rows have no column "{name}".')
+            elif column.is_text:
+                columns.append(numpy.array([column.missing if each == "" else each for each in cells[name]], dtype=object))
+            else:
+                numbers = numbers_of(name, cells[name])
+                columns.append(numbers if column.categories else narrow(numbers))
         try:
             predicted = self.predict(columns)
         except ValueError as error:
             raise Refusal(f"scikit-learn refuses the rows: {error}.")
-        return self.described(columns, predicted)
+        described = self.described(columns, predicted)
+        return {**described, "given": predictions_in(cells, predicted, set(names), decided(predicted))}
 
 
-def text_of(value):
-    return value if isinstance(value, str) else f"{value:g}"
+WORDS = {"": numpy.nan, "True": 1.0, "False": 0.0, "true": 1.0, "false": 0.0}
+
+
+def numbers_of(name, cells):
+    try:
+        return numpy.array([WORDS[each] if each in WORDS else float(each) for each in cells])
+    except ValueError:
+        raise Refusal(f'the column "{name}" of the rows holds texts; the model takes numbers there.')
+
+
+def predictions_in(cells, predicted, features, kept):
+    """Predictions that the file holds: `label`, or `probabilities.0`, `probabilities.1` where an output has several values."""
+    found = {}
+    for name, each in predicted.items():
+        width = 1 if each.ndim == 1 else each.shape[1]
+        columns = [name] if width == 1 else [f"{name}.{at}" for at in range(width)]
+        if not any(column in cells and column not in features for column in columns):
+            continue
+        for column in columns:
+            if column not in cells:
+                raise Refusal(f'the rows have no column "{column}".')
+        if name == "label":
+            found[name] = [value for value, is_kept in zip(cells[name], kept) if is_kept]
+        else:
+            found[name] = numpy.stack([numbers_of(column, cells[column]) for column in columns], axis=1)[kept].ravel()
+    return found
 
 
 def is_text_column(column):

@@ -2,7 +2,7 @@
 
 Reads `input`, a pickle or a file of joblib, and writes `output`: a JSON header and the arrays that it refers to. A
 pickle is code: this script runs in a sandbox, and its output is read as hostile.
-`python3 script.py OPTIONS`, with OPTIONS as JSON: `rows` names a file of rows in JSON, which take the place of drawn ones.
+`python3 script.py OPTIONS`, with OPTIONS as JSON: `rows` names a CSV file of rows, which take the place of drawn ones.
 """
 import json
 import sys
@@ -137,11 +137,7 @@ def main(options):
     if versions:
         header["notes"].append(str(versions[0].message).split(". ")[0].replace("Trying to unpickle", "Read") + ".")
     samples = Samples(model, header, inputs)
-    given = None
-    if options.get("rows"):
-        with open(options["rows"], "rb") as file:
-            given = json.load(file)
-    header["samples"] = samples.given(given) if given is not None else samples.drawn()
+    header["samples"] = samples.given(options["rows"]) if "rows" in options else samples.drawn()
     Arrays().write(header, "output")
 
 
