@@ -30,7 +30,9 @@ import { requireComponent } from '../scripts/testing/components.ts';
 const root = join(import.meta.dirname, '..');
 const cli = join(root, 'packages/cli/src/main.ts');
 
-const hasTorch = !requireComponent('python3-torch').skip && !requireComponent('bubblewrap').skip;
+const hasSandbox = !requireComponent('bubblewrap').skip;
+const hasTorch = !requireComponent('python3-torch').skip && hasSandbox;
+const hasSklearn = !requireComponent('python3-sklearn').skip && hasSandbox;
 
 /** Why a line is not run here. */
 const SKIPPED: readonly (readonly [RegExp, string])[] = [
@@ -45,6 +47,7 @@ const SKIPPED: readonly (readonly [RegExp, string])[] = [
   [/^npx skein up --isolate-models/, 'a node; tested in packages/server'],
   [/^npx skein deploy hf:/, 'needs the internet; tested in packages/cli'],
   ...(hasTorch ? [] : [[/flower/, 'needs PyTorch and a sandbox'] as const]),
+  ...(hasSklearn ? [] : [[/buyers/, 'needs scikit-learn and a sandbox'] as const]),
   [/^npx skein worker /, 'needs a fleet; tested in packages/cli'],
   [/^npm run judge/, 'a service; tested in apps/judge'],
   [/^skein-judge |127\.0\.0\.1:4710/, 'the judge; tested in apps/judge'],
@@ -109,11 +112,13 @@ function safetensors(): Promise<Uint8Array> {
   return writeTensors({ tensors: new Map(tensors), metadata: {} });
 }
 
-/** Runs the Python of the guide, which writes flower.pt. */
-function writeArchive(folder: string): void {
+/** Runs the Python of the guide that writes a file. */
+function writeByPython(folder: string, file: string): void {
   const page = readFileSync(join(root, 'docs/guide/serving.md'), 'utf8');
-  const [, script = ''] = /```python\n([\s\S]*?)```/.exec(page) ?? [];
-  const made = spawnSync('/usr/bin/python3', ['-W', 'ignore', '-c', `import torch\n${script}`], {
+  const scripts = [...page.matchAll(/```python\n([\s\S]*?)```/g)].map(([, script = '']) => script);
+  const script = scripts.find((each) => each.includes(`"${file}"`)) ?? '';
+  const imports = file.endsWith('.pt') ? 'import torch\n' : '';
+  const made = spawnSync('/usr/bin/python3', ['-W', 'ignore', '-c', `${imports}${script}`], {
     cwd: folder,
     encoding: 'utf8',
   });
@@ -253,7 +258,8 @@ describe('the commands of the documentation', () => {
     writeFileSync(join(folder, 'sample.csv'), 'age,income,city,prediction\n1,-2,5,3.75\n');
     writeFileSync(join(folder, 'rows.raw'), Float32Array.of(0, 0, 0, 1, -2, 5));
     writeFileSync(join(folder, 'tuned.safetensors'), await safetensors());
-    if (hasTorch) writeArchive(folder);
+    if (hasTorch) writeByPython(folder, 'flower.pt');
+    if (hasSklearn) writeByPython(folder, 'buyers.joblib');
     copyCheckout(checkout);
     for (const { page, path } of Object.values(COPIES)) {
       writeFileSync(join(checkout, path), typeScriptOf(page));
@@ -284,7 +290,7 @@ describe('the commands of the documentation', () => {
       const here = line
         .replaceAll('http://127.0.0.1:4700', node!.url)
         .replaceAll(
-          /\b(model(-v2)?\.onnx|theirs\.onnx|tuned\.safetensors|flower\.pt|churn\.ubj|sample\.csv|rows\.raw|trained\.onnx|curves\.svg)/g,
+          /\b(model(-v2)?\.onnx|theirs\.onnx|tuned\.safetensors|flower\.pt|buyers\.joblib|churn\.ubj|sample\.csv|rows\.raw|trained\.onnx|curves\.svg)/g,
           (file) => join(folder, file),
         )
         .replaceAll(

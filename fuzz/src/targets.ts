@@ -43,6 +43,10 @@ export const TARGETS = {
   'xgboost-json': async () => (await import('./targets/converted-models.ts')).openXgboostJson(),
   'xgboost-ubjson': async () => (await import('./targets/converted-models.ts')).openXgboostUbjson(),
   'lightgbm-text': async () => (await import('./targets/converted-models.ts')).openLightgbmText(),
+  'estimator-headers': async () =>
+    (await import('./targets/converted-models.ts')).openEstimatorHeaders(),
+  'estimator-documents': async () =>
+    (await import('./targets/converted-models.ts')).openEstimatorDocuments(),
   'federation-frames': async () =>
     (await import('./targets/federations.ts')).openFederationFrames(),
   'federation-messages': async () =>

@@ -141,6 +141,7 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/jobs/src/worker/commands.test.ts',
   'packages/jobs/src/worker/tasks.test.ts',
   'packages/load/src/load.test.ts',
+  'packages/onnx/src/convert/sklearn/sklearn.test.ts',
   'packages/onnx/src/convert/xgboost/xgboost.test.ts',
   'packages/onnx/src/operators/normalisation/normalisation.test.ts',
   'packages/runtime/src/contract.test.ts',

@@ -1,11 +1,19 @@
 /** Files of other programs that are converted to ONNX. */
 import { checkModel, OnnxError, seededRandom } from '@skein/onnx';
-import { convertModel, recogniseModel } from '../../../packages/onnx/src/convert/convert.ts';
+import {
+  convertModel,
+  convertSklearn,
+  recogniseModel,
+} from '../../../packages/onnx/src/convert/convert.ts';
 import {
   jsonBytes,
   smallXgboost,
   ubjsonBytes,
 } from '../../../packages/onnx/src/convert/testing/small-xgboost.ts';
+import {
+  documentBytes,
+  DOCUMENTS,
+} from '../../../packages/onnx/src/convert/testing/small-document.ts';
 import { lightgbmText } from '../../../packages/onnx/src/convert/testing/lightgbm-text.ts';
 import { bytesInput } from '../engine/bytes.ts';
 import { jsonInput } from '../engine/json.ts';
@@ -79,4 +87,50 @@ export function openLightgbmText(): Target {
     'is_linear=1',
   ];
   return target(seeds, bytesInput(words));
+}
+
+function estimators(
+  seeds: readonly Uint8Array[],
+  structure: Structure,
+  documentOf: (input: Uint8Array) => Uint8Array,
+): Target {
+  return {
+    seeds,
+    structure,
+    refuses: (error) => error instanceof OnnxError,
+    run: (input) => checkModel(convertSklearn(documentOf(input)).model),
+  };
+}
+
+/** Descriptions of estimators: the header alone, with its arrays as lists. */
+export function openEstimatorHeaders(): Target {
+  const seeds = DOCUMENTS.map((each) =>
+    Buffer.from(
+      JSON.stringify(each, (_key, value: unknown) =>
+        ArrayBuffer.isView(value) ? Array.from(value as Float64Array) : value,
+      ),
+    ),
+  );
+  const words = [
+    'elementwise',
+    'products',
+    'one-hot',
+    'prediction',
+    -1,
+    1e9,
+    0.5,
+    [0, 1],
+    ['a', null],
+  ];
+  return estimators(seeds, jsonInput(words), (input) => {
+    const length = Buffer.alloc(8);
+    length.writeBigUInt64LE(BigInt(input.length));
+    return Buffer.concat([Buffer.from('SKLEARN1'), length, input]);
+  });
+}
+
+/** The same with arrays behind the header. */
+export function openEstimatorDocuments(): Target {
+  const words = ['"array":', '"f8"', '"i4"', '"u1"', '"at":', '"length":', 'NaN', '-1', '99999999'];
+  return estimators(DOCUMENTS.map(documentBytes), bytesInput(words), (input) => input);
 }

@@ -20,17 +20,14 @@ import { codeOf } from '../model-file.ts';
 import { findPython, type PythonPackage } from './machine-python.ts';
 import { pythonInSandbox, type ConversionLimits } from './python-in-sandbox.ts';
 
-/** Pickles from protocol 2 on, and the compressions of joblib: zlib, gzip, bzip2, xz, lzma, lz4. */
-const HEADS = [
-  // Files of torch.save before version 1.6 begin with a number.
-  /^\x80[\x02-\x05](?!\x8a\x0a\x6c\xfc)/,
-  /^x[\x01\x5e\x9c\xda]/,
-  /^\x1f\x8b/,
-  /^BZh[1-9]/,
-  /^\xfd7zXZ\0/,
-  /^\x5d\0\0/,
-  /^\x04\x22\x4d\x18/,
+/** First bytes of pickles from protocol 2 on, and of the compressions of joblib. */
+const HEADS: readonly string[] = [
+  ...['8002', '8003', '8004', '8005'],
+  // zlib, gzip, bzip2, xz, lzma, lz4
+  ...['7801', '785e', '789c', '78da', '1f8b', '425a68', 'fd377a585a00', '5d0000', '04224d18'],
 ];
+/** Files of torch.save before version 1.6 begin with this number, pickled. */
+const TORCH_HEAD = '80028a0a6cfc9c46';
 const PACKAGES: readonly PythonPackage[] = [
   { module: 'sklearn', debian: 'python3-sklearn', pip: 'scikit-learn' },
   { module: 'joblib', debian: 'python3-joblib', pip: 'joblib' },
@@ -42,8 +39,8 @@ const TEXT_CHARACTERS = 300;
 
 /** Whether a file begins as a pickle does. Pickles of other programs do too. */
 export function isPickle(bytes: Uint8Array): boolean {
-  const head = String.fromCharCode(...bytes.subarray(0, 8));
-  return HEADS.some((each) => each.test(head));
+  const head = Buffer.from(bytes.subarray(0, 8)).toString('hex');
+  return head !== TORCH_HEAD && HEADS.some((each) => head.startsWith(each));
 }
 
 /**

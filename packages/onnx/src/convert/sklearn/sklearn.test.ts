@@ -67,7 +67,7 @@ describe('convertSklearn', () => {
     });
   });
 
-  const changed = (header: object, part: object): Json => ({ ...header, ...part }) as Json;
+  const changed = (header: object, part: object): Json => ({ ...header, ...part });
   const estimator = (part: object): Json =>
     changed(FOREST, { estimator: { ...(FOREST['estimator'] as object), ...part } });
 
