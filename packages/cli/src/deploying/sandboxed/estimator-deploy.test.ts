@@ -1,4 +1,4 @@
-/** `skein deploy` of pickles: those of scikit-learn, and hostile ones. */
+/** `skein deploy` of pickles: estimators of scikit-learn, and hostile code. */
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';

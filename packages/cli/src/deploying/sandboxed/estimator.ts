@@ -1,7 +1,7 @@
 /**
  * Estimators of scikit-learn in a pickle or a file of joblib. A pickle runs code when it is read, so that a script reads
  * it in a sandbox. The description that comes out becomes the graph, and is compared with the predictions of
- * scikit-learn for rows that the script draws, or for those of the user.
+ * scikit-learn for rows that the script draws, or for the user's rows.
  */
 import { readFile } from 'node:fs/promises';
 import { SkeinError } from '@skein/api/errors';

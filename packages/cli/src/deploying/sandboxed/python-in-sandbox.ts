@@ -28,7 +28,7 @@ export interface PythonWork {
   readonly packages: readonly PythonPackage[];
   /** The script: a .py file of this package. */
   readonly script: URL;
-  /** Files beside the script, by name: modules that it imports, and further inputs. */
+  /** Files next to the script, by name: modules that it imports, and further inputs. */
   readonly files?: ReadonlyMap<string, Uint8Array>;
   /** Values that JSON can hold. */
   readonly options: Readonly<Record<string, unknown>>;

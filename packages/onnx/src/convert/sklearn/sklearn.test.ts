@@ -41,7 +41,7 @@ describe('convertSklearn', () => {
     const expected = yes.flatMap((each) => [1 - each, each]);
     expect(found['probabilities']).toEqual(expected.map((each) => expect.closeTo(each, 6)));
     // Rome and 40 are [0, 1, 40], with the product [0, 1, 40, 1600], which is normalised to [0, 0.0006, 0.02, 1].
-    // The first tree gives 1; the second 3, because 0.02 is of category 0.
+    // The first tree gives 1; the second 3, because 0.02 belongs to category 0.
     expect((await outputs(FOREST))['prediction']).toEqual([(0.5 + 1 + 3) / 2]);
   });
 

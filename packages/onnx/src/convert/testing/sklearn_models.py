@@ -1,7 +1,7 @@
 """Trains a matrix of scikit-learn models into the folder of the first argument, each a folder with `model.joblib`,
 `drawn` and `given`: the documents that `python/script.py` writes of it, with rows of its own and with training rows.
 
-The predictions in `given` are held against those of the model itself. `cases.json` lists the models.
+The predictions in `given` are held against the model's own. `cases.json` lists the models.
 """
 import json
 import os
@@ -80,7 +80,7 @@ def expect_same(name, model, rows):
             found = numpy.frombuffer(content, numpy.dtype({"f8": "<f8", "i4": "<i4", "u1": "u1"}[place["array"]]), place["length"], 16 + length + place["at"])
         if samples["count"] == len(rows):
             same = (found == wanted.ravel()) if found.dtype.kind in "OU" else numpy.isclose(found, wanted.ravel().astype(float), rtol=1e-6, atol=1e-6, equal_nan=True)
-            assert same.all(), f"{name}: the rows of the script are not those of the test"
+            assert same.all(), f"{name}: the script and the test have other rows"
 
 
 def narrow(rows):
@@ -175,6 +175,15 @@ save("FeatureUnion", pipe(pipeline.make_union(preprocessing.StandardScaler(), de
 save("GridSearchCV", model_selection.GridSearchCV(pipe(preprocessing.StandardScaler(), svm.LinearSVC(dual=True, random_state=1)), {"linearsvc__C": [0.1, 1]}, cv=2), X, NAMES)
 save("scaler-alone", preprocessing.StandardScaler(), X, None)
 save("pipeline-of-transformers", pipe(preprocessing.MinMaxScaler(), decomposition.PCA(2)), X, None)
+# XGBoost's own estimators, alone and in a pipeline.
+try:
+    import xgboost
+except ImportError:
+    xgboost = None
+if xgboost:
+    save("XGBClassifier", xgboost.XGBClassifier(n_estimators=10, n_jobs=1), HOLES, BINARY)
+    save("XGBClassifier-classes", xgboost.XGBClassifier(n_estimators=10, n_jobs=1), X, CLASSES)
+    save("XGBRegressor", pipe(impute.SimpleImputer(), xgboost.XGBRegressor(n_estimators=10, n_jobs=1)), HOLES, NUMBERS)
 # Data frames.
 numbers, texts = ["age", "income", "visits"], ["city", "plan"]
 for name, encoder in (

@@ -241,7 +241,7 @@ def encoder(value, columns, path, notes):
         known = [each for each in categories]
         is_text = any(isinstance(each, str) for each in known)
         if any(not (isinstance(each, str) if is_text else isinstance(each, (int, float, numpy.number, bool, numpy.bool_))) for each in known if not is_missing(each)):
-            raise not_converted(value, path, f": the categories of its column {at} are of several kinds")
+            raise not_converted(value, path, f": the categories in column {at} are texts and numbers")
         if is_text and column.at is not None:
             column.source.is_text = True
         if is_text and "" in known and any(is_missing(each) for each in known):
