@@ -21,11 +21,15 @@ import { findPython, type PythonPackage } from './machine-python.ts';
 import { pythonInSandbox, type ConversionLimits } from './python-in-sandbox.ts';
 
 /** First bytes of pickles from protocol 2 on, and of the compressions of joblib. */
-const HEADS: readonly string[] = [
-  ...['8002', '8003', '8004', '8005'],
-  // zlib, gzip, bzip2, xz, lzma, lz4
-  ...['7801', '785e', '789c', '78da', '1f8b', '425a68', 'fd377a585a00', '5d0000', '04224d18'],
-];
+const HEADS: Readonly<Record<string, readonly string[]>> = {
+  pickle: ['8002', '8003', '8004', '8005'],
+  zlib: ['7801', '785e', '789c', '78da'],
+  gzip: ['1f8b'],
+  bzip2: ['425a68'],
+  xz: ['fd377a585a00'],
+  lzma: ['5d0000'],
+  lz4: ['04224d18'],
+};
 /** Files of torch.save before version 1.6 begin with this number, pickled. */
 const TORCH_HEAD = '80028a0a6cfc9c46';
 const PACKAGES: readonly PythonPackage[] = [
@@ -40,7 +44,12 @@ const TEXT_CHARACTERS = 300;
 /** Whether a file begins as a pickle does. Pickles of other programs do too. */
 export function isPickle(bytes: Uint8Array): boolean {
   const head = Buffer.from(bytes.subarray(0, 8)).toString('hex');
-  return head !== TORCH_HEAD && HEADS.some((each) => head.startsWith(each));
+  return (
+    head !== TORCH_HEAD &&
+    Object.values(HEADS)
+      .flat()
+      .some((each) => head.startsWith(each))
+  );
 }
 
 /**
