@@ -77,13 +77,17 @@ export const image: RowGroup = {
 
 /** Bytes of each layer. */
 async function compressedLayers(name: string): Promise<readonly number[]> {
-  await using folder = await temporaryFolder();
-  const archive = join(folder.path, 'image.tar');
-  await docker('save', '--output', archive, name);
-  await run('tar', ['-x', '-f', archive, '-C', folder.path]);
-  const manifest = await readFile(join(folder.path, 'manifest.json'), 'utf8');
-  const [{ Layers }] = JSON.parse(manifest) as [{ Layers: readonly string[] }];
-  return Promise.all(Layers.map((layer) => compressedBytes(join(folder.path, layer))));
+  const folder = await temporaryFolder();
+  try {
+    const archive = join(folder.path, 'image.tar');
+    await docker('save', '--output', archive, name);
+    await run('tar', ['-x', '-f', archive, '-C', folder.path]);
+    const manifest = await readFile(join(folder.path, 'manifest.json'), 'utf8');
+    const [{ Layers }] = JSON.parse(manifest) as [{ Layers: readonly string[] }];
+    return await Promise.all(Layers.map((layer) => compressedBytes(join(folder.path, layer))));
+  } finally {
+    await folder.remove();
+  }
 }
 
 async function compressedBytes(file: string): Promise<number> {
