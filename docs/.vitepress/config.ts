@@ -26,6 +26,15 @@ const linksOfRepository: MarkdownOptions['config'] = (markdown) => {
   });
 };
 
+/** Blocks with titles that follow each other, such as one call from several clients, become tabs. */
+const TITLED = /(?:^```\w+ \[[^\]]+\]\n[^]*?^```\n\n?){2,}/gm;
+
+const tabsOfClients: MarkdownOptions['config'] = (markdown) => {
+  markdown.core.ruler.before('normalize', 'tabs-of-clients', (state) => {
+    state.src = state.src.replaceAll(TITLED, (blocks) => `::: code-group\n\n${blocks}\n:::\n\n`);
+  });
+};
+
 export default defineConfig({
   title: 'Skein',
   description: 'The systems side of machine learning in TypeScript.',
@@ -38,7 +47,14 @@ export default defineConfig({
   outDir: OUT,
   cacheDir: join(ROOT, 'node_modules/.cache/vitepress'),
   // Braces in headings are parameters of addresses, not attributes.
-  markdown: { config: linksOfRepository, anchor: { slugify: anchorOf }, attrs: { disable: true } },
+  markdown: {
+    config: (markdown) => {
+      tabsOfClients(markdown);
+      linksOfRepository(markdown);
+    },
+    anchor: { slugify: anchorOf },
+    attrs: { disable: true },
+  },
   head: [['link', { rel: 'icon', href: '/logo.svg', type: 'image/svg+xml' }]],
   themeConfig: {
     logo: '/logo.svg',

@@ -24,6 +24,7 @@ export const SLOW_TESTS: readonly string[] = [
   'deploy/container/container.test.ts',
   'deploy/helm/**',
   'deploy/try-fleet/podman.test.ts',
+  'docs/guides.test.ts',
   'docs/newcomer.test.ts',
   'docs/planted-changes.test.ts',
   'docs/readme.test.ts',

@@ -1,0 +1,35 @@
+/** The share of printed commands and outputs of README and guides that a run reproduces. */
+import { followAll } from '../../../scripts/testing/guides/follow.ts';
+import { openReader } from '../../../scripts/testing/guides/reader.ts';
+import { temporaryFolder } from '../harness/folder.ts';
+import type { RowGroup } from '../harness/row-group.ts';
+
+export const guides: RowGroup = {
+  measures: [
+    {
+      key: 'guide_ok',
+      what: 'printed commands and outputs of README and guides that a run reproduces, share',
+      unit: '',
+      target: { atLeast: 1 },
+    },
+  ],
+  async measure({ progress }) {
+    progress('following README and guides');
+    const folder = await temporaryFolder();
+    const reader = openReader(folder.path);
+    try {
+      const items = await followAll(reader);
+      const missed = items.filter(({ reason }) => reason !== undefined);
+      const notReproduced = missed.map(
+        ({ page, line, what, reason }) => `${page}:${line}: ${what}: ${reason}`,
+      );
+      return {
+        results: { guide_ok: 1 - missed.length / items.length },
+        details: { guides: { items: items.length, notReproduced } },
+      };
+    } finally {
+      await reader.end();
+      await folder.remove();
+    }
+  },
+};

@@ -1,0 +1,93 @@
+/** Follows a page, and compares the printed with the shown. */
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { firstDifference } from './compare.ts';
+import { reasonAgainst } from './not-reproduced.ts';
+import { commandsOf, readPage, type Step } from './page.ts';
+import type { Reader } from './reader.ts';
+
+const ROOT = join(import.meta.dirname, '../../..');
+
+/** Pages that one reader follows, in this order: `npm start` of the first serves the others too. */
+export const FOLLOWED = ['README.md', 'docs/guide/serving.md'] as const;
+
+/** One command, program or output of a page. */
+export interface Item {
+  readonly page: string;
+  readonly line: number;
+  readonly what: string;
+  /** Why it is not reproduced; undefined where it is. */
+  readonly reason?: string;
+  /** It is one of the known exceptions. */
+  readonly isExcepted?: true;
+}
+
+export async function followPage(page: string, reader: Reader): Promise<readonly Item[]> {
+  const items: Item[] = [];
+  for (const step of readPage(join(ROOT, page))) {
+    if (step.kind === 'file') await reader.save(step.title!, step.lines);
+    else items.push(...(await followStep(page, step, reader)));
+  }
+  return items;
+}
+
+async function followStep(page: string, step: Step, reader: Reader): Promise<readonly Item[]> {
+  const items: Item[] = [];
+  const printed: string[] = [];
+  let excepted = 0;
+  const { line } = step;
+  const commands = step.kind === 'program' ? [`${step.title} program`] : commandsOf(step);
+  for (const command of commands) {
+    const reason = reasonAgainst(page, command);
+    if (reason !== undefined) {
+      excepted++;
+      items.push({ page, line, what: command, reason, isExcepted: true });
+      continue;
+    }
+    const { status, lines } = await (step.kind === 'program'
+      ? reader.runProgram(step.language, step.lines)
+      : reader.type(command, step.expected?.at(-1)));
+    printed.push(...lines);
+    const module = /ModuleNotFoundError: (.*)/.exec(lines.join('\n'))?.[1];
+    if (module !== undefined) {
+      excepted++;
+      items.push({ page, line, what: command, reason: module, isExcepted: true });
+    } else if (status === 0) items.push({ page, line, what: command });
+    else
+      items.push({
+        page,
+        line,
+        what: command,
+        reason: `exits with ${status}: ${lines.join('\n')}`,
+      });
+  }
+  if (step.expected === undefined) return items;
+  const what = `the output of ${commands.join('; ')}`;
+  if (excepted === commands.length) {
+    items.push({ page, line, what, reason: 'no command of it is run', isExcepted: true });
+  } else {
+    const reason = firstDifference(step.expected, printed);
+    items.push({ page, line, what, ...(reason === undefined ? {} : { reason }) });
+  }
+  return items;
+}
+
+/** Follows what can be followed. Commands and outputs of the other guides count as not reproduced. */
+export async function followAll(reader: Reader): Promise<readonly Item[]> {
+  const items: Item[] = [];
+  for (const page of FOLLOWED) items.push(...(await followPage(page, reader)));
+  const guides = readdirSync(join(ROOT, 'docs/guide')).map((name) => `docs/guide/${name}`);
+  const followed: readonly string[] = FOLLOWED;
+  for (const page of guides.filter((each) => !followed.includes(each))) {
+    items.push(...readPage(join(ROOT, page)).flatMap((step) => notFollowed(page, step)));
+  }
+  return items;
+}
+
+function notFollowed(page: string, step: Step): readonly Item[] {
+  if (step.kind === 'file') return [];
+  const commands = step.kind === 'program' ? [`${step.title} program`] : commandsOf(step);
+  const outputs = step.expected === undefined ? [] : [`the output of ${commands.join('; ')}`];
+  const reason = 'no run follows this page';
+  return [...commands, ...outputs].map((what) => ({ page, line: step.line, what, reason }));
+}

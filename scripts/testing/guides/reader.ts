@@ -1,0 +1,131 @@
+/**
+ * A reader who follows pages literally: types their commands in a folder like a clone of the repository, with an empty
+ * home, and saves their files. Only the ports differ, and are shown as the pages have them.
+ */
+import { cpSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { delimiter, join } from 'node:path';
+import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
+import { isSameLine } from './compare.ts';
+import { openShell } from './shell.ts';
+
+const ROOT = join(import.meta.dirname, '../../..');
+/** Commands that end only when the reader stops them. */
+const SERVERS = /^(?:\w+=\S* )*(npm start|npx skein up)\b/;
+/** A refusal for want of time, on a machine that is busy with other tests: the reader asks again. */
+const REFUSED = /DEADLINE_|"retryAfterMs"/;
+const ATTEMPTS = 8;
+/** The folder and the ports as pages show them. */
+const PAGE_FOLDER = '/home/you/skein';
+const PAGE_PORT = /\b47\d\d\b/g;
+const PROGRAMS = { python: ['python3', 'program.py'], ts: ['node', 'program.ts'] } as const;
+
+export interface Printed {
+  readonly status: number;
+  readonly lines: readonly string[];
+}
+
+export interface Reader {
+  /** @param last the last line that the page shows of a command that serves. */
+  type: (command: string, last?: string) => Promise<Printed>;
+  runProgram: (language: string, lines: readonly string[]) => Promise<Printed>;
+  save: (name: string, lines: readonly string[]) => Promise<void>;
+  /** Ends the shell and the servers. */
+  end: () => Promise<void>;
+}
+
+/** @param place an empty folder, for the reader's home, folder and commands. */
+export function openReader(place: string): Reader {
+  const folder = join(place, 'skein');
+  const bin = join(place, 'bin');
+  for (const each of [bin, folder, join(place, 'home')]) mkdirSync(each);
+  writeCommands(bin);
+  copyClone(folder);
+  const shell = openShell(place, folder, {
+    PATH: [bin, process.env['PATH']].join(delimiter),
+    HOME: join(place, 'home'),
+    LANG: 'C.UTF-8',
+    NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? join(place, 'compiled'),
+  });
+  const ports = new Map<string, string>();
+
+  async function withOwnPorts(text: string): Promise<string> {
+    for (const [port] of text.matchAll(PAGE_PORT)) {
+      if (!ports.has(port)) ports.set(port, await freePort());
+    }
+    return text.replaceAll(PAGE_PORT, (port) => ports.get(port)!);
+  }
+
+  function asOnPage(text: string): readonly string[] {
+    let shown = text.replaceAll(folder, PAGE_FOLDER).replaceAll(`${ROOT}/`, '');
+    for (const [port, own] of ports) shown = shown.replaceAll(own, port);
+    return shown.split('\n');
+  }
+
+  async function type(command: string, last = '● … is ready …'): Promise<Printed> {
+    const [, server] = SERVERS.exec(command) ?? [];
+    if (server !== undefined) {
+      const typed = await shell.serve(await withOwnPorts(withPorts(command, server)), (printed) =>
+        asOnPage(printed).some((line) => isSameLine(last, line)),
+      );
+      return { status: typed.status, lines: asOnPage(typed.text) };
+    }
+    const own = await withOwnPorts(command);
+    let typed = await shell.run(own);
+    for (let i = 1; i < ATTEMPTS && REFUSED.test(typed.text); i++) {
+      await delay(1000);
+      typed = await shell.run(own);
+    }
+    return { status: typed.status, lines: asOnPage(typed.text) };
+  }
+
+  async function save(name: string, lines: readonly string[]): Promise<void> {
+    writeFileSync(join(folder, name), await withOwnPorts(`${lines.join('\n')}\n`));
+  }
+
+  return {
+    type,
+    save,
+    async runProgram(language, lines) {
+      const [command, name] = PROGRAMS[language as keyof typeof PROGRAMS];
+      await save(name, lines);
+      return type(`${command} ${name}`);
+    },
+    end: () => shell.end(),
+  };
+}
+
+/** The commands of a reader who has installed: this checkout's, with this Node. */
+function writeCommands(bin: string): void {
+  const cli = join(ROOT, 'packages/cli/src/main.ts');
+  const npx = `#!/bin/sh\ncase "$1" in\nskein) shift; exec ${process.execPath} ${cli} "$@" ;;\nnode) shift; exec ${process.execPath} "$@" ;;\nesac\necho "npx $1 is not installed here" >&2; exit 127\n`;
+  writeFileSync(join(bin, 'npx'), npx, { mode: 0o755 });
+  symlinkSync(process.execPath, join(bin, 'node'));
+  // Packages of the system are for the system's Python.
+  symlinkSync('/usr/bin/python3', join(bin, 'python3'));
+}
+
+/** Examples are copied, because commands of pages write next to them; the rest is linked. */
+function copyClone(folder: string): void {
+  for (const name of readdirSync(ROOT)) {
+    if (name === 'examples') cpSync(join(ROOT, name), join(folder, name), { recursive: true });
+    else symlinkSync(join(ROOT, name), join(folder, name));
+  }
+}
+
+/** The default ports may be taken on this machine, and the script before `npm start` would install into this checkout. */
+function withPorts(command: string, server: string): string {
+  if (command.includes('--port ')) return command;
+  const separator = server === 'npm start' ? ' --ignore-scripts --' : '';
+  return command.replace(server, `${server}${separator} --port 4700 --grpc-port 4701`);
+}
+
+async function freePort(): Promise<string> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return String(port);
+}
