@@ -2,11 +2,11 @@
 # Prints the Debian packages of a profile: packages.sh minimal|judge|judge-all. The judge's packages are the
 # ones that its languages name; `judge` leaves out the large ones, which are marked as optional.
 set -euo pipefail
-languages=("$(dirname "$0")"/../../apps/judge/src/languages/*.ts)
-packages_of() { sed -n "s/.*debianPackage: '\([^']*\)'.*/\1/p" "$@" | tr ' ' '\n' | sort -u | tr '\n' ' '; }
+toolchains() { cat "$(dirname "$0")"/../../apps/judge/src/languages/*.ts | tr '\n' ' ' | grep -o 'toolchain: {[^}]*}'; }
+packages_of() { sed -n "s/.*debianPackage: '\([^']*\)'.*/\1/p" | tr ' ' '\n' | sort -u | tr '\n' ' '; }
 case ${1:-} in
   minimal) echo python3-minimal libpython3-stdlib ;;
-  judge) packages_of $(grep -L 'optional: true' "${languages[@]}") ;;
-  judge-all) packages_of "${languages[@]}" ;;
+  judge) toolchains | grep -v 'optional: true' | packages_of ;;
+  judge-all) toolchains | packages_of ;;
   *) echo "packages: no profile ${1:-}" >&2; exit 2 ;;
 esac

@@ -1,4 +1,5 @@
 /** The contract of a language, over every one of the registry. */
+import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { loadProblem } from '../package/load-problem.ts';
@@ -6,6 +7,18 @@ import type { ProgramFile } from '../package/problem.ts';
 import { detectLanguage, LANGUAGES, languageOf } from './languages.ts';
 
 const FERRY = join(import.meta.dirname, '../../problems/ferry');
+
+// The script reads the sources: it runs where no Node is.
+it.each([
+  ['judge', false],
+  ['judge-all', true],
+])('the root file system of %s has the toolchains of its languages', (profile, hasOptional) => {
+  const script = join(import.meta.dirname, '../../../../deploy/sandbox/packages.sh');
+  const listed = execFileSync('bash', [script, profile], { encoding: 'utf8' });
+  const named = LANGUAGES.filter(({ toolchain }) => hasOptional || toolchain.optional !== true);
+  const packages = named.flatMap(({ toolchain }) => toolchain.debianPackage.split(' '));
+  expect(new Set(listed.trim().split(' '))).toEqual(new Set(packages));
+});
 
 // The test of packages judges each of these programs in every sandbox that has its toolchain.
 it.each(LANGUAGES)('$name has a program in the example package', async ({ code }) => {
