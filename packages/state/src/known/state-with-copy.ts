@@ -19,8 +19,8 @@ export interface Copy {
   readonly isCurrent: () => boolean;
   readonly versionOf: VersionOf;
   /** The store has accepted a write: what was read before it is read again. */
-  noteWrite(): void;
-  change(next: (now: KnownState) => KnownState): void;
+  readonly noteWrite: () => void;
+  readonly change: (next: (now: KnownState) => KnownState) => void;
 }
 
 export function stateWithCopy(

@@ -21,6 +21,11 @@ export interface EncodedAnswer {
   readonly binary: readonly Uint8Array[] | undefined;
 }
 
+/** The memory of an answer beyond its text. */
+export function piecesOf({ json, binary = [] }: EncodedAnswer): Uint8Array[] {
+  return typeof json === 'string' ? [...binary] : [...json, ...binary];
+}
+
 /**
  * @param id the client's own id, echoed if there is one.
  * @throws SkeinError REQUEST_INVALID if bytes that are not text would have to be written as JSON.

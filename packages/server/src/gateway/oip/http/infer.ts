@@ -17,7 +17,7 @@ import type { BudgetHold } from '@skein/api/shared-budget';
 import { type Exchange, readBody, SAFE_HEADERS } from '@skein/http';
 import type { Caller } from '../../../access/contract.ts';
 import { deadlineFrom, timeoutFromHeader, traceFrom } from '../../request-headers.ts';
-import { type EncodedAnswer, mostText } from './answer.ts';
+import { type EncodedAnswer, mostText, piecesOf } from './answer.ts';
 import { namesShown, showFor } from '../shown-answer.ts';
 import { readShared } from '../shared-memory/shared-tensors.ts';
 import { addInputs, checkOutputs, memoryOf } from '../tensors/owned-tensors.ts';
@@ -133,7 +133,7 @@ export async function inferOverHttp(
       held.restore(sent);
       onClose = () => {
         held.release();
-        freeLarge([...encoded.json, ...(encoded.binary ?? [])]);
+        freeLarge(piecesOf(encoded));
       };
     }
   } catch (error) {

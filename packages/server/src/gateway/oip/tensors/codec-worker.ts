@@ -3,7 +3,7 @@ import { serve } from '@skein/calls/serve';
 import type { InferenceAnswer } from '@skein/serving';
 import { pack, unpack, type WireTensors } from '@skein/serving/tensor-transfer';
 import { decodeGrpcRequest } from '../grpc/request.ts';
-import type { EncodedAnswer } from '../http/answer.ts';
+import { type EncodedAnswer, piecesOf } from '../http/answer.ts';
 import { decodeInferRequest, type BinaryChoice } from '../http/request.ts';
 import { encodeInParts } from './encode-in-parts.ts';
 import { freeing } from './freeing.ts';
@@ -41,9 +41,7 @@ const calls = {
     return freeing(received, () => {
       const whole = { ...answer, outputs: unpack(tensors) };
       const result = encodeInParts(model, id, outputs, choice, whole);
-      const transfer = new Set(
-        [...result.json, ...(result.binary ?? [])].map(({ buffer }) => buffer),
-      );
+      const transfer = new Set(piecesOf(result).map(({ buffer }) => buffer));
       return { result, transfer: [...transfer] as ArrayBuffer[] };
     });
   },
