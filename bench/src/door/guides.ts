@@ -1,4 +1,6 @@
 /** The share of printed commands and outputs of README and guides that a run reproduces. */
+import { mkdtempSync } from 'node:fs';
+import { join } from 'node:path';
 import { followAll } from '../../../scripts/testing/guides/follow.ts';
 import { openReader } from '../../../scripts/testing/guides/reader.ts';
 import { temporaryFolder } from '../harness/folder.ts';
@@ -16,9 +18,8 @@ export const guides: RowGroup = {
   async measure({ progress }) {
     progress('following README and guides');
     const folder = await temporaryFolder();
-    const reader = openReader(folder.path);
     try {
-      const items = await followAll(reader);
+      const items = await followAll(() => openReader(mkdtempSync(join(folder.path, 'reader-'))));
       const missed = items.filter(({ reason }) => reason !== undefined);
       const notReproduced = missed.map(
         ({ page, line, what, reason }) => `${page}:${line}: ${what}: ${reason}`,
@@ -28,7 +29,6 @@ export const guides: RowGroup = {
         details: { guides: { items: items.length, notReproduced } },
       };
     } finally {
-      await reader.end();
       await folder.remove();
     }
   },

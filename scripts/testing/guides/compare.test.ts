@@ -41,6 +41,11 @@ it('takes other ids and dates, and no other text in their place', () => {
   expect(firstDifference(shown, ['run latest at 2027-01-01T00:00:00Z'])).toBeDefined();
 });
 
+it('takes other ages, and no other text in their place', () => {
+  expect(firstDifference(['ready  now'], ['ready  3 s ago'])).toBeUndefined();
+  expect(firstDifference(['ready  3 s ago'], ['ready  soon'])).toBeDefined();
+});
+
 it('takes any text for … within a line', () => {
   expect(firstDifference(['worker … is open'], ['worker vm-1-a is open'])).toBeUndefined();
   expect(firstDifference(['worker … is open'], ['worker vm-1-a is closed'])).toBeDefined();

@@ -2,12 +2,14 @@
  * Compares an output that a page shows with the printed one, line by line.
  *
  * A page shows real values, and `…` where it leaves something out: a line of its own for any lines, within a line for
- * any text. Values that differ from run to run match any value of their form: durations, sizes, dates and ids. Numbers
+ * any text. Values that differ from run to run match any value of their form: durations, ages, sizes, dates and ids. Numbers
  * with a decimal point may differ by 2 %, because processors round differently.
  */
 
 /** Forms of values that differ from run to run. */
 const VARYING = [
+  // An age.
+  /\bnow\b|\b\d+ (?:s|min|h|days) ago\b/,
   /\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z| UTC)?)?/,
   /\d[\d,]*(?:\.\d+)? ?(?:µs|ms|s|min|h|KiB|MiB|GiB)(?![\w/])/,
   /\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/,

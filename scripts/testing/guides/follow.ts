@@ -1,6 +1,7 @@
 /** Follows a page, and compares the printed with the shown. */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Component } from '../components.ts';
 import { firstDifference } from './compare.ts';
 import { reasonAgainst } from './not-reproduced.ts';
 import { commandsOf, readPage, type Step } from './page.ts';
@@ -9,7 +10,15 @@ import type { Reader } from './reader.ts';
 const ROOT = join(import.meta.dirname, '../../..');
 
 /** Pages that one reader follows, in this order: `npm start` of the first serves the others too. */
-export const FOLLOWED = ['README.md', 'docs/guide/serving.md'] as const;
+export const FOLLOWED = ['README.md', 'docs/guide/serving.md', 'docs/guide/training.md'] as const;
+
+/** Pages that start their own nodes: each has a reader of its own. */
+export const FOLLOWED_ALONE: readonly string[] = [];
+
+/** System components without which a page cannot be followed. */
+export const NEEDED: Readonly<Record<string, readonly Component[]>> = {
+  'docs/guide/training.md': ['python3-torch'],
+};
 
 /** One command, program or output of a page. */
 export interface Item {
@@ -52,7 +61,7 @@ async function followStep(page: string, step: Step, reader: Reader): Promise<rea
     if (module !== undefined) {
       excepted++;
       items.push({ page, line, what: command, reason: module, isExcepted: true });
-    } else if (status === 0) items.push({ page, line, what: command });
+    } else if (status === 0 || showsFailure(step)) items.push({ page, line, what: command });
     else
       items.push({
         page,
@@ -72,12 +81,28 @@ async function followStep(page: string, step: Step, reader: Reader): Promise<rea
   return items;
 }
 
-/** Follows what can be followed. Commands and outputs of the other guides count as not reproduced. */
-export async function followAll(reader: Reader): Promise<readonly Item[]> {
+/** A command may fail where the page shows how it fails. */
+function showsFailure({ expected = [] }: Step): boolean {
+  return expected.some((line) => /^(?:✗|error: )/.test(line));
+}
+
+/**
+ * Follows what can be followed. Commands and outputs of the other guides count as not reproduced.
+ *
+ * @param open makes a reader, in a place of its own.
+ */
+export async function followAll(open: () => Reader): Promise<readonly Item[]> {
   const items: Item[] = [];
-  for (const page of FOLLOWED) items.push(...(await followPage(page, reader)));
+  for (const pages of [FOLLOWED, ...FOLLOWED_ALONE.map((page) => [page])]) {
+    const reader = open();
+    try {
+      for (const page of pages) items.push(...(await followPage(page, reader)));
+    } finally {
+      await reader.end();
+    }
+  }
   const guides = readdirSync(join(ROOT, 'docs/guide')).map((name) => `docs/guide/${name}`);
-  const followed: readonly string[] = FOLLOWED;
+  const followed: readonly string[] = [...FOLLOWED, ...FOLLOWED_ALONE];
   for (const page of guides.filter((each) => !followed.includes(each))) {
     items.push(...readPage(join(ROOT, page)).flatMap((step) => notFollowed(page, step)));
   }

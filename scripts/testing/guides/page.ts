@@ -2,6 +2,7 @@
  * The commands, programs and expected outputs of a page, in their order.
  *
  * - An `sh` block is typed line by line. The next `text` block, before any other block of commands, is what it prints.
+ *   A command may fail where this output has a line that begins with `✗` or `error:`.
  * - A `python` or `ts` block with a title such as `[Python]` is run as a program, and may have an output too. Blocks
  *   with a title that follow each other are one call from several clients; an output after them is printed by each.
  * - A `text` block that begins with a command is typed too.

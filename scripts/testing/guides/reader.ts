@@ -4,21 +4,28 @@
  */
 import { cpSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
-import { delimiter, join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isSameLine } from './compare.ts';
 import { openShell } from './shell.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
-/** Commands that end only when the reader stops them. */
-const SERVERS = /^(?:\w+=\S* )*(npm start|npx skein up)\b/;
+/** Commands that end only when the reader stops them, and options with the ports that they take without any. */
+const SERVERS: readonly (readonly [command: RegExp, ports: string])[] = [
+  // The scripts before these two would install into this checkout.
+  [/^(?:\w+=\S* )*npm start\b/, ' --ignore-scripts -- --port 4700 --grpc-port 4701'],
+  [/^(?:\w+=\S* )*npm run judge\b/, ' --ignore-scripts -- --port 4710'],
+  [/^(?:\w+=\S* )*npx skein up\b/, ' --port 4700 --grpc-port 4701'],
+  [/^(?:\w+=\S* )*npx skein worker\b/, ''],
+  [/^redis-server\b/, ''],
+];
 /** A refusal for want of time, on a machine that is busy with other tests: the reader asks again. */
 const REFUSED = /DEADLINE_|"retryAfterMs"/;
 const ATTEMPTS = 8;
 /** The folder and the ports as pages show them. */
 const PAGE_FOLDER = '/home/you/skein';
-const PAGE_PORT = /\b47\d\d\b/g;
+const PAGE_PORT = /\b(?:47\d\d|6379|29500)\b/g;
 const PROGRAMS = { python: ['python3', 'program.py'], ts: ['node', 'program.ts'] } as const;
 
 export interface Printed {
@@ -64,9 +71,9 @@ export function openReader(place: string): Reader {
   }
 
   async function type(command: string, last = '● … is ready …'): Promise<Printed> {
-    const [, server] = SERVERS.exec(command) ?? [];
-    if (server !== undefined) {
-      const typed = await shell.serve(await withOwnPorts(withPorts(command, server)), (printed) =>
+    const serving = withPorts(command);
+    if (serving !== undefined) {
+      const typed = await shell.serve(await withOwnPorts(serving), (printed) =>
         asOnPage(printed).some((line) => isSameLine(last, line)),
       );
       return { status: typed.status, lines: asOnPage(typed.text) };
@@ -81,6 +88,7 @@ export function openReader(place: string): Reader {
   }
 
   async function save(name: string, lines: readonly string[]): Promise<void> {
+    mkdirSync(dirname(join(folder, name)), { recursive: true });
     writeFileSync(join(folder, name), await withOwnPorts(`${lines.join('\n')}\n`));
   }
 
@@ -99,7 +107,8 @@ export function openReader(place: string): Reader {
 /** The commands of a reader who has installed: this checkout's, with this Node. */
 function writeCommands(bin: string): void {
   const cli = join(ROOT, 'packages/cli/src/main.ts');
-  const npx = `#!/bin/sh\ncase "$1" in\nskein) shift; exec ${process.execPath} ${cli} "$@" ;;\nnode) shift; exec ${process.execPath} "$@" ;;\nesac\necho "npx $1 is not installed here" >&2; exit 127\n`;
+  const judge = join(ROOT, 'apps/judge/src/main.ts');
+  const npx = `#!/bin/sh\ncase "$1" in\nskein) shift; exec ${process.execPath} ${cli} "$@" ;;\nskein-judge) shift; exec ${process.execPath} ${judge} "$@" ;;\nnode) shift; exec ${process.execPath} "$@" ;;\nesac\necho "npx $1 is not installed here" >&2; exit 127\n`;
   writeFileSync(join(bin, 'npx'), npx, { mode: 0o755 });
   symlinkSync(process.execPath, join(bin, 'node'));
   // Packages of the system are for the system's Python.
@@ -114,11 +123,11 @@ function copyClone(folder: string): void {
   }
 }
 
-/** The default ports may be taken on this machine, and the script before `npm start` would install into this checkout. */
-function withPorts(command: string, server: string): string {
-  if (command.includes('--port ')) return command;
-  const separator = server === 'npm start' ? ' --ignore-scripts --' : '';
-  return command.replace(server, `${server}${separator} --port 4700 --grpc-port 4701`);
+/** @returns a command that serves, with its ports, because the default ones may be taken; undefined for any other. */
+function withPorts(command: string): string | undefined {
+  const [pattern, ports] = SERVERS.find(([each]) => each.test(command)) ?? [];
+  if (pattern === undefined || command.includes('--port ')) return pattern && command;
+  return command.replace(pattern, (start) => `${start}${ports}`);
 }
 
 async function freePort(): Promise<string> {
