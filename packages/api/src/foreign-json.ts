@@ -39,6 +39,11 @@ export const JSON_BOUNDS = {
   record: { bytes: 8 * MIB, depth: 64, values: 250_000, members: 20_000 },
   /** A file in a folder of data, which is read while nothing waits for the event loop. */
   stored: { bytes: 64 * MIB, depth: 64, values: 1_000_000, members: 100_000 },
+  /**
+   * A file of a language model, which its own process or the command line reads. The largest tokenizer.json has
+   * 33 MB: 262,144 tokens are the members of one object, and 514,906 merges are lists of two texts.
+   */
+  model: { bytes: 256 * MIB, depth: 64, values: 8_000_000, members: 2 ** 21 },
   /** An answer, or an event, of an upstream: a batch of embeddings has 2,048 lists of numbers. */
   answer: { bytes: 64 * MIB, depth: 64, values: 8_000_000, members: 4096 },
 } as const satisfies Readonly<Record<string, JsonBounds>>;

@@ -59,6 +59,10 @@ test('an upstream that lists other models, or refuses the key, with what to mend
   });
   const many = await start('openai', { '/models': list(...'a b c d e f g h i j'.split(' ')) });
   expect((await many.check())?.message).toMatch(/it lists a, b, c, d, e, f, g, h and 2 more\.$/);
+  // Some upstreams list hundreds of models with hundreds of fields each.
+  const fields = Array.from({ length: 60_000 }, () => 0);
+  const long = await start('openai', { '/models': [200, { data: [{ id: 'small', fields }] }] });
+  expect((await long.check())?.message).toMatch(/it lists small\.$/);
   const refused = await start('openai', { '/models': [401, { error: {} }] });
   expect(await refused.check()).toMatchObject({
     code: 'PROVIDER_DENIED',

@@ -1,5 +1,5 @@
 /** JSON of an upstream: any shape may come, so that nothing is read without a look. */
-import { JSON_BOUNDS, readJson, readJsonOr } from '@skein/api/foreign-json';
+import { JSON_BOUNDS, type JsonBounds, readJson, readJsonOr } from '@skein/api/foreign-json';
 import { MAX_TOKENS } from '../limits.ts';
 import { upstreamError } from './upstream-error.ts';
 
@@ -50,8 +50,11 @@ export function compact(value: Json): Json {
 }
 
 /** The JSON value of a text, or another value where it is not JSON. */
-export const parsedOr = (text: string, otherwise: unknown): unknown =>
-  readJsonOr(text, JSON_BOUNDS.request, otherwise);
+export const parsedOr = (
+  text: string,
+  otherwise: unknown,
+  bounds: JsonBounds = JSON_BOUNDS.request,
+): unknown => readJsonOr(text, bounds, otherwise);
 
 /** Names that are written as words, for tables of fields. */
 export const namesOf = (words: string): ReadonlySet<string> => new Set(words.trim().split(/\s+/));

@@ -5,9 +5,10 @@
  */
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
+import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
 import { OnnxError } from '@skein/onnx';
 import type { Sampling } from '../../contract.ts';
-import { asObject, parsedOr, type Json } from '../../wire/json.ts';
+import { asObject, type Json } from '../../wire/json.ts';
 import { readChatTemplate, type ChatTemplate } from './chat-template.ts';
 import { readDecoder, type DecoderGraph } from './graph.ts';
 import { invalid } from './invalid.ts';
@@ -48,14 +49,14 @@ const DEFAULT_CONTEXT = 2048;
 export async function readModelFolder(folder: string): Promise<ModelFolder> {
   const [config, genai, generation, tokenizerConfig] = await Promise.all(
     ['config.json', 'genai_config.json', 'generation_config.json', 'tokenizer_config.json'].map(
-      (name) => readJson(folder, name),
+      (name) => readJsonFile(folder, name),
     ),
   );
   const genaiModel = asObject(genai?.['model']);
   if (config === undefined && genai === undefined) {
     throw invalid(`The folder ${folder} has neither config.json nor genai_config.json`);
   }
-  const tokenizer = await readJson(folder, 'tokenizer.json');
+  const tokenizer = await readJsonFile(folder, 'tokenizer.json');
   if (tokenizer === undefined) throw invalid(`The folder ${folder} has no tokenizer.json`);
   const vocabulary = readVocabulary(tokenizer, tokenizerConfig ?? {});
   const named = asObject(genaiModel?.['decoder'])?.['filename'];
@@ -146,12 +147,21 @@ function defaultsOf(generation: Json | undefined): SamplingDefaults {
   };
 }
 
-async function readJson(folder: string, name: string): Promise<Json | undefined> {
-  const text = await readFile(join(folder, name), 'utf8').catch(() => undefined);
-  if (text === undefined) return undefined;
-  const found = asObject(parsedOr(text, undefined));
-  if (found === undefined) throw invalid(`The file ${name} is not a whole JSON object`);
+async function readJsonFile(folder: string, name: string): Promise<Json | undefined> {
+  const bytes = await readFile(join(folder, name)).catch(() => undefined);
+  if (bytes === undefined) return undefined;
+  const found = asObject(valueOf(bytes, name));
+  if (found === undefined) throw invalid(`The file ${name} is not a JSON object`);
   return found;
+}
+
+function valueOf(bytes: Uint8Array, name: string): unknown {
+  try {
+    return readJson(bytes, JSON_BOUNDS.model, 'text');
+  } catch (error) {
+    const reason = error instanceof Error ? error.message.replace(/\.$/, '') : String(error);
+    throw invalid(`The file ${name} cannot be read: ${reason}`, error);
+  }
 }
 
 const exists = (path: string): Promise<boolean> =>

@@ -7,6 +7,7 @@
  * one of the two names of the limit of tokens, it is not asked for from then on. What another provider
  * has added to an answer, such as Gemini's signatures, is left out of a second try where it is refused.
  */
+import { JSON_BOUNDS } from '@skein/api/foreign-json';
 import type { SkeinError } from '@skein/api/errors';
 import type {
   Embeddings,
@@ -186,7 +187,7 @@ export function openAiProvider(options: OpenAiOptions): Provider {
     },
     async check(model, signal) {
       const answer = await upstream.send({ path: '/models', headers, signal });
-      const body = parsedOr(await answer.text(), undefined);
+      const body = parsedOr(await answer.text(), undefined, JSON_BOUNDS.answer);
       const asked = { provider: name, model };
       const { status } = answer;
       if (status === 401 || status === 403) throw failureOf(asked, status, hide(body), undefined);
