@@ -81,7 +81,6 @@ function commandsOf(page: string): Command[] {
 const PAGES = [
   'docs/guide/converted-models.md',
   'docs/guide/compositions.md',
-  'docs/guide/operating.md',
   'docs/guide/local-language-models.md',
   'docs/guide/jobs.md',
   'docs/guide/pipelines.md',

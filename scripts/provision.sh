@@ -33,7 +33,7 @@ packages=(
   openssl curl                                                # certificates for the tests, and a client in another language
   nghttp2-client wrk                                          # h2load and wrk, the closed-loop generators
   docker.io docker-cli debootstrap                            # the container image and its test
-  bubblewrap redis-server
+  bubblewrap redis-server sqlite3                             # … and the backup of the operating guide
   iproute2 iptables                                           # networks of fleets under faults
   kubernetes-client                                           # kubectl, against the API server of the tests
   python3-rq                                                  # a peer of the jobs benchmark

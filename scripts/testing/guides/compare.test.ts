@@ -34,6 +34,7 @@ it.each([
 });
 
 it('takes other ids and dates, and no other text in their place', () => {
+  expect(firstDifference(['key f7f54fc4bc26'], ['key 104512345678'])).toBeUndefined();
   const shown = ['run 20261202-mlp-256062 at 2026-12-02T18:35:32.210Z'];
   expect(
     firstDifference(shown, ['run 20270101-mlp-0a1b2c at 2027-01-01T00:00:00Z']),

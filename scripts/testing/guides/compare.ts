@@ -13,6 +13,8 @@ const VARYING = [
   /\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z| UTC)?)?/,
   /\d[\d,]*(?:\.\d+)? ?(?:µs|ms|s|min|h|KiB|MiB|GiB)(?![\w/])/,
   /\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/,
+  // The id of a key.
+  /\b[0-9a-f]{12}\b/,
   // A run: its day, its name and six digits.
   /\b\d{8}-[a-z]+-[0-9a-f]{6}\b/,
   /\b(?=[0-9a-zA-Z]*\d)(?=[0-9a-zA-Z]*[a-zA-Z])[0-9a-zA-Z]{12,}\b/,

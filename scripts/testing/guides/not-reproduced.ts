@@ -6,6 +6,7 @@ export interface Exception {
 }
 
 const SERVING = /guide\/serving/;
+const OPERATING = /guide\/operating/;
 
 export const NOT_REPRODUCED: readonly Exception[] = [
   { page: /^README/, command: /^npm test$/, reason: 'runs these tests' },
@@ -17,6 +18,22 @@ export const NOT_REPRODUCED: readonly Exception[] = [
   },
   { page: SERVING, command: / up --isolate-models/, reason: 'a second node on the data folder' },
   { page: SERVING, command: / bench risk/, reason: 'takes a minute' },
+  {
+    page: /./,
+    command: /deploy\/container\/build\.sh/,
+    reason: 'builds an image for minutes, as root',
+  },
+  { page: /./, command: /^docker /, reason: 'needs Docker and the image' },
+  {
+    page: OPERATING,
+    command: /dist\/tarballs/,
+    reason: 'needs the packed packages; npm run front-door runs it',
+  },
+  {
+    page: OPERATING,
+    command: /--example ocr +#|^npm (install --global|create) /,
+    reason: 'needs the published packages; npm run front-door publishes them on loopback',
+  },
 ];
 
 export function reasonAgainst(page: string, command: string): string | undefined {
