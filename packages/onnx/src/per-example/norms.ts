@@ -137,11 +137,9 @@ function inDouble(value: string, graph: GradientGraph): string {
   return graph.emit('Cast', [value], { to: elementTypeNumber('float64') });
 }
 
-/** Σ of the squares of each row of [batch, numbers]. */
+/** Σ of the squares of each row of [batch, numbers]. ONNX Runtime takes almost twice as long for `ReduceSumSquare`. */
 function squares(value: string, graph: GradientGraph): string {
-  return graph.opset < 18
-    ? graph.emit('ReduceSumSquare', [value], { axes: [1], keepdims: 0 })
-    : graph.emit('ReduceSumSquare', [value, graph.ints([1])], { keepdims: 0 });
+  return graph.reduceSum(graph.emit('Mul', [value, value]), [1], false);
 }
 
 function flattened(value: string, batch: number, graph: GradientGraph): string {
