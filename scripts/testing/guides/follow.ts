@@ -13,7 +13,10 @@ const ROOT = join(import.meta.dirname, '../../..');
 export const FOLLOWED = ['README.md', 'docs/guide/serving.md', 'docs/guide/training.md'] as const;
 
 /** Pages that start their own nodes: each has a reader of its own. */
-export const FOLLOWED_ALONE: readonly string[] = ['docs/guide/operating.md'];
+export const FOLLOWED_ALONE: readonly string[] = [
+  'docs/guide/operating.md',
+  'docs/guide/federation.md',
+];
 
 /** System components without which a page cannot be followed. */
 export const NEEDED: Readonly<Record<string, readonly Component[]>> = {

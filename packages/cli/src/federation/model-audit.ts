@@ -8,6 +8,7 @@ import {
   blueprintOf,
   judge,
   modelScores,
+  publicTask,
   readJsonLines,
   type AuditReport,
   type PublicColumns,
@@ -60,9 +61,14 @@ export async function planOf(cwd: string, path: string): Promise<{ readonly data
 }
 
 /** A model that encodes rows with the columns of the plan. */
-async function modelOf(cwd: string, path: string, { features }: PublicColumns): Promise<Model> {
+async function modelOf(
+  cwd: string,
+  path: string,
+  { features, target }: PublicColumns,
+): Promise<Model> {
   const { model } = await modelFile(resolve(cwd, path), path);
-  const table = blueprintOf(model)?.table;
+  const blueprint = blueprintOf(model);
+  const table = blueprint?.table;
   if (table === undefined) {
     throw new SkeinError(
       'TRAINING_MODEL_UNFIT',
@@ -71,10 +77,17 @@ async function modelOf(cwd: string, path: string, { features }: PublicColumns): 
   }
   const namesOf = (columns: readonly { readonly name: string }[]): string =>
     columns.map(({ name }) => name).join(', ');
-  if (namesOf(table.features) === namesOf(features)) return model;
+  if (namesOf(table.features) !== namesOf(features)) {
+    throw new SkeinError(
+      'TRAINING_MODEL_UNFIT',
+      `"${path}" is not a model of this plan: it takes the columns ${namesOf(table.features)}, the plan has ${namesOf(features)}.`,
+    );
+  }
+  const task = publicTask(target);
+  if (blueprint!.task === task) return model;
   throw new SkeinError(
     'TRAINING_MODEL_UNFIT',
-    `"${path}" is not a model of this plan: it takes the columns ${namesOf(table.features)}, the plan has ${namesOf(features)}.`,
+    `"${path}" is not a model of this plan: its task is ${blueprint!.task}, the plan's is ${task}. Train it with --task ${task}.`,
   );
 }
 

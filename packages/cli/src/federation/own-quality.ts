@@ -6,6 +6,7 @@ import type { SiteRows } from '@skein/federation/site';
 import { readModel } from '@skein/onnx';
 import { problemOf } from '@skein/train';
 import { federatedModel, strategyOf } from '@skein/train/federated';
+import { metricTitle } from '../train/progress.ts';
 import { type Metrics, openQuality } from './simulated-quality.ts';
 
 export interface OwnQuality {
@@ -55,10 +56,10 @@ export async function ownQuality(
   }
 }
 
-/** `accuracy 0.900, auc 0.950`. */
+/** `accuracy 0.900, AUC 0.950`. */
 export const metricsText = (metrics: Metrics): string =>
   Object.entries(metrics)
-    .map(([name, value]) => `${name} ${value.toFixed(3)}`)
+    .map(([name, value]) => `${metricTitle(name)} ${value.toFixed(3)}`)
     .join(', ');
 
 /** The line for the operator. */

@@ -124,6 +124,9 @@ it('refuses what is not of an audit of a model', async () => {
   expect(await runCli([...train, '--out', 'aged.onnx'], { cwd: folder })).toMatchObject({
     code: 0,
   });
+  // Two classes by name have two logits; a model of the plan has one.
+  const coded = train.with(4, 'others.csv').concat('--features', 'code', '--out', 'coded.onnx');
+  expect(await runCli(coded, { cwd: folder })).toMatchObject({ code: 0 });
   const model = ['audit', '--model', 'not.onnx'];
   const whole = [...model, '--data', 'canaries.jsonl', '--plan', 'open.json', '--epsilon', '1'];
   for (const [args, code] of [
@@ -133,6 +136,7 @@ it('refuses what is not of an audit of a model', async () => {
     [['audit', 'https://node.example/join#skein-join_x', ...whole.slice(1)], 'USAGE'],
     [whole, 'MODEL_FILE_INVALID'],
     [whole.with(2, 'aged.onnx'), 'TRAINING_MODEL_UNFIT'],
+    [whole.with(2, 'coded.onnx'), 'TRAINING_MODEL_UNFIT'],
     [['canaries', 'not.onnx'], 'PLAN_INVALID'],
   ] as const) {
     const { stdout, stderr } = await skein(...args);
