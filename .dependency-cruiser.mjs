@@ -1,5 +1,5 @@
 // The import direction of docs/concepts/architecture.md, checked by `npm run imports`:
-//   onnx, calls ← runtime;  api ← http;  api, calls ← state;  runtime, state ← train;  state, sandbox ← jobs;
+//   onnx, calls ← runtime;  api ← http;  api, calls ← state;  runtime, state ← train;  api, calls ← data;  state, sandbox, data ← jobs;
 //   runtime, state ← serving ← fleet, generative;  train, http, state ← federation;  all of these and console ← server ← cli;  apps and examples take what they need.
 const packages = '^packages/([^/]+)/';
 const gateway = '^packages/server/src/gateway/';
@@ -26,7 +26,8 @@ const allowed = {
   http: ['api'],
   state: ['api', 'calls', 'onnx'],
   sandbox: ['api'],
-  jobs: ['api', 'calls', 'state', 'sandbox'],
+  data: ['api', 'calls'],
+  jobs: ['api', 'calls', 'data', 'state', 'sandbox'],
   serving: ['calls', 'onnx', 'runtime', 'api', 'state'],
   load: ['calls', 'onnx', 'api'],
   fleet: ['api', 'onnx', 'runtime', 'state', 'serving'],
@@ -55,6 +56,7 @@ const allowed = {
     'runtime',
     'train',
     'api',
+    'data',
     'state',
     'sandbox',
     'jobs',

@@ -127,7 +127,7 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/jobs/src/faults/kill-9.test.ts',
   'packages/jobs/src/faults/outage.test.ts',
   'packages/jobs/src/faults/queued.test.ts',
-  'packages/jobs/src/map/duckdb.test.ts',
+  'packages/data/src/engine/engines.test.ts',
   'packages/jobs/src/map/map.test.ts',
   'packages/jobs/src/open-jobs.test.ts',
   'packages/jobs/src/pipeline/pipeline.test.ts',

@@ -11,7 +11,7 @@ import type { Client } from '@skein/api/client';
 import { SkeinError } from '@skein/api/errors';
 import { unwritable } from '@skein/api/file-errors';
 import { downloadArtifact, isStored } from '@skein/api/files';
-import type { DataFormat, DataSet, LocalDataSet, Piece } from '@skein/jobs/data-set';
+import type { DataFormat, DataSet, LocalDataSet, Piece } from '@skein/data/data-set';
 import { formatBytes } from '@skein/api/units';
 import type { Context } from '../command-line/command.ts';
 import { readGivenFile } from '../file.ts';
@@ -19,6 +19,8 @@ import { pairsOf, usageError } from '../command-line/usage.ts';
 import { cutIntoShards } from './split.ts';
 
 const FORMATS: readonly DataFormat[] = ['csv', 'jsonl', 'parquet'];
+
+const COMPRESSED = /\.(gz|zst)$/;
 
 /** How a map calls the files of its shards. */
 const SHARD = /^part-\d{5,}\.(?:csv|jsonl|parquet)$/;
@@ -51,6 +53,12 @@ export async function uploadDataSet(
   if (format === undefined || other !== undefined) {
     throw usageError(
       `All files of --data must have one format, not ${[...formats].join(' and ')}.`,
+    );
+  }
+  const packed = files.find((file) => COMPRESSED.test(file));
+  if (packed !== undefined) {
+    throw usageError(
+      `--data ${packed}: a compressed table is read only where it lies; decompress it first.`,
     );
   }
   const shards: Piece[] = [];
@@ -96,7 +104,7 @@ async function* cutText(
 
 async function* cutTable(path: string, { shardBytes, resources }: Cutting): AsyncGenerator<Cut> {
   // Loaded here: other formats are cut without DuckDB.
-  const { cutParquet } = await import('@skein/jobs/cut-parquet');
+  const { cutParquet } = await import('@skein/data/cut-parquet');
   const scratch = await mkdtemp(join(tmpdir(), 'skein-cut-'));
   try {
     for await (const { file, ...place } of cutParquet(path, shardBytes, { resources, scratch })) {
@@ -107,8 +115,13 @@ async function* cutTable(path: string, { shardBytes, resources }: Cutting): Asyn
   }
 }
 
-function formatOf(file: string): DataFormat {
-  const extension = extname(file).slice(1).toLowerCase().replace('ndjson', 'jsonl');
+/** Of a table by its name; one that is compressed has that name before .gz or .zst. */
+export function formatOf(file: string): DataFormat {
+  const extension = extname(file.replace(COMPRESSED, ''))
+    .slice(1)
+    .toLowerCase()
+    .replace('ndjson', 'jsonl')
+    .replace('tsv', 'csv');
   const format = FORMATS.find((known) => known === extension);
   if (format !== undefined) return format;
   const endings = FORMATS.map((each) => `.${each}`).join(', ');
@@ -116,7 +129,7 @@ function formatOf(file: string): DataFormat {
 }
 
 /** A name may have a `=`, a type has none. */
-const columnsOf = (given: readonly string[]): Record<string, string> =>
+export const columnsOf = (given: readonly string[]): Record<string, string> =>
   pairsOf('--column', 'NAME=TYPE', given, (entry) => entry.lastIndexOf('='));
 
 /** Uploads the shards that the node lacks, from the files next to the manifest. */
@@ -149,7 +162,7 @@ async function uploadManifest(context: Context, client: Client, file: string): P
 async function readManifest(cwd: string, file: string): Promise<LocalDataSet> {
   const content = new TextDecoder().decode(await readGivenFile(cwd, file));
   // Loaded here: the schema brings its library.
-  const { LocalDataSet: schema } = await import('@skein/jobs/data-set');
+  const { LocalDataSet: schema } = await import('@skein/data/data-set');
   const { success, data, error } = schema.safeParse(parsed(content));
   if (success) return data;
   const [issue] = error.issues;
@@ -186,7 +199,7 @@ export async function downloadDataSet(
   manifest: string,
   folder: string,
 ): Promise<string[]> {
-  const { DataSet: schema, MANIFEST } = await import('@skein/jobs/data-set');
+  const { DataSet: schema, MANIFEST } = await import('@skein/data/data-set');
   const target = await makeOutFolder(context.cwd, folder);
   const list = join(target, MANIFEST);
   const before = await shardsIn(target, MANIFEST);

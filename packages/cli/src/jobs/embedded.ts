@@ -29,7 +29,8 @@ interface JobsOptions extends StartOptions {
 }
 
 /**
- * @returns the client, whether its node ends with the commands that use it, and what ends the use.
+ * @returns the client, whether its node ends with the commands that use it, whether that is on this machine by
+ * its data folder, and what ends the use.
  * @param mayStart whether a node may be started: not for work that must outlive this process, and
  * with `kept` only on a folder that has kept jobs.
  */
@@ -46,7 +47,7 @@ export async function connectOrStart(
   const server = used?.url ?? named;
   const { client } = await connect(context, { ...choice, server }, wrapFetch);
   const { isShortLived = false } = used ?? {};
-  return { client, isShortLived, close: async () => used?.close() };
+  return { client, isShortLived, isHere: named === undefined, close: async () => used?.close() };
 }
 
 /** Enqueues the job of a command. */
@@ -60,11 +61,16 @@ export type Submit = (job: NewJobInput) => Promise<JobView>;
 export async function withJobs<T>(
   context: Context,
   choice: ConnectionChoice & JobsOptions,
-  use: (client: Client, submit: Submit) => Promise<T>,
+  use: (client: Client, submit: Submit, isHere: boolean) => Promise<T>,
 ): Promise<T> {
   const { mayStart = 'kept', queues = [] } = choice;
   const options = { ...choice, queues };
-  const { client, isShortLived, close } = await connectOrStart(context, choice, mayStart, options);
+  const { client, isShortLived, isHere, close } = await connectOrStart(
+    context,
+    choice,
+    mayStart,
+    options,
+  );
   let submitted: JobView | undefined;
   context.onInterrupt(async () => {
     if (submitted !== undefined && mayStart === true) {
@@ -81,7 +87,7 @@ export async function withJobs<T>(
     return submitted;
   };
   try {
-    return await use(client, submit);
+    return await use(client, submit, isHere);
   } catch (error) {
     throw submitted === undefined ? error : withJob(error, submitted);
   } finally {

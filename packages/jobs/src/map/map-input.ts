@@ -1,11 +1,11 @@
 /** The input and the output of a map. */
+import { DataFormat, Source } from '@skein/data/data-set';
 import { z } from 'zod';
-import { DataFormat, DataSet } from './data-set.ts';
 
 export const MapWork = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('sql'),
-    /** One statement over the view `shard`. */
+    /** One statement over the tables, by their names. */
     sql: z.string().min(1),
   }),
   z.strictObject({
@@ -28,32 +28,54 @@ export const MapWork = z.discriminatedUnion('kind', [
 ]);
 export type MapWork = z.output<typeof MapWork>;
 
+export const Resources = z.object({
+  cores: z.number().positive(),
+  memoryBytes: z.int().min(2 ** 20),
+});
+export type Resources = z.output<typeof Resources>;
+
+/** The table that shards are of, and that a statement has by default. */
+export const DATA = 'data';
+
 export const MapInput = z.object({
-  dataSet: DataSet,
-  /** Absent: shards are taken as they are. */
+  /** Tables by the names that statements have for them. A command or a task works on the shards of `data`. */
+  tables: z
+    .record(z.string().regex(/^[A-Za-z_]\w*$/), Source)
+    .refine((tables) => Object.keys(tables).length > 0),
+  /** Absent: the rows of `data`, as they are. */
   work: MapWork.optional(),
   /** Absent: no shuffle. */
   group: z
     .object({
       by: z.array(z.string().min(1)).min(1),
-      partitions: z.int().min(1).max(4096),
       /** One statement over the view `part`, which has all rows of its keys. */
       sql: z.string().min(1),
     })
     .optional(),
   /** Format of the output shards. */
   format: DataFormat,
-  /** Resources of each job. */
-  resources: z.object({ cores: z.number().positive(), memoryBytes: z.int().min(2 ** 20) }),
+  /** Of each job. Absent: of a statement, all cores of a worker; of other work, one core. */
+  cores: z.number().positive().optional(),
+  /** Absent: of a statement, half of a worker's; of other work, 512 MiB. */
+  memoryBytes: z
+    .int()
+    .min(2 ** 20)
+    .optional(),
   attempts: z.int().min(1).default(3),
+  /** Labels that workers need: of the machine where the files lie. */
+  requires: z.array(z.string()).default([]),
+  /** Plans, and runs nothing. */
+  explain: z.boolean().default(false),
 });
 export type MapInput = z.output<typeof MapInput>;
 
 /** Small whatever the number of shards: what a task returns is bounded. */
 export const MapOutput = z.object({
-  /** Digest of the manifest. */
-  manifest: z.string(),
+  /** Digest of the manifest; absent where it only planned. */
+  manifest: z.string().optional(),
   shards: z.int(),
   sizeBytes: z.int(),
+  /** What it did, or would do, and why: one line each. */
+  plan: z.array(z.string()),
 });
 export type MapOutput = z.output<typeof MapOutput>;

@@ -8,15 +8,15 @@ import { text } from 'node:stream/consumers';
 import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { z } from 'zod';
+import { DataSet, type Piece } from '@skein/data/data-set';
 import { createBubblewrap } from '@skein/sandbox/bubblewrap';
 import { requireComponent } from '../../../../scripts/testing/components.ts';
 import { testFolder } from '../../../../scripts/testing/folder.ts';
 import type { Job } from '../contract.ts';
-import { taskWork } from '../tasks/define-task.ts';
 import { workerFixture, type WorkerFixture } from '../worker/testing/worker-fixture.ts';
-import { DataSet, type Piece } from './data-set.ts';
+
 import { mapRun } from './map-run.ts';
-import { writeRows } from './testing/parquet.ts';
+import { writeRows } from '../../../data/src/testing/parquet.ts';
 
 const bubblewrap = requireComponent('bubblewrap');
 
@@ -39,15 +39,21 @@ type Input = Partial<z.input<typeof mapRun.input>>;
 async function enqueue(input: Input): Promise<Job> {
   const shards = await Promise.all(SHARDS.map(stored));
   const given = {
-    dataSet: { format: 'csv' as const, shards },
+    tables: { data: { format: 'csv' as const, shards } },
     format: 'csv' as const,
-    resources: { cores: 0.5, memoryBytes: 320 * MIB },
+    cores: 0.5,
+    memoryBytes: 320 * MIB,
     attempts: 1,
     ...input,
   };
-  return jobs.enqueue(taskWork(mapRun, { offered: true }, given), {
-    resources: { cores: 0.05, memoryBytes: 64 * MIB },
-  });
+  const work = {
+    kind: 'task',
+    task: mapRun.name,
+    module: { offered: true },
+    input: given,
+    limits: {},
+  } as const;
+  return jobs.enqueue(work, { resources: { cores: 0.05, memoryBytes: 64 * MIB } });
 }
 
 async function run(input: Input): Promise<Job> {
@@ -59,7 +65,7 @@ function statements(): string[] {
   const found = spawnSync('ps', ['-o', 'args=', '--ppid', String(process.pid)], {
     encoding: 'utf8',
   });
-  return found.stdout.split('\n').filter((line) => line.includes('duckdb-worker'));
+  return found.stdout.split('\n').filter((line) => line.includes('engine-process'));
 }
 
 /** The rows of the output, without headers. */
@@ -67,14 +73,14 @@ async function rowsOf(job: Job): Promise<string[]> {
   expect(job.message).toBeUndefined();
   expect(job).toMatchObject({ state: 'succeeded' });
   const { manifest } = mapRun.output.parse(job.result?.value);
-  const { shards } = DataSet.parse(JSON.parse(await text(jobs.artifacts.read(manifest))));
+  const { shards } = DataSet.parse(JSON.parse(await text(jobs.artifacts.read(manifest ?? ''))));
   const contents = await Promise.all(shards.map(({ digest }) => text(jobs.artifacts.read(digest))));
   return contents.flatMap((content) => content.trim().split('\n').slice(1));
 }
 
 describe('a map', () => {
   it('runs a statement over each shard, in order', { timeout: 60_000 }, async () => {
-    const sql = 'SELECT city, amount * 2 AS twice FROM shard;';
+    const sql = 'SELECT city, amount * 2 AS twice FROM data;';
     const job = await run({ work: { kind: 'sql', sql } });
     expect(await rowsOf(job)).toEqual(['rome,2', 'oslo,4', 'rome,20', 'bern,8']);
     expect(job.progress?.fraction).toBe(1);
@@ -83,10 +89,9 @@ describe('a map', () => {
 
   it('brings the rows of a key together, wherever they were', { timeout: 90_000 }, async () => {
     const job = await run({
-      work: { kind: 'sql', sql: 'SELECT * FROM shard WHERE amount > 1' },
+      work: { kind: 'sql', sql: 'SELECT * FROM data WHERE amount > 1' },
       group: {
         by: ['city'],
-        partitions: 3,
         sql: 'SELECT city, sum(amount)::INTEGER AS total, count(*) AS n FROM part GROUP BY city',
       },
     });
@@ -94,7 +99,6 @@ describe('a map', () => {
     const all = await run({
       group: {
         by: ['city'],
-        partitions: 2,
         sql: 'SELECT city, sum(amount)::INTEGER AS total FROM part GROUP BY city',
       },
     });
@@ -112,16 +116,16 @@ describe('a map', () => {
           '{"k":null,"day":"2024-01-01","late":[]}\n{"k":2,"late":[1]}\n',
         ].map(stored),
       );
-      const dataSet = { format: 'jsonl' as const, shards };
+      const tables = { data: { format: 'jsonl' as const, shards } };
       const grouped = async (column: string): Promise<string[]> => {
         const sql = `SELECT ${column}, count(*) AS n FROM part GROUP BY ${column}`;
-        const job = await run({ dataSet, group: { by: [column], partitions: 4, sql } });
+        const job = await run({ tables, group: { by: [column], sql } });
         return (await rowsOf(job)).filter((row) => row !== '').sort();
       };
       expect(await grouped('k')).toEqual([',1', '1.0,2', '2.0,2', '2.5,1']);
       expect(await grouped('day')).toEqual([',1', '2024-01-01,3', '2024-01-02,1', 'none,1']);
-      const sql = 'SELECT k, day, len(late) AS late FROM shard';
-      expect(await rowsOf(await run({ dataSet, work: { kind: 'sql', sql } }))).toEqual([
+      const sql = 'SELECT k, day, len(late) AS late FROM data';
+      expect(await rowsOf(await run({ tables, work: { kind: 'sql', sql } }))).toEqual([
         '1.0,2024-01-01,',
         '2.0,2024-01-02,',
         '1.0,none,',
@@ -143,9 +147,9 @@ describe('a map', () => {
           await writeRows(file, `SELECT ${key} AS "Key", 1 AS amount`);
           shards.push(await jobs.artifacts.put(createReadStream(file), Number.POSITIVE_INFINITY));
         }
-        const dataSet = { format: 'parquet' as const, shards };
+        const tables = { data: { format: 'parquet' as const, shards } };
         const sql = 'SELECT "Key", sum(amount) AS total FROM part GROUP BY "Key"';
-        const job = await run({ dataSet, group: { by: ['key'], partitions: 8, sql } });
+        const job = await run({ tables, group: { by: ['key'], sql } });
         return (await rowsOf(job)).filter((row) => row !== '').sort();
       };
       expect(await grouped('7.0::DOUBLE', "'7.0'", "'7'")).toEqual(['7,1', '7.0,2']);
@@ -158,9 +162,9 @@ describe('a map', () => {
     'refuses CSV whose rows do not fit the header, and leaves out no row',
     { timeout: 60_000 },
     async () => {
-      const work = { kind: 'sql', sql: 'SELECT * FROM shard' } as const;
+      const work = { kind: 'sql', sql: 'SELECT * FROM data' } as const;
       const of = async (content: string): Promise<Job> =>
-        run({ dataSet: { format: 'csv', shards: [await stored(content)] }, work });
+        run({ tables: { data: { format: 'csv', shards: [await stored(content)] } }, work });
       for (const rows of ['1\n2,3\n', '1,2,3\n4,5,6\n']) {
         const job = await of(`a,b\n${rows}`);
         expect(job).toMatchObject({ state: 'failed' });
@@ -175,11 +179,11 @@ describe('a map', () => {
   );
 
   it('reads dates and times in one format in all shards of CSV', { timeout: 60_000 }, async () => {
-    const sql = 'SELECT day, CAST("at" AS VARCHAR) AS time FROM shard';
+    const sql = 'SELECT day, CAST("at" AS VARCHAR) AS time FROM data';
     const of = async (...shards: string[]): Promise<string[]> => {
       const contents = await Promise.all(shards.map((rows) => stored(`day,at\n${rows}`)));
-      const dataSet = { format: 'csv' as const, shards: contents };
-      return rowsOf(await run({ dataSet, work: { kind: 'sql', sql } }));
+      const tables = { data: { format: 'csv' as const, shards: contents } };
+      return rowsOf(await run({ tables, work: { kind: 'sql', sql } }));
     };
     // The first shard alone could be the sixth of May; the third has no value.
     expect(
@@ -194,9 +198,9 @@ describe('a map', () => {
   it('leaves out no field and no digit of JSON that appear late', { timeout: 60_000 }, async () => {
     // DuckDB reads 20,480 rows for the types unless its settings demand all.
     const content = `${'{"k":1}\n'.repeat(21_000)}{"k":2.5,"late":3}\n`;
-    const dataSet = { format: 'jsonl' as const, shards: [await stored(content)] };
-    const sql = 'SELECT * FROM shard WHERE k > 1';
-    expect(await rowsOf(await run({ dataSet, work: { kind: 'sql', sql } }))).toEqual(['2.5,3']);
+    const tables = { data: { format: 'jsonl' as const, shards: [await stored(content)] } };
+    const sql = 'SELECT * FROM data WHERE k > 1';
+    expect(await rowsOf(await run({ tables, work: { kind: 'sql', sql } }))).toEqual(['2.5,3']);
   });
 
   it.skipIf(bubblewrap.skip)('runs a command over each shard, in isolation', async () => {
@@ -222,7 +226,7 @@ describe('a map', () => {
     'names the fault of a statement, and reaches no file of the machine',
     { timeout: 60_000 },
     async () => {
-      const wrong = await run({ work: { kind: 'sql', sql: 'SELECT nothing FROM shard' } });
+      const wrong = await run({ work: { kind: 'sql', sql: 'SELECT nothing FROM data' } });
       expect(wrong).toMatchObject({ state: 'failed' });
       expect(wrong.message).toMatch(/nothing/);
       const secret = join(jobs.folder, 'secret.csv');
@@ -252,8 +256,7 @@ describe('a map', () => {
   });
 
   it('is refused with less memory than DuckDB needs, before any job starts', async () => {
-    const resources = { cores: 0.5, memoryBytes: 128 * MIB };
-    const job = await run({ work: { kind: 'sql', sql: 'SELECT 1' }, resources });
+    const job = await run({ work: { kind: 'sql', sql: 'SELECT 1' }, memoryBytes: 128 * MIB });
     expect(job).toMatchObject({ state: 'failed', message: expect.stringContaining('320 MiB') });
     expect((await jobs.store.jobs({ group: job.id, limit: 1 })).jobs).toEqual([]);
   });

@@ -13,7 +13,9 @@ import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createHoldings } from '../artifact-holdings.ts';
 import type { Claim } from '../contract.ts';
-import { MAP_LABEL, MAP_TASKS } from '../map/offered-tasks.ts';
+import { openEngines } from '@skein/data';
+import { HERE, MAP_LABEL } from '../map/labels.ts';
+import { MAP_TASKS } from '../map/map-tasks.ts';
 import { LOG_BYTES } from '../store/bounds.ts';
 import { whenReachable } from '../store/when-reachable.ts';
 import { namesOfTasks } from '../tasks/task-thread.ts';
@@ -74,8 +76,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   for (const path of taskModules) {
     for (const task of await namesOfTasks(path)) given.set(task, path);
   }
-  const offeredTasks = new Map([...(trusts ? MAP_TASKS : []), ...given]);
-  const own = [...(options.labels ?? []), ...(trusts ? [MAP_LABEL] : [])];
+  const own = [...(options.labels ?? []), ...(trusts ? [MAP_LABEL, HERE] : [])];
   const labels = await labelsOf(own, sandboxes, [...given.keys()]);
   const capacity = createCapacity(options.capacity);
   const registration = {
@@ -92,6 +93,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   });
   let registeredAt = performance.now();
   const folder = await openScratch();
+  const engines = openEngines();
   const leases = await keepLeases({
     store,
     worker: id,
@@ -112,7 +114,9 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     drivers: options.sandboxes,
     sandboxes,
     trusts,
-    offeredTasks,
+    offeredTasks: given,
+    builtins: trusts ? MAP_TASKS : new Map(),
+    engines,
     graceMs,
     maxLogBytes: options.maxLogBytes ?? WORKER_DEFAULTS.maxLogBytes,
     folder,
@@ -192,6 +196,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     await settled(stoppingMs);
     closing.abort();
     await Promise.all([...running.values()].map(({ done }) => done));
+    await engines[Symbol.asyncDispose]();
     await clock.stop();
     await leases.close();
     await store.removeWorker(id).catch(() => undefined);

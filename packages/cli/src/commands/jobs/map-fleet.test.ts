@@ -74,9 +74,7 @@ it.skipIf(component.skip)(
     writeFileSync(join(node.folder, 'table.csv'), `key,n\n${ROWS.join('\n')}\n`);
     const caller = startFrom(
       'here',
-      ...`map --server ${node.url} --data table.csv --shard 512B --by key --partitions 2`.split(
-        ' ',
-      ),
+      ...`map --server ${node.url} --data table.csv --shard 512B --by key`.split(' '),
       '--reduce',
       'SELECT key, sum(n)::INTEGER AS n FROM part GROUP BY key',
     );
@@ -100,7 +98,7 @@ it.skipIf(component.skip)(
     const { outputs = [] } = job.result ?? {};
     await node.run('artifacts', 'get', outputs[0]?.digest ?? '', '--out', 'data-set.json');
     const again = 'map --data data-set.json --out sums --sql'.split(' ');
-    expect((await node.run(...again, 'FROM shard')).code).toBe(0);
+    expect((await node.run(...again, 'FROM data')).code).toBe(0);
     const found = readdirSync(join(node.folder, 'sums'))
       .filter((name) => name.endsWith('.csv'))
       .flatMap((name) =>

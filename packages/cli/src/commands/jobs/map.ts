@@ -1,14 +1,17 @@
-/** `skein map`: processes every shard of a data set, with a shuffle for rows that belong together. */
+/** `skein map`: a statement over tables of any size, or other work on every shard of one. */
+import { hostname } from 'node:os';
 import type { JobView } from '@skein/api';
+import { defined } from '@skein/api/defined';
 import { hasEnded } from '@skein/api/job-states';
 import type { MapOutput } from '@skein/jobs/map';
 import { formatBytes } from '@skein/api/units';
 import { defineCommand } from '../../command-line/command.ts';
 import { connectionOptions } from '../../connection/connection.ts';
-import { downloadDataSet, makeOutFolder, uploadDataSet } from '../../jobs/data-set.ts';
+import { downloadDataSet, makeOutFolder } from '../../jobs/data-set.ts';
 import { withJobs } from '../../jobs/embedded.ts';
 import { followJob } from '../../jobs/follow.ts';
 import { workOf } from '../../jobs/map-work.ts';
+import { tablesOf } from '../../jobs/tables.ts';
 import { givenText } from '../../file.ts';
 import {
   bytes,
@@ -31,26 +34,32 @@ export interface MapOutcome {
   readonly job: JobView;
   readonly shards: number;
   readonly sizeBytes: number;
+  /** What was done, or would be, and why. */
+  readonly plan: readonly string[];
   /** Files that were written. */
   readonly fetched: readonly string[];
 }
 
-const PARTITIONS = 8;
-
 /** The job that conducts the map only waits; it must not occupy the cores of a shard. */
-const CONDUCTOR = { cores: 0.05, memoryBytes: 256 * 2 ** 20 };
+const CONDUCTOR = { cores: 0.05, memoryBytes: 64 * 2 ** 20 };
+
+/** Memory for cutting Parquet before it is sent. */
+const CUTTING_BYTES = 512 * 2 ** 20;
 
 export const map = defineCommand({
   name: 'map',
-  summary: 'Process every shard of a data set in parallel.',
+  summary: 'Run a statement over tables of any size, or a program over every shard of one.',
   details:
-    'Tables are cut into shards between their rows and stored as artifacts. Each shard is a job: a SQL statement over the view shard (DuckDB), a command, or a task. In a command, {in} and {out} stand for the files of a shard. With --by, rows with equal keys are brought together from all shards for --reduce, a statement over the view part. Memory is bounded by --memory for each job, however large the data set is: a statement that sorts or groups more spills to disk. --out also writes a manifest, which is --data for the next map.',
+    'A statement is SQL over the view data, and over other tables that have names (DuckDB). A node on this machine reads the files where they lie; another one gets them in shards. One worker runs the whole statement with all its cores, or several share it, by a plan that --explain prints with its reasons. --memory bounds each job, however large the tables are: what does not fit spills to disk. With --by, rows with equal keys are brought together for --reduce, a statement over the view part. A command or a task works on each shard: tables are cut between their rows, and {in} and {out} stand for the files. --out also writes a manifest, which is --data for the next map.',
   examples: {
-    'skein map --data sales.csv --sql "SELECT * FROM shard WHERE amount > 0" --out clean': 'Filter',
-    'skein map --data sales.csv --by city --reduce "SELECT city, sum(amount) AS total FROM part GROUP BY city" --out totals --format parquet':
+    'skein map --data sales.csv --sql "SELECT city, sum(amount) AS total FROM data GROUP BY city" --out totals':
       'Group',
-    'skein map --data clean/data-set.json --sql "SELECT avg(amount) FROM shard"':
-      'What another map has left',
+    'skein map --data \'logs/*.parquet\' --data users=users.csv --sql "SELECT * FROM data JOIN users USING (id)" --out joined --format parquet':
+      'Join two tables, one of many files',
+    'skein map --data sales.csv --csv "delim=;" --csv decimal_separator=, --sql "SELECT avg(amount) FROM data"':
+      'Read CSV with semicolons and decimal commas',
+    'skein map --data clean/data-set.json --sql "SELECT avg(amount) FROM data" --explain':
+      'Show the plan over what another map has left',
     'skein map --data text.jsonl --out clean -- python3 clean.py {in} {out}':
       'A program of any language',
   },
@@ -58,8 +67,12 @@ export const map = defineCommand({
     command: optionalRest('COMMAND…', 'A program for each shard, with {in} and {out}.'),
   },
   options: {
-    data: many('FILE', 'Table: .csv, .jsonl or .parquet; or the manifest of a data set, .json.'),
-    sql: text('SQL', 'Statement over the view shard, or @FILE.sql.'),
+    data: many(
+      '[NAME=]FILE',
+      'Table: .csv, .tsv, .jsonl or .parquet, a folder or a pattern of these, or a manifest, .json; default name: data.',
+    ),
+    sql: text('SQL', 'Statement over the tables by their names, or @FILE.sql.'),
+    explain: flag('Print the plan of the statement and its reasons, and run nothing.'),
     task: text(
       'NAME',
       'Task that takes { digest, format } and returns { digest, sizeBytes }; of --module, or one that workers offer.',
@@ -70,7 +83,10 @@ export const map = defineCommand({
       'SQL',
       'Statement over the view part, which has all rows of its keys, or @FILE.sql.',
     ),
-    partitions: integer('N', 'Partitions of the shuffle; default: 8.', [1, 4096]),
+    csv: many(
+      'NAME=VALUE',
+      'Setting of CSV that is not found out: delim, quote, escape, decimal_separator, thousands, encoding, nullstr, header, skip, comment.',
+    ),
     shard: withDefault(bytes('Size of a shard.'), '64MiB'),
     column: many(
       'NAME=TYPE',
@@ -80,10 +96,13 @@ export const map = defineCommand({
     out: text('FOLDER', 'Folder for the shards and their manifest, data-set.json.'),
     input: many('PATH', 'File that every shard’s command needs.', { completes: 'file' }),
     queue: withDefault(text('NAME', 'Queue.'), 'default'),
-    cores: withDefault(decimal('N', 'Cores of each job.', [0.01, 4096]), '1'),
-    memory: withDefault(
-      bytes('Memory of each job; a statement needs 320MiB, and 128MiB for each further core.'),
-      '512MiB',
+    cores: decimal(
+      'N',
+      'Cores of each job; default: all of a worker for a statement, else 1.',
+      [0.01, 4096],
+    ),
+    memory: bytes(
+      'Memory of each job; default: half of a worker’s for a statement, else 512MiB. A statement needs 320MiB, and 128MiB for each further core.',
     ),
     attempts: withDefault(integer('N', 'Attempts of each job.', [1, 1000]), '3'),
     image: text('IMAGE', 'Root file system of the command’s sandbox.'),
@@ -102,9 +121,6 @@ export const map = defineCommand({
     const grouped = options.by.length > 0;
     if (grouped !== (options.reduce !== undefined)) {
       throw usageError('--by COLUMN and --reduce SQL go together.');
-    }
-    if (options.partitions !== undefined && !grouped) {
-      throw usageError('--partitions is for the shuffle of --by COLUMN, and there is none.');
     }
     if (kinds.length === 0 && !grouped) {
       throw usageError('Give the work: --sql, --task, a command, or --by with --reduce.');
@@ -127,19 +143,20 @@ export const map = defineCommand({
     return withJobs(
       context,
       { ...options, data: options.folder, mayStart: true, queues: [options.queue] },
-      async (client, submit) => {
-        const resources = { cores: options.cores, memoryBytes: options.memory };
-        const dataSet = await uploadDataSet(context, client, options.data, {
-          shardBytes: options.shard,
-          resources,
-          columns: options.column,
-        });
+      async (client, submit, isHere) => {
+        const isStatement = command === undefined && options.task === undefined;
         const work = await workOf(context, client, command, options);
-        const group = grouped && {
-          by: [...options.by],
-          partitions: options.partitions ?? PARTITIONS,
-          sql: await givenText(cwd, options.reduce ?? ''),
-        };
+        const tables = await tablesOf(context, client, options.data, {
+          shardBytes: options.shard,
+          resources: { cores: options.cores ?? 1, memoryBytes: options.memory ?? CUTTING_BYTES },
+          columns: options.column,
+          csv: options.csv,
+          inPlace: isHere && isStatement,
+        });
+        const isPlaced = Object.values(tables).some(({ shards }) =>
+          shards.some((shard) => 'path' in shard),
+        );
+        const [first] = Object.values(tables);
         const { id } = await submit({
           queue: options.queue,
           name: `map ${options.data.join(' ')}`.slice(0, 200),
@@ -148,35 +165,41 @@ export const map = defineCommand({
             task: 'skein-map',
             module: { offered: true },
             input: {
-              dataSet,
-              ...(work === undefined ? {} : { work }),
-              ...(group === false ? {} : { group }),
-              format: options.format ?? dataSet.format,
-              resources,
+              tables,
+              ...defined({ work, cores: options.cores, memoryBytes: options.memory }),
+              ...(grouped
+                ? {
+                    group: { by: [...options.by], sql: await givenText(cwd, options.reduce ?? '') },
+                  }
+                : {}),
+              format: options.format ?? first!.format,
               attempts: options.attempts,
+              requires: isPlaced ? [`machine:${hostname()}`] : [],
+              explain: options.explain,
             },
           },
           resources: CONDUCTOR,
-          requires: ['task:skein-map'],
+          requires: ['task:skein-map', ...(isPlaced ? [`machine:${hostname()}`] : [])],
           retry: { maxAttempts: 1000, backoffMs: 1000, maxBackoffMs: 60_000 },
         });
         const job = await followJob(context, client, id);
         const value = job.state === 'succeeded' ? job.result?.value : undefined;
-        if (value === undefined) return { job, shards: 0, sizeBytes: 0, fetched: [] };
-        const { manifest, shards, sizeBytes } = value as MapOutput;
+        if (value === undefined) return { job, shards: 0, sizeBytes: 0, plan: [], fetched: [] };
+        const { manifest, shards, sizeBytes, plan } = value as MapOutput;
         const fetched =
-          options.out === undefined
+          options.out === undefined || manifest === undefined
             ? []
             : await downloadDataSet(context, client, manifest, options.out);
-        return { job, shards, sizeBytes, fetched };
+        return { job, shards, sizeBytes, plan, fetched };
       },
     );
   },
-  render({ job, shards, sizeBytes, fetched }, style) {
+  render({ job, shards, sizeBytes, plan, fetched }, style) {
     const [first, ...rest] = fetched;
     return [
       endText(job, style),
-      ...(job.state === 'succeeded'
+      ...plan.map((line) => `  ${line}`),
+      ...(job.state === 'succeeded' && shards > 0
         ? [`  ${shards} ${shards === 1 ? 'shard' : 'shards'}, ${formatBytes(sizeBytes)}`]
         : []),
       ...(first === undefined

@@ -3,10 +3,14 @@
  * store may have made stale meanwhile, and the resources of the work are freed in every case.
  */
 import { join } from 'node:path';
+import type { Engines } from '@skein/data';
 import type { SandboxDriver } from '@skein/sandbox';
 import type { ArtifactHoldings } from '../../artifact-holdings.ts';
 import type { Claim, JobStore, Outcome } from '../../contract.ts';
+import type { Builtin } from '../../tasks/builtin.ts';
+import { attemptBuiltin } from '../../tasks/builtin-attempt.ts';
 import { attemptTask } from '../../tasks/task-attempt.ts';
+import type { TaskWork } from '../../work.ts';
 import { refuseStale, StaleAttempt, type AttemptTools } from './attempt-tools.ts';
 import { attemptCommand } from './command-attempt.ts';
 import type { SandboxOffer, WorkerLog } from '../contract.ts';
@@ -25,6 +29,9 @@ export interface WorkerContext {
   readonly sandboxes: readonly SandboxOffer[];
   readonly trusts: boolean;
   readonly offeredTasks: ReadonlyMap<string, string>;
+  /** Tasks of Skein itself, by their names; none where no trusted work runs. */
+  readonly builtins: ReadonlyMap<string, Builtin>;
+  readonly engines: Engines;
   readonly graceMs: number;
   readonly maxLogBytes: number;
   /** Folder for the folders of attempts. */
@@ -122,9 +129,9 @@ export async function runAttempt(
   try {
     const { work } = job;
     outcome =
-      work.kind === 'task'
-        ? await attemptTask(work, join(context.folder, String(token)), tools)
-        : await attemptCommand(work, context.drivers, tools);
+      work.kind === 'command'
+        ? await attemptCommand(work, context.drivers, tools)
+        : await attemptTaskOf(work, join(context.folder, String(token)), tools, context);
     refuseStale(held);
   } catch (error) {
     if (ended.aborted) {
@@ -138,6 +145,17 @@ export async function runAttempt(
   }
   ended.removeEventListener('abort', giveUp);
   return { outcome, flush };
+}
+
+function attemptTaskOf(
+  work: TaskWork,
+  folder: string,
+  tools: AttemptTools,
+  { builtins, engines }: WorkerContext,
+): Promise<Outcome> {
+  const builtin = 'offered' in work.module ? builtins.get(work.task) : undefined;
+  if (builtin === undefined) return attemptTask(work, folder, tools);
+  return attemptBuiltin(builtin, work, folder, tools, engines);
 }
 
 const PREEMPTED: Outcome = {

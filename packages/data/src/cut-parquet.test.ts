@@ -2,9 +2,9 @@ import { stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { testFolder } from '../../../../scripts/testing/folder.ts';
+import { testFolder } from '../../../scripts/testing/folder.ts';
 import { cutParquet, cutRows } from './cut-parquet.ts';
-import { LEAST_MEMORY_BYTES } from './memory.ts';
+import { LEAST_MEMORY_BYTES } from './engine/memory.ts';
 import { readParquet, writeParquet, writeRows } from './testing/parquet.ts';
 
 const group = fc.record({

@@ -2,8 +2,10 @@
  * The formats of dates and times that all shards of CSV share. DuckDB takes for each file the first format that fits
  * it: one whose days are all at most 12 is read as day, month, year, whatever the others contain.
  */
-import type { DateFormats } from './data-set.ts';
-import { identifier, quoted, WHOLE_CSV, type Session } from './duckdb-session.ts';
+import type { DateFormats } from '../data-set.ts';
+import { csvSettings, type Table } from './reader.ts';
+import type { Session } from './session.ts';
+import { identifier, quoted } from './sql-text.ts';
 
 /** Rows of each file that are examined: as many as DuckDB takes to find its types. */
 const ROWS = 20_480;
@@ -19,7 +21,7 @@ const KINDS = [
  */
 export async function dateFormatsOf(
   { rows }: Pick<Session, 'rows'>,
-  files: readonly string[],
+  { files, csv }: Table,
   types: Readonly<Record<string, string>>,
 ): Promise<{ columns: Record<string, string>; dates: DateFormats }> {
   const columns = { ...types };
@@ -31,7 +33,7 @@ export async function dateFormatsOf(
     const candidates = new Set<string | null>();
     for (const file of files) {
       const [sniffed] = await rows(
-        `SELECT ${found} AS format FROM sniff_csv(${quoted(file)}, ${WHOLE_CSV})`,
+        `SELECT ${found} AS format FROM sniff_csv(${quoted(file)}, ${csvSettings(csv)})`,
       );
       const format = (sniffed?.['format'] ?? null) as string | null;
       candidates.add(format === iso ? null : format);
@@ -41,7 +43,7 @@ export async function dateFormatsOf(
       if (only !== null) dates[name] = only;
       continue;
     }
-    const fitting = await firstFitting(rows, files, names, type, candidates);
+    const fitting = await firstFitting(rows, { files, csv }, names, type, candidates);
     if (typeof fitting === 'string') dates[name] = fitting;
     else if (fitting === undefined) for (const column of names) columns[column] = 'VARCHAR';
   }
@@ -51,7 +53,7 @@ export async function dateFormatsOf(
 /** @returns undefined where none fits all files. */
 async function firstFitting(
   rows: Session['rows'],
-  files: readonly string[],
+  { files, csv }: Pick<Table, 'files' | 'csv'>,
   names: readonly string[],
   type: string,
   candidates: Iterable<string | null>,
@@ -67,7 +69,7 @@ async function firstFitting(
     });
     let fits = true;
     for (const file of files) {
-      const values = `SELECT * FROM read_csv(${quoted(file)}, ${WHOLE_CSV}, all_varchar = true) LIMIT ${ROWS}`;
+      const values = `SELECT * FROM read_csv(${quoted(file)}, ${csvSettings(csv)}, all_varchar = true) LIMIT ${ROWS}`;
       const [counted] = await rows(
         `SELECT count(*) FILTER (${unread.join(' OR ')}) = 0 AS fits FROM (${values})`,
       );

@@ -23,11 +23,11 @@ it('names the package that statements over tables need', () => {
   const output = inProcess(`
     import { mkdtempSync, rmSync } from 'node:fs';
     import { tmpdir } from 'node:os';
-    const { withFiles } = await import('${import.meta.dirname}/duckdb-session.ts');
+    const { withTables } = await import('${import.meta.dirname}/session.ts');
     const scratch = mkdtempSync(tmpdir() + '/skein-no-duckdb-');
     const bounds = { memoryBytes: 2 ** 26, threads: 1 };
-    const given = { files: [], format: 'csv', view: 'shard', bounds, scratch };
-    await withFiles(given, [], async () => {}).catch(({ code, message }) => {
+    const given = { tables: {}, bounds, scratch };
+    await withTables(given, [], async () => {}).catch(({ code, message }) => {
       console.log(code, message);
     });
     rmSync(scratch, { recursive: true });`);
@@ -37,8 +37,8 @@ it('names the package that statements over tables need', () => {
 it('is not needed for anything else', () => {
   const output = inProcess(`
     await import('${import.meta.dirname}/../index.ts');
-    await import('${import.meta.dirname}/cut-parquet.ts');
-    await import('${import.meta.dirname}/map-input.ts');
+    await import('${import.meta.dirname}/../cut-parquet.ts');
+    await import('${import.meta.dirname}/../../../jobs/src/index.ts');
     console.log('open');`);
   expect(output).toBe('open\n');
 });

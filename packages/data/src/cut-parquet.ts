@@ -2,11 +2,11 @@
  * Cuts a Parquet file into smaller ones, between its row groups where they are small enough, else
  * between rows: what a row group holds is compressed together, so each piece is written anew.
  */
-import { rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import * as duckdb from './duckdb.ts';
-import type { RowGroup } from './duckdb-queries.ts';
-import { boundsOf } from './memory.ts';
+import { openEngines } from './engine/engines.ts';
+import { boundsOf } from './engine/memory.ts';
+import type { RowGroup } from './engine/queries.ts';
 
 /** A range of rows of a file, end exclusive. */
 export interface RowRange {
@@ -37,16 +37,28 @@ export async function* cutParquet(
 ): AsyncGenerator<ParquetPiece> {
   const { resources, scratch } = options;
   const bounds = boundsOf(resources);
-  const files = { files: [file], format: 'parquet', view: 'shard', bounds, scratch } as const;
-  const { value: groups } = await duckdb.ask('rowGroups', { files });
-  const ranges = cutRows(groups, pieceBytes);
+  const files = [file];
+  await using engines = openEngines();
+  const ask = engines.of('');
+  const { value } = await ask('rowGroups', { files, bounds, scratch });
+  const ranges = cutRows(value[0] ?? [], pieceBytes);
   const count = Math.max(1, ranges.length);
   if (count === 1) return void (yield { file, index: 0, count });
-  for (const [index, range] of ranges.entries()) {
-    const target = join(scratch, `rows-${index}.parquet`);
-    await duckdb.ask('rows', { files, range, target });
-    yield { file: target, index, count };
-    await rm(target, { force: true });
+  for (const [index, rows] of ranges.entries()) {
+    const folder = join(scratch, `rows-${index}`);
+    await mkdir(folder);
+    const tables = { data: { files, format: 'parquet', rows } } as const;
+    const statement = {
+      tables,
+      sql: 'FROM data',
+      format: 'parquet',
+      folder,
+      bounds,
+      scratch,
+    } as const;
+    const { value: written } = await ask('statement', statement);
+    yield { file: written.files[0]![0]!, index, count };
+    await rm(folder, { recursive: true, force: true });
   }
 }
 

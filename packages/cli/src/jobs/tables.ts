@@ -1,0 +1,103 @@
+/** The tables of `skein map`: files where they lie, for a node on this machine, or stored ones. */
+import { existsSync } from 'node:fs';
+import { glob, stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import type { Client } from '@skein/api/client';
+import { SkeinError } from '@skein/api/errors';
+import type { CsvDialect, PlacedFile, Source } from '@skein/data/data-set';
+import type { Context } from '../command-line/command.ts';
+import { pairsOf, usageError } from '../command-line/usage.ts';
+import { columnsOf, formatOf, uploadDataSet, type Cutting } from './data-set.ts';
+
+export interface TablesChoice extends Cutting {
+  /** Settings of CSV, as `NAME=VALUE`. */
+  readonly csv: readonly string[];
+  /** Whether the workers read the files of this machine. */
+  readonly inPlace: boolean;
+}
+
+/** The table that statements have where no other name is given. */
+const DATA = 'data';
+
+/** @throws SkeinError USAGE, FILE_UNREADABLE. */
+export async function tablesOf(
+  context: Context,
+  client: Client,
+  given: readonly string[],
+  choice: TablesChoice,
+): Promise<Record<string, Source>> {
+  const files = new Map<string, string[]>();
+  for (const entry of given) {
+    const [name, pattern] = namedPattern(context.cwd, entry);
+    const found = await filesOf(context.cwd, pattern);
+    files.set(name, [...(files.get(name) ?? []), ...found]);
+  }
+  const csv = await dialectOf(choice.csv);
+  const tables: Record<string, Source> = {};
+  for (const [name, paths] of files) {
+    const isPlaced = choice.inPlace && !paths.some((path) => path.endsWith('.json'));
+    const table = isPlaced
+      ? await placed(context.cwd, paths, choice.columns)
+      : await uploadDataSet(context, client, paths, choice);
+    tables[name] = { ...table, ...(csv === undefined || table.format !== 'csv' ? {} : { csv }) };
+  }
+  return tables;
+}
+
+/** A file may have a = in its name, as in year=2026/may.parquet. */
+function namedPattern(cwd: string, entry: string): [name: string, pattern: string] {
+  const [, name, pattern] = /^([A-Za-z_]\w*)=(.+)$/s.exec(entry) ?? [];
+  if (name === undefined || pattern === undefined || existsSync(resolve(cwd, entry))) {
+    return [DATA, entry];
+  }
+  return [name, pattern];
+}
+
+/** The file, all tables of the folder, or all files that the pattern fits, by their names. */
+async function filesOf(cwd: string, pattern: string): Promise<string[]> {
+  const info = await stat(resolve(cwd, pattern)).catch(() => undefined);
+  if (info?.isFile() === true) return [pattern];
+  const wanted =
+    info?.isDirectory() === true
+      ? `${pattern}/**/*.{csv,tsv,jsonl,ndjson,parquet}{,.gz,.zst}`
+      : pattern;
+  const found: string[] = [];
+  for await (const path of glob(wanted, { cwd })) found.push(path);
+  if (found.length > 0) return found.sort();
+  throw new SkeinError('FILE_UNREADABLE', `There is no file ${pattern}.`);
+}
+
+async function placed(
+  cwd: string,
+  paths: readonly string[],
+  columns: readonly string[],
+): Promise<Source> {
+  const [format, other] = new Set(paths.map(formatOf));
+  if (format === undefined || other !== undefined) {
+    throw usageError(`All files of a table must have one format, not ${format} and ${other}.`);
+  }
+  const shards: PlacedFile[] = [];
+  for (const path of paths) {
+    const absolute = resolve(cwd, path);
+    const { size, mtimeMs } = await stat(absolute);
+    shards.push({ path: absolute, sizeBytes: size, modifiedMs: mtimeMs });
+  }
+  return { format, shards, ...(columns.length === 0 ? {} : { columns: columnsOf(columns) }) };
+}
+
+/** @throws SkeinError USAGE, with the settings that there are. */
+async function dialectOf(given: readonly string[]): Promise<CsvDialect | undefined> {
+  if (given.length === 0) return undefined;
+  const { CsvDialect: schema } = await import('@skein/data/data-set');
+  const values = Object.entries(pairsOf('--csv', 'NAME=VALUE', given)).map(([name, value]) => {
+    if (name === 'header') return [name, value === 'true'] as const;
+    return [name, name === 'skip' ? Number(value) : value] as const;
+  });
+  const { success, data, error } = schema.safeParse(Object.fromEntries(values));
+  if (success) return data;
+  const [issue] = error.issues;
+  const names = Object.keys(schema.shape).join(', ');
+  throw usageError(
+    `--csv ${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}. It takes: ${names}.`,
+  );
+}

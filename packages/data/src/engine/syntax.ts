@@ -1,0 +1,77 @@
+/**
+ * Statements as trees, by DuckDB's own parser: `json_serialize_sql` and `json_deserialize_sql`
+ * (https://duckdb.org/docs/stable/data/json/sql_to_and_from_json).
+ */
+import { SkeinError } from '@skein/api/errors';
+import { importOptional } from '@skein/api/user-modules';
+import type * as DuckDb from '@duckdb/node-api';
+import { quoted } from './sql-text.ts';
+
+async function withParser<T>(
+  use: (ask: (sql: string) => Promise<string>) => Promise<T>,
+): Promise<T> {
+  const { DuckDBInstance }: typeof DuckDb = await importOptional(
+    '@duckdb/node-api',
+    'Statements over tables',
+    import.meta.url,
+  );
+  const instance = await DuckDBInstance.create(':memory:', { threads: '1' });
+  try {
+    const connection = await instance.connect();
+    return await use(async (sql) => {
+      const [row] = (await connection.runAndReadAll(sql)).getRows();
+      return String(row?.[0]);
+    });
+  } finally {
+    instance.closeSync();
+  }
+}
+
+export interface Parsed {
+  /** Tree of the query; undefined for a statement that DuckDB cannot write as a tree. */
+  readonly statement: unknown;
+  /** Names of DuckDB's aggregate functions. */
+  readonly aggregates: readonly string[];
+}
+
+/** @throws SkeinError SQL_INVALID for a text that is no statement, or several. */
+export async function parseStatement(sql: string): Promise<Parsed> {
+  const [json, names] = await withParser(async (ask) => [
+    await ask(`SELECT json_serialize_sql(${quoted(sql)})`),
+    await ask(
+      `SELECT to_json(list(DISTINCT function_name)) FROM duckdb_functions() WHERE function_type = 'aggregate'`,
+    ),
+  ]);
+  const aggregates = JSON.parse(names) as string[];
+  const parsed = JSON.parse(json) as {
+    readonly error: boolean;
+    readonly error_type?: string;
+    readonly error_message?: string;
+    readonly statements?: readonly { readonly node: unknown }[];
+  };
+  const { statements = [] } = parsed;
+  if (!parsed.error && statements.length === 1)
+    return { statement: statements[0]?.node, aggregates };
+  if (parsed.error_type === 'not implemented') return { statement: undefined, aggregates };
+  const reason = parsed.error ? parsed.error_message : 'it must be one statement.';
+  throw new SkeinError('SQL_INVALID', `DuckDB refuses the statement: ${reason}`);
+}
+
+/** The texts of trees of queries. */
+export async function textsOf(nodes: readonly unknown[]): Promise<string[]> {
+  return withParser(async (ask) => {
+    const texts: string[] = [];
+    for (const node of nodes) {
+      const tree = { error: false, statements: [{ node, named_param_map: [] }] };
+      texts.push(
+        await ask(`SELECT json_deserialize_sql(${quoted(JSON.stringify(tree, withoutPlaces))})`),
+      );
+    }
+    return texts;
+  });
+}
+
+/** Places in the text are optional; DuckDB has one for "none" that JavaScript's numbers cannot hold. */
+function withoutPlaces(key: string, value: unknown): unknown {
+  return key === 'query_location' ? undefined : value;
+}

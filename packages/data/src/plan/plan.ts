@@ -1,0 +1,216 @@
+/**
+ * The plan of a statement: a pure function of its tree, the sizes of its tables and the workers.
+ *
+ *     one        the statement, as it is, on one worker with all its cores
+ *     stages     (shuffle ──►) each part ──► (merge) ──► (finish)
+ *
+ * A part is a piece of the largest table with the others whole, or the rows of several tables whose
+ * keys have one hash. Stages are planned only where more than one worker shares the work, and where
+ * the parts together give the same rows; else the plan is `one`, which is right for every statement.
+ */
+import type { Columns } from '../data-set.ts';
+import { inTwoSteps } from './aggregation.ts';
+import { inlined, isTable } from './common-tables.ts';
+import { atEnd, withoutEnd } from './end.ts';
+import { joinKeys } from './join.ts';
+import { isGrouped, splitOf } from './split.ts';
+import { isSelect, within, type Select, type Tree } from './tree.ts';
+
+export interface TableFacts {
+  readonly sizeBytes: number;
+  /** DuckDB types by column. */
+  readonly columns: Columns;
+  /** Whether jobs can share its rows: it has several files, or is Parquet. */
+  readonly canBeCut: boolean;
+}
+
+export interface PlanInput {
+  /** As DuckDB writes it; undefined for a statement that it does not write. */
+  readonly statement: unknown;
+  /** Names of aggregate functions, in small letters. */
+  readonly aggregates: ReadonlySet<string>;
+  readonly tables: Readonly<Record<string, TableFacts>>;
+  /** Jobs of the map that run at once on all workers together. */
+  readonly slots: number;
+  /** Memory of one job, in bytes. */
+  readonly memoryBytes: number;
+  /** The least that is worth a job of its own. */
+  readonly pieceBytes: number;
+}
+
+export interface Shuffle {
+  readonly table: string;
+  /** Columns whose hash decides about the partition. */
+  readonly keys: readonly string[];
+  /** Columns that the statement uses; undefined for all. */
+  readonly columns: readonly string[] | undefined;
+}
+
+export interface Stages {
+  readonly kind: 'stages';
+  readonly why: string;
+  /** Absent: parts are pieces of `table`. */
+  readonly shuffles?: readonly Shuffle[] | undefined;
+  /** The table whose pieces are the parts, where no rows are shuffled. */
+  readonly table: string;
+  /** The statement over a part. */
+  readonly each: Tree;
+  /** Brings groups of parts together by these columns of `each`, all into one where there are none. */
+  readonly merge?: { readonly sql: Tree; readonly keys: readonly string[] } | undefined;
+  /** Over the view `part`, which has all rows: order and limit. */
+  readonly finish?: Tree | undefined;
+}
+
+export type Plan = { readonly kind: 'one'; readonly why: string } | Stages;
+
+/** Tables up to so many pieces go to every part whole. */
+const WHOLE_PIECES = 8;
+
+const one = (why: string): Plan => ({ kind: 'one', why });
+
+/** @returns why several workers are not worth their beginning, whatever the statement is; undefined where they may be. */
+export function whyAlone(slots: number, sizeBytes: number, pieceBytes: number): string | undefined {
+  if (slots < 2) return 'one job runs at once';
+  return sizeBytes < 2 * pieceBytes ? 'the tables are small' : undefined;
+}
+
+export function planStatement(input: PlanInput): Plan {
+  const { statement, aggregates, tables, slots, memoryBytes, pieceBytes } = input;
+  const total = Object.values(tables).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  const why = whyAlone(slots, total, pieceBytes);
+  if (why !== undefined) return one(why);
+  if (!isSelect(statement)) return one('the statement is no plain SELECT');
+  const query = inlined(statement);
+  if (query === undefined) return one('a common table is used several times');
+  const bySize = Object.keys(tables).sort((a, b) => tables[b]!.sizeBytes - tables[a]!.sizeBytes);
+  const [largest = ''] = bySize;
+  if (!tables[largest]!.canBeCut) return one(`${largest} is one file, which only one job can read`);
+  const uses = (name: string): number =>
+    [...within(query)].filter((node) => isTable(node, name)).length;
+  if (uses(largest) !== 1) return one(`${largest} is used ${uses(largest)} times`);
+  if (!isInFrom(query, largest)) return one(`${largest} is in a query inside an expression`);
+  const end = atEnd(query);
+  if (end === undefined) return one('it is ordered by what it does not show');
+  const split = splitOf(query, largest, Object.keys(tables[largest]!.columns), aggregates);
+  const whole = Math.min(WHOLE_PIECES * pieceBytes, memoryBytes / 8);
+  const large = bySize.slice(1).filter((name) => uses(name) > 0 && tables[name]!.sizeBytes > whole);
+
+  let shuffles: Shuffle[] | undefined;
+  if (large.length > 0) {
+    const [other = '', third] = large;
+    const pairs =
+      third === undefined && uses(other) === 1 ? joinKeys(query, largest, other, tables) : [];
+    if (pairs.length === 0) return one(`${large.join(' and ')} cannot go to every part`);
+    shuffles = [
+      shuffleOf(
+        query,
+        largest,
+        tables,
+        pairs.map(([own]) => own),
+      ),
+      shuffleOf(
+        query,
+        other,
+        tables,
+        pairs.map(([, theirs]) => theirs),
+      ),
+    ];
+    const isKept =
+      split.kind === 'any' ||
+      (split.kind === 'keys' && pairs.every(([own]) => split.keys.includes(own)));
+    if (isKept) {
+      return {
+        ...partsOf(query, end, largest),
+        shuffles,
+        why: `rows of ${largest} and ${other} meet by ${pairs.map(([own]) => own).join(', ')}`,
+      };
+    }
+  }
+  if (split.kind === 'any' && !isGrouped(query, aggregates)) {
+    return { ...partsOf(query, end, largest), why: `each row of ${largest} counts on its own` };
+  }
+  const steps = isLinear(query, largest, tables, aggregates)
+    ? inTwoSteps(query, aggregates)
+    : undefined;
+  if (steps !== undefined) {
+    const inner = withoutEnd(steps.merged);
+    const isSingle = steps.keys.length === 0;
+    return {
+      kind: 'stages',
+      why: 'groups of parts are groups of all when they are merged',
+      shuffles,
+      table: largest,
+      each: steps.partial,
+      merge: { sql: isSingle ? steps.merged : inner, keys: steps.keys },
+      finish: isSingle ? undefined : end.finish,
+    };
+  }
+  if (split.kind === 'none') return one(split.why);
+  if (split.kind === 'any' || shuffles !== undefined)
+    return one('its groups need other keys than its join');
+  return {
+    ...partsOf(query, end, largest),
+    shuffles: [shuffleOf(query, largest, tables, split.keys)],
+    why: `groups, windows and distinct rows stay together by ${split.keys.join(', ')}`,
+  };
+}
+
+const partsOf = (
+  query: Select,
+  { each, finish }: NonNullable<ReturnType<typeof atEnd>>,
+  table: string,
+): Omit<Stages, 'why'> => ({ kind: 'stages', table, each: each(query), finish });
+
+/** Whether the rows that the query groups come from the parts one by one. */
+function isLinear(
+  query: Select,
+  name: string,
+  tables: PlanInput['tables'],
+  aggregates: ReadonlySet<string>,
+): boolean {
+  const rows = {
+    ...query,
+    select_list: [],
+    group_expressions: [],
+    group_sets: [],
+    having: null,
+    qualify: null,
+    modifiers: [],
+    aggregate_handling: 'STANDARD_HANDLING',
+  };
+  return splitOf(rows, name, Object.keys(tables[name]!.columns), aggregates).kind === 'any';
+}
+
+function shuffleOf(
+  query: Select,
+  table: string,
+  tables: PlanInput['tables'],
+  keys: readonly string[],
+): Shuffle {
+  return { table, keys, columns: columnsUsed(query, Object.keys(tables[table]!.columns)) };
+}
+
+/** Columns of a table that a statement may use: all whose names are in it. */
+function columnsUsed(query: Select, columns: readonly string[]): readonly string[] | undefined {
+  const named = new Set<string>();
+  for (const node of within(query)) {
+    if (node['class'] === 'STAR') return undefined;
+    const names = (node['column_names'] ?? node['using_columns'] ?? []) as readonly string[];
+    for (const name of names) named.add(name.toLowerCase());
+    if (node['ref_type'] === 'NATURAL') return undefined;
+  }
+  return columns.filter((column) => named.has(column.toLowerCase()));
+}
+
+/** Whether the table is in FROM, there or in an inner query of it, and in no expression. */
+function isInFrom(query: Select, name: string): boolean {
+  const inside = (node: Tree): boolean => {
+    if (isTable(node, name)) return true;
+    if (node['type'] === 'JOIN')
+      return inside(node['left'] as Tree) || inside(node['right'] as Tree);
+    if (node['type'] !== 'SUBQUERY') return false;
+    const { node: inner } = node['subquery'] as { readonly node: unknown };
+    return isSelect(inner) && inside(inner.from_table);
+  };
+  return inside(query.from_table);
+}

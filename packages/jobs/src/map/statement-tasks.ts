@@ -1,0 +1,149 @@
+/** The work on tables as tasks: each asks DuckDB once, in a process of its own. */
+import { mkdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { SkeinError } from '@skein/api/errors';
+import { boundsOf, type Answer, type Table } from '@skein/data';
+import { Columns, DataFormat, DateFormats, Piece, Source } from '@skein/data/data-set';
+import { z } from 'zod';
+import { defineBuiltin, type BuiltinContext } from '../tasks/builtin.ts';
+import { Resources } from './map-input.ts';
+
+const MIB = 2 ** 20;
+
+/** A table of a statement, as a job has it. */
+export const JobTable = Source.extend({
+  dates: DateFormats.optional(),
+  /** Rows of its only file. */
+  rows: z.object({ from: z.int(), to: z.int() }).optional(),
+});
+export type JobTable = z.infer<typeof JobTable>;
+
+const Common = z.object({
+  /** Of Skein itself: results that an earlier version has kept are not taken. */
+  edition: z.int(),
+  resources: Resources,
+});
+
+/** Finds the types of the columns of a table. */
+export const describe = defineBuiltin({
+  name: 'skein-map-describe',
+  input: Common.extend({ table: JobTable }),
+  output: z.object({ columns: Columns, dates: DateFormats.optional() }),
+  async run({ table, resources }, context) {
+    const given = { table: await placed(table, context), ...roomOf(resources, context) };
+    return noted(context, await context.ask('describe', given));
+  },
+});
+
+/** Finds where the files of a Parquet table can be cut, and the columns that statements would have. */
+export const parts = defineBuiltin({
+  name: 'skein-map-parts',
+  input: Common.extend({
+    tables: z.record(z.string(), JobTable),
+    /** Names of tables to cut. */
+    cut: z.array(z.string()),
+    statements: z.array(z.string()),
+  }),
+  output: z.object({
+    groups: z.record(z.string(), z.array(z.array(z.tuple([z.number(), z.number()])))),
+    types: z.array(z.array(z.tuple([z.string(), z.string()]))),
+  }),
+  async run({ tables, cut, statements, resources }, context) {
+    const room = roomOf(resources, context);
+    const known = await allPlaced(tables, context);
+    const groups: Record<string, [number, number][][]> = {};
+    for (const name of cut) {
+      const { files } = known[name]!;
+      const found = noted(context, await context.ask('rowGroups', { files, ...room }));
+      groups[name] = found.map((file) => file.map(({ rows, sizeBytes }) => [rows, sizeBytes]));
+    }
+    const asked = await context.ask('types', { statements, tables: known, ...room });
+    const types = noted(context, asked).map((each) =>
+      each.map(([name, type]): [string, string] => [name, type]),
+    );
+    return { groups, types };
+  },
+});
+
+/** Runs a statement over tables, and stores its rows. */
+export const statement = defineBuiltin({
+  name: 'skein-map-statement',
+  input: Common.extend({
+    tables: z.record(z.string(), JobTable),
+    /** Views over the tables, made in this order before the statement runs. */
+    views: z.array(z.tuple([z.string(), z.string()])).default([]),
+    sql: z.string(),
+    format: DataFormat,
+    by: z.object({ keys: z.array(z.string()), partitions: z.int().min(1) }).optional(),
+  }),
+  output: z.object({
+    /** By partition; one without a key. */
+    pieces: z.array(z.array(Piece)),
+    rows: z.int(),
+  }),
+  async run({ tables, views, sql, format, by, resources }, context) {
+    const folder = join(context.folder, 'rows');
+    await mkdir(folder);
+    const known = await allPlaced(tables, context);
+    const bytes = Object.values(tables)
+      .flatMap(({ shards }) => shards)
+      .reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+    const given = { tables: known, views, sql, format, folder, by, ...roomOf(resources, context) };
+    const asked = await context.ask('statement', given, {
+      onProgress: (fraction) => context.progress(fraction, pace(fraction * bytes, bytes)),
+    });
+    const { files, rows } = noted(context, asked);
+    const pieces: Piece[][] = [];
+    for (const each of files) {
+      const stored: Piece[] = [];
+      for (const file of each) stored.push(await context.artifacts.putFile(file));
+      pieces.push(stored);
+    }
+    return { pieces, rows };
+  },
+});
+
+const pace = (done: number, all: number): string =>
+  `${Math.round(done / MIB)} of ${Math.round(all / MIB)} MiB`;
+
+async function allPlaced(
+  tables: Readonly<Record<string, JobTable>>,
+  context: BuiltinContext,
+): Promise<Record<string, Table>> {
+  const known: Record<string, Table> = {};
+  for (const [name, table] of Object.entries(tables)) known[name] = await placed(table, context);
+  return known;
+}
+
+/** @throws SkeinError FILE_UNREADABLE for a file that has changed since the map began. */
+async function placed(
+  { shards, ...table }: JobTable,
+  { artifacts }: BuiltinContext,
+): Promise<Table> {
+  const files: string[] = [];
+  for (const shard of shards) {
+    if ('digest' in shard) {
+      files.push(await artifacts.pathOf(shard.digest));
+      continue;
+    }
+    const { path, sizeBytes, modifiedMs } = shard;
+    const found = await stat(path).catch(() => undefined);
+    if (found === undefined) throw new SkeinError('FILE_UNREADABLE', `There is no file ${path}.`);
+    if (found.size !== sizeBytes || found.mtimeMs !== modifiedMs) {
+      throw new SkeinError('FILE_UNREADABLE', `${path} has changed since the map began.`);
+    }
+    files.push(path);
+  }
+  return { ...table, files };
+}
+
+const roomOf = (resources: Resources, { folder }: BuiltinContext) => ({
+  bounds: boundsOf(resources),
+  scratch: folder,
+});
+
+/** Writes into the job's log how much memory the work took. */
+function noted<T>({ log }: BuiltinContext, { value, peakBytes }: Answer<T>): T {
+  log(`DuckDB took at most ${Math.ceil(peakBytes / MIB)} MiB of memory.`);
+  return value;
+}

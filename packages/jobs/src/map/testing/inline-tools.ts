@@ -1,0 +1,64 @@
+/** The tools of a statement whose jobs run here, one after the other, over a folder of artifacts. */
+import { createHash } from 'node:crypto';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { openEngines, type Engines } from '@skein/data';
+import type { BuiltinContext } from '../../tasks/builtin.ts';
+import type { Tools } from '../run-statement.ts';
+
+const MIB = 2 ** 20;
+
+export interface InlineTools extends AsyncDisposable {
+  readonly tools: (slots: number, pieceBytes: number) => Tools;
+  readonly pathOf: (digest: string) => string;
+  readonly engines: Engines;
+}
+
+export function inlineTools(folder: string): InlineTools {
+  const engines = openEngines();
+  const ask = engines.of('tests');
+  const pathOf = (digest: string): string => join(folder, digest);
+  const resources = { cores: 1, memoryBytes: 512 * MIB };
+  let jobs = 0;
+  function contextOf(scratch: string): BuiltinContext {
+    const context = {
+      folder: scratch,
+      ask,
+      log: () => undefined,
+      progress: () => undefined,
+      artifacts: {
+        pathOf: async (digest: string) => pathOf(digest),
+        async putFile(file: string) {
+          const content = readFileSync(file);
+          const digest = createHash('sha256').update(content).digest('hex');
+          if (!existsSync(pathOf(digest))) copyFileSync(file, pathOf(digest));
+          return { digest, sizeBytes: content.byteLength };
+        },
+      },
+    };
+    return context as unknown as BuiltinContext;
+  }
+  return {
+    engines,
+    pathOf,
+    tools: (slots, pieceBytes) => ({
+      slots,
+      pieceBytes,
+      memoryBytes: resources.memoryBytes,
+      plan: [],
+      ask,
+      async run(_stage, task, inputs) {
+        const outputs = [];
+        for (const input of inputs) {
+          const scratch = join(folder, `job-${++jobs}`);
+          mkdirSync(scratch);
+          const given = task.input.parse({ ...input, resources, edition: 0 });
+          outputs.push(task.output.parse(await task.run(given, contextOf(scratch))));
+          rmSync(scratch, { recursive: true });
+        }
+        return outputs as never;
+      },
+    }),
+    [Symbol.asyncDispose]: () => engines[Symbol.asyncDispose](),
+  };
+}

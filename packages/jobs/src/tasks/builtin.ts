@@ -1,0 +1,37 @@
+/**
+ * Tasks of Skein itself that a worker runs without a thread for each attempt: they ask DuckDB's
+ * processes and the store, wait, and compute next to nothing themselves.
+ */
+import type { Ask } from '@skein/data';
+import type { z } from 'zod';
+import type { WorkerView } from '../contract.ts';
+import type { TaskArtifacts, TaskContext } from './define-task.ts';
+
+type Stored = Awaited<ReturnType<TaskArtifacts['put']>>;
+
+export interface BuiltinContext extends Omit<TaskContext, 'artifacts' | 'checkpoint'> {
+  readonly artifacts: Pick<TaskArtifacts, 'pathOf'> & {
+    /** @param path lists it among the job's outputs under this name. @throws SkeinError STORAGE_FULL. */
+    readonly put: (content: Uint8Array, path?: string) => Promise<Stored>;
+    /** @throws SkeinError STORAGE_FULL. */
+    readonly putFile: (file: string) => Promise<Stored>;
+  };
+  /** DuckDB in a process of the job's tenant; ends with the attempt. */
+  readonly ask: Ask;
+  /** Workers that take jobs of this job's queue. */
+  readonly workers: () => Promise<readonly WorkerView[]>;
+  /** How far jobs are, each from 0 to 1. */
+  readonly fractions: (ids: readonly string[]) => Promise<readonly number[]>;
+}
+
+export interface Builtin<I extends z.ZodType = z.ZodType, O extends z.ZodType = z.ZodType> {
+  readonly name: string;
+  readonly input: I;
+  readonly output: O;
+  run(input: z.output<I>, context: BuiltinContext): Promise<z.input<O>>;
+}
+
+/** Types a task. */
+export const defineBuiltin = <I extends z.ZodType, O extends z.ZodType>(
+  task: Builtin<I, O>,
+): Builtin<I, O> => task;
