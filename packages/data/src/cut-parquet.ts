@@ -38,27 +38,24 @@ export async function* cutParquet(
   const { resources, scratch } = options;
   const bounds = boundsOf(resources);
   const files = [file];
-  await using engines = openEngines();
+  const engines = openEngines();
   const ask = engines.of('');
-  const { value } = await ask('rowGroups', { files, bounds, scratch });
-  const ranges = cutRows(value[0] ?? [], pieceBytes);
-  const count = Math.max(1, ranges.length);
-  if (count === 1) return void (yield { file, index: 0, count });
-  for (const [index, rows] of ranges.entries()) {
-    const folder = join(scratch, `rows-${index}`);
-    await mkdir(folder);
-    const tables = { data: { files, format: 'parquet', rows } } as const;
-    const statement = {
-      tables,
-      sql: 'FROM data',
-      format: 'parquet',
-      folder,
-      bounds,
-      scratch,
-    } as const;
-    const { value: written } = await ask('statement', statement);
-    yield { file: written.files[0]![0]!, index, count };
-    await rm(folder, { recursive: true, force: true });
+  try {
+    const { value } = await ask('rowGroups', { files, bounds, scratch });
+    const ranges = cutRows(value[0] ?? [], pieceBytes);
+    const count = Math.max(1, ranges.length);
+    if (count === 1) return void (yield { file, index: 0, count });
+    for (const [index, rows] of ranges.entries()) {
+      const folder = join(scratch, `rows-${index}`);
+      await mkdir(folder);
+      const tables = { data: { files, format: 'parquet', rows } } as const;
+      const target = { sql: 'FROM data', format: 'parquet', folder } as const;
+      const { value: written } = await ask('statement', { tables, ...target, bounds, scratch });
+      yield { file: written.files[0]![0]!, index, count };
+      await rm(folder, { recursive: true, force: true });
+    }
+  } finally {
+    await engines[Symbol.asyncDispose]();
   }
 }
 

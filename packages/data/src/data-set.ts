@@ -15,7 +15,7 @@ export const DateFormats = z.object({
 });
 export type DateFormats = z.infer<typeof DateFormats>;
 
-/** What DuckDB does not find out itself of CSV, in the words of its `read_csv`; absent where it does. */
+/** Settings of CSV with their names in DuckDB's `read_csv`; DuckDB finds out those that are absent. */
 export const CsvDialect = z
   .strictObject({
     /** Separates the values: `;`. */

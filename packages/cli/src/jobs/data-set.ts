@@ -115,7 +115,7 @@ async function* cutTable(path: string, { shardBytes, resources }: Cutting): Asyn
   }
 }
 
-/** Of a table by its name; one that is compressed has that name before .gz or .zst. */
+/** The format of a table by its name; a compressed table has that name before .gz or .zst. */
 export function formatOf(file: string): DataFormat {
   const extension = extname(file.replace(COMPRESSED, ''))
     .slice(1)

@@ -170,7 +170,7 @@ describe('a process of DuckDB', () => {
     expect(await rowsOf(data, 'FROM data')).toEqual(['1']);
   });
 
-  it('reaches no file but those of its tables', { timeout: TIMEOUT }, async () => {
+  it('reaches no file but its tables', { timeout: TIMEOUT }, async () => {
     const secret = join(folder, 'secret.csv');
     await writeFile(secret, 'a\n1\n');
     const data = await tableOf('csv', ['x', '1']);

@@ -115,7 +115,7 @@ export function openEngines(): Engines {
       keep(engine);
       return answer;
     } catch (error) {
-      // What a statement that failed has left in memory is not known.
+      // A statement that failed may have left anything in memory.
       if (error instanceof SkeinError && error.code === 'SQL_INVALID') keep(engine);
       else await end(engine);
       if (error instanceof WorkerLost) signal?.throwIfAborted();
@@ -126,7 +126,7 @@ export function openEngines(): Engines {
   }
 
   return {
-    // Each name has its own argument and answer, which one function for all cannot say.
+    // Each name has its own argument and answer; one function for all names has no type for that.
     of: (owner) => ((name, given, options) => asked(owner, name, given as never, options)) as Ask,
     async [Symbol.asyncDispose]() {
       await Promise.all([...all].map(end));

@@ -10,7 +10,7 @@ export interface Table {
   readonly columns?: Columns | undefined;
   /** Date formats of CSV: the same in all files, whatever the dates of each are. */
   readonly dates?: DateFormats | undefined;
-  /** What of a CSV file DuckDB does not find out itself. */
+  /** Settings of CSV that DuckDB does not find out. */
   readonly csv?: CsvDialect | undefined;
   /** Rows of the only file, which is Parquet; end exclusive. Absent: all. */
   readonly rows?: { readonly from: number; readonly to: number } | undefined;

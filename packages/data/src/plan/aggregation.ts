@@ -41,7 +41,7 @@ const SAME = new Set([
 const COUNTS = new Set(['count', 'count_star']);
 const MEANS = new Set(['avg', 'mean']);
 
-/** @returns undefined where an aggregate does not follow from those of parts, such as a median. */
+/** @returns undefined where an aggregate, such as a median, does not follow from the aggregates of parts. */
 export function inTwoSteps(query: Select, aggregates: ReadonlySet<string>): TwoSteps | undefined {
   const shown = [...query.select_list, query.having, query.modifiers].filter(Boolean);
   const nodes = [...within(shown)];

@@ -61,7 +61,7 @@ function eachOf(query: Select): Select {
   return { ...query, modifiers };
 }
 
-/** As many rows as are skipped and shown together; undefined where these are no plain numbers. */
+/** The number of rows that are skipped and shown together; undefined where these are no plain numbers. */
 function rowsOf({ limit, offset }: Limit): Tree | undefined {
   const shown = numberOf(limit);
   const skipped = offset === null ? 0 : numberOf(offset);

@@ -1,5 +1,5 @@
 /** The columns by which two tables of a statement meet. */
-import type { TableFacts } from './plan.ts';
+import type { TableFacts } from './table-facts.ts';
 import { isTable } from './common-tables.ts';
 import { isTree, textOf, within, type Select, type Tree } from './tree.ts';
 

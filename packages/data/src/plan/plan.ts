@@ -8,24 +8,16 @@
  * keys have one hash. Stages are planned only where more than one worker shares the work, and where
  * the parts together give the same rows; else the plan is `one`, which is right for every statement.
  */
-import type { Columns } from '../data-set.ts';
 import { inTwoSteps } from './aggregation.ts';
 import { inlined, isTable } from './common-tables.ts';
 import { atEnd, withoutEnd } from './end.ts';
 import { joinKeys } from './join.ts';
 import { isGrouped, splitOf } from './split.ts';
+import type { TableFacts } from './table-facts.ts';
 import { isSelect, within, type Select, type Tree } from './tree.ts';
 
-export interface TableFacts {
-  readonly sizeBytes: number;
-  /** DuckDB types by column. */
-  readonly columns: Columns;
-  /** Whether jobs can share its rows: it has several files, or is Parquet. */
-  readonly canBeCut: boolean;
-}
-
 export interface PlanInput {
-  /** As DuckDB writes it; undefined for a statement that it does not write. */
+  /** The tree that DuckDB has for it; undefined where DuckDB has none. */
   readonly statement: unknown;
   /** Names of aggregate functions, in small letters. */
   readonly aggregates: ReadonlySet<string>;

@@ -154,7 +154,7 @@ export function hasAggregate(node: Tree, aggregates: ReadonlySet<string>): boole
   );
 }
 
-/** What the groups of a query are made by; GROUP BY ALL and positions are written out. */
+/** The keys of a query's groups; GROUP BY ALL and positions are written out. */
 export function keysOf(query: Select, aggregates: ReadonlySet<string>): readonly Tree[] {
   if (query.aggregate_handling === 'FORCE_AGGREGATES') {
     return query.select_list.filter((item) => !hasAggregate(item, aggregates));

@@ -21,7 +21,10 @@ export const isTree = (value: unknown): value is Tree =>
 export const isSelect = (node: unknown): node is Select =>
   isTree(node) && node['type'] === 'SELECT_NODE';
 
-export const textOf = (node: Tree, key: string): string => String(node[key] ?? '');
+export function textOf(node: Tree, key: string): string {
+  const { [key]: text } = node;
+  return typeof text === 'string' ? text : '';
+}
 
 /** All trees below a value, it among them, from the outside in. */
 export function* within(value: unknown): Generator<Tree> {
@@ -111,7 +114,7 @@ export function select(
   };
 }
 
-/** The names of a column reference, without those of its table: `t.a` is a; undefined for anything else. */
+/** The name of a column reference without its table: `t.a` is a; undefined for anything else. */
 export function columnName(expression: Tree): string | undefined {
   const names = expression['class'] === 'COLUMN_REF' ? expression['column_names'] : undefined;
   return Array.isArray(names) ? String(names.at(-1)) : undefined;

@@ -1,6 +1,6 @@
 /** Gives the columns of tables their types, the same in all files: one of CSV without rows would be all text. */
 import { commonColumns } from '@skein/data';
-import type { Tools } from './run-statement.ts';
+import type { Tools } from './statement-tools.ts';
 import { describe, type JobTable } from './statement-tasks.ts';
 
 /** Files whose beginnings are read to find the types of CSV. */

@@ -54,9 +54,9 @@ export const MapInput = z.object({
     .optional(),
   /** Format of the output shards. */
   format: DataFormat,
-  /** Of each job. Absent: of a statement, all cores of a worker; of other work, one core. */
+  /** Cores of each job. Absent: a statement has all cores of a worker, other work has one. */
   cores: z.number().positive().optional(),
-  /** Absent: of a statement, half of a worker's; of other work, 512 MiB. */
+  /** Memory of each job. Absent: a statement has half of a worker's, other work has 512 MiB. */
   memoryBytes: z
     .int()
     .min(2 ** 20)
@@ -75,7 +75,7 @@ export const MapOutput = z.object({
   manifest: z.string().optional(),
   shards: z.int(),
   sizeBytes: z.int(),
-  /** What it did, or would do, and why: one line each. */
+  /** The steps, each with its reason: one line each. */
   plan: z.array(z.string()),
 });
 export type MapOutput = z.output<typeof MapOutput>;

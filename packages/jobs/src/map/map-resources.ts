@@ -1,4 +1,4 @@
-/** What each job of a statement may use, and how many of them run at once. */
+/** The resources of each job of a statement, and how many such jobs run at once. */
 import type { BuiltinContext } from '../tasks/builtin.ts';
 import type { MapInput, Resources } from './map-input.ts';
 import { MAP_LABEL } from './labels.ts';

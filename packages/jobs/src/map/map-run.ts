@@ -1,6 +1,6 @@
 /**
  * Conducts a map: a statement over tables of any size, or other work on every shard of one; and,
- * where rows are to be brought together by keys, a statement over those of each key.
+ * where rows are to be brought together by keys, a statement over the rows of each key.
  *
  * What flows between jobs is content in the artifact store. So memory is bounded by what one job
  * needs; and DuckDB spills what of that does not fit.
@@ -14,7 +14,8 @@ import { resourcesOf } from './map-resources.ts';
 import { DATA, MapInput, MapOutput, type MapWork } from './map-input.ts';
 import { runAll } from './run-all.ts';
 import { builtinJob, shardJobs, type JobFrame } from './stage-jobs.ts';
-import { runStatement, type Tools } from './run-statement.ts';
+import { runStatement } from './run-statement.ts';
+import type { Tools } from './statement-tools.ts';
 import type { JobTable } from './statement-tasks.ts';
 import { describedTables } from './describe-tables.ts';
 

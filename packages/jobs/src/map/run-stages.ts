@@ -5,7 +5,7 @@
 import { identifier, type Stages } from '@skein/data';
 import type { DataFormat, Piece } from '@skein/data/data-set';
 import { cutTable } from './chunks.ts';
-import { PART, type StatementOver, type Tools } from './run-statement.ts';
+import { PART, type StatementOver, type Tools } from './statement-tools.ts';
 import type { StatementInput } from './stage-jobs.ts';
 import { parts, statement, type JobTable } from './statement-tasks.ts';
 
@@ -150,7 +150,7 @@ function partitionTables(
 ): Record<string, JobTable>[] {
   const own = shuffled.get(largest)!;
   const filled = own.flatMap((pieces, at) => (pieces.length > 0 ? [at] : []));
-  // Without any rows the statement still says how many there are: none.
+  // A statement that counts has a row for no rows, too.
   if (filled.length === 0) return [{ ...tables }];
   return filled.map((at) => {
     const parted: Record<string, JobTable> = { ...tables };

@@ -78,7 +78,7 @@ async function rowsOf(
   return { rows, plan: tools.plan };
 }
 
-/** What each statement needs of the stages. */
+/** Statements by the stages that each needs. */
 const STATEMENTS: readonly (readonly [kind: 'parts' | 'merge' | 'shuffle' | 'one', sql: string])[] =
   [
     ['parts', "SELECT id, amount * 2 AS twice FROM data WHERE city < 'c2' AND amount IS NOT NULL"],

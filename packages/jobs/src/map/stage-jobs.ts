@@ -13,7 +13,7 @@ import type { statement } from './statement-tasks.ts';
  */
 const EDITION = 6;
 
-/** What all jobs of a map have in common. */
+/** The part that all jobs of a map have in common. */
 export interface JobFrame extends Pick<MapInput, 'attempts' | 'requires'> {
   readonly resources: Resources;
 }

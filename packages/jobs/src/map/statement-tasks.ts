@@ -19,7 +19,7 @@ export const JobTable = Source.extend({
 export type JobTable = z.infer<typeof JobTable>;
 
 const Common = z.object({
-  /** Of Skein itself: results that an earlier version has kept are not taken. */
+  /** The edition of these tasks: results that an earlier one has kept are not taken. */
   edition: z.int(),
   resources: Resources,
 });
@@ -30,7 +30,7 @@ export const describe = defineBuiltin({
   input: Common.extend({ table: JobTable }),
   output: z.object({ columns: Columns, dates: DateFormats.optional() }),
   async run({ table, resources }, context) {
-    const given = { table: await placed(table, context), ...roomOf(resources, context) };
+    const given = { table: await placed(table, context), ...limitsOf(resources, context) };
     return noted(context, await context.ask('describe', given));
   },
 });
@@ -49,15 +49,15 @@ export const parts = defineBuiltin({
     types: z.array(z.array(z.tuple([z.string(), z.string()]))),
   }),
   async run({ tables, cut, statements, resources }, context) {
-    const room = roomOf(resources, context);
+    const limits = limitsOf(resources, context);
     const known = await allPlaced(tables, context);
     const groups: Record<string, [number, number][][]> = {};
     for (const name of cut) {
       const { files } = known[name]!;
-      const found = noted(context, await context.ask('rowGroups', { files, ...room }));
+      const found = noted(context, await context.ask('rowGroups', { files, ...limits }));
       groups[name] = found.map((file) => file.map(({ rows, sizeBytes }) => [rows, sizeBytes]));
     }
-    const asked = await context.ask('types', { statements, tables: known, ...room });
+    const asked = await context.ask('types', { statements, tables: known, ...limits });
     const types = noted(context, asked).map((each) =>
       each.map(([name, type]): [string, string] => [name, type]),
     );
@@ -88,7 +88,15 @@ export const statement = defineBuiltin({
     const bytes = Object.values(tables)
       .flatMap(({ shards }) => shards)
       .reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-    const given = { tables: known, views, sql, format, folder, by, ...roomOf(resources, context) };
+    const given = {
+      tables: known,
+      views,
+      sql,
+      format,
+      folder,
+      by,
+      ...limitsOf(resources, context),
+    };
     const asked = await context.ask('statement', given, {
       onProgress: (fraction) => context.progress(fraction, pace(fraction * bytes, bytes)),
     });
@@ -137,7 +145,7 @@ async function placed(
   return { ...table, files };
 }
 
-const roomOf = (resources: Resources, { folder }: BuiltinContext) => ({
+const limitsOf = (resources: Resources, { folder }: BuiltinContext) => ({
   bounds: boundsOf(resources),
   scratch: folder,
 });

@@ -41,7 +41,8 @@ export async function attemptBuiltin(
     const context = contextOf(folder, outputs, signal, tools, engines, used);
     const value: unknown = await task.run(input, context);
     refuseStale(lease);
-    const usage = { wallMs: performance.now() - startedAt, ...used };
+    const wallMs = performance.now() - startedAt;
+    const usage = used.peakMemoryBytes > 0 ? { wallMs, ...used } : { wallMs };
     return { kind: 'succeeded', result: { value: task.output.parse(value), outputs }, usage };
   } catch (error) {
     refuseStale(lease);

@@ -34,7 +34,7 @@ export interface MapOutcome {
   readonly job: JobView;
   readonly shards: number;
   readonly sizeBytes: number;
-  /** What was done, or would be, and why. */
+  /** The steps, each with its reason. */
   readonly plan: readonly string[];
   /** Files that were written. */
   readonly fetched: readonly string[];
@@ -50,7 +50,7 @@ export const map = defineCommand({
   name: 'map',
   summary: 'Run a statement over tables of any size, or a program over every shard of one.',
   details:
-    'A statement is SQL over the view data, and over other tables that have names (DuckDB). A node on this machine reads the files where they lie; another one gets them in shards. One worker runs the whole statement with all its cores, or several share it, by a plan that --explain prints with its reasons. --memory bounds each job, however large the tables are: what does not fit spills to disk. With --by, rows with equal keys are brought together for --reduce, a statement over the view part. A command or a task works on each shard: tables are cut between their rows, and {in} and {out} stand for the files. --out also writes a manifest, which is --data for the next map.',
+    'A statement is SQL over the view data, and over other tables that have names (DuckDB). A node on this machine reads the files where they lie; another one gets them in shards. One worker runs the whole statement with all its cores, or several share it; --explain prints the plan. --memory bounds each job: what does not fit spills to disk. With --by, rows with equal keys are brought together for --reduce, a statement over the view part. A command or a task works on each shard: tables are cut between their rows, and {in} and {out} are its files. --out also writes a manifest: --data for the next map.',
   examples: {
     'skein map --data sales.csv --sql "SELECT city, sum(amount) AS total FROM data GROUP BY city" --out totals':
       'Group',

@@ -4,7 +4,7 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:
 import { join } from 'node:path';
 import { openEngines, type Engines } from '@skein/data';
 import type { BuiltinContext } from '../../tasks/builtin.ts';
-import type { Tools } from '../run-statement.ts';
+import type { Tools } from '../statement-tools.ts';
 
 const MIB = 2 ** 20;
 
@@ -56,7 +56,7 @@ export function inlineTools(folder: string): InlineTools {
           outputs.push(task.output.parse(await task.run(given, contextOf(scratch))));
           rmSync(scratch, { recursive: true });
         }
-        return outputs as never;
+        return outputs;
       },
     }),
     [Symbol.asyncDispose]: () => engines[Symbol.asyncDispose](),
