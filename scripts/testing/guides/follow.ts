@@ -10,7 +10,12 @@ import type { Reader } from './reader.ts';
 const ROOT = join(import.meta.dirname, '../../..');
 
 /** Pages that one reader follows, in this order: `npm start` of the first serves the others too. */
-export const FOLLOWED = ['README.md', 'docs/guide/serving.md', 'docs/guide/training.md'] as const;
+export const FOLLOWED = [
+  'README.md',
+  'docs/guide/serving.md',
+  'docs/guide/training.md',
+  'docs/guide/data.md',
+] as const;
 
 /** Pages that start their own nodes: each has a reader of its own. */
 export const FOLLOWED_ALONE: readonly string[] = [
