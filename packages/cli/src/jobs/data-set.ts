@@ -224,6 +224,22 @@ export async function downloadDataSet(
   return [list, ...shards.map(({ file = '' }) => join(target, file))];
 }
 
+/** The rows of a small data set, as they are. */
+export async function rowsOf(
+  { signal }: Context,
+  client: Client,
+  manifest: string,
+): Promise<string> {
+  const { DataSet: schema } = await import('@skein/data/data-set');
+  const textOf = async (digest: string): Promise<string> =>
+    new Response(await client.downloadArtifact({ digest }, { signal })).text();
+  const { format, shards } = schema.parse(JSON.parse(await textOf(manifest)));
+  const parts = await Promise.all(shards.map(({ digest }) => textOf(digest)));
+  // Each part of CSV has the header.
+  const rest = (part: string): string => part.slice(part.indexOf('\n') + 1);
+  return parts.map((part, index) => (index > 0 && format === 'csv' ? rest(part) : part)).join('');
+}
+
 /** Shards that the manifest of the folder names, if it has one; files with other names are the user's. */
 async function shardsIn(folder: string, manifest: string): Promise<string[]> {
   try {

@@ -1,7 +1,8 @@
 /** Parquet files for tests, written and read by DuckDB. */
 import { DuckDBInstance } from '@duckdb/node-api';
 
-async function query(sql: string): Promise<Record<string, unknown>[]> {
+/** Runs a statement in a DuckDB of its own. */
+export async function query(sql: string): Promise<Record<string, unknown>[]> {
   const instance = await DuckDBInstance.create(':memory:');
   try {
     const connection = await instance.connect();

@@ -11,6 +11,7 @@ import { MANIFEST, Piece, type DataSet } from '@skein/data/data-set';
 import type { TaskJob } from '../tasks/define-task.ts';
 import { defineBuiltin, type BuiltinContext } from '../tasks/builtin.ts';
 import { resourcesOf } from './map-resources.ts';
+import { bytesRead, startPace } from './pace.ts';
 import { DATA, MapInput, MapOutput, type MapWork } from './map-input.ts';
 import { runAll } from './run-all.ts';
 import { builtinJob, shardJobs, type JobFrame } from './stage-jobs.ts';
@@ -122,12 +123,14 @@ function toolsOf(frame: JobFrame, slots: number, plan: string[], context: Builti
       const jobs = inputs.map((input, index) =>
         builtinJob(frame, [stage, index, inputs.length], task.name, input),
       );
-      const report = (count: number): void => {
-        if (isShown) context.progress(count / jobs.length, `${stage}: ${count} of ${jobs.length}`);
-      };
-      const done = await runAll(context, jobs, report, previous);
-      previous = done.map(({ id }) => id);
-      return done.map(({ result }) => task.output.parse(result?.value));
+      const pace = isShown ? startPace(stage, inputs.map(bytesRead), context) : undefined;
+      try {
+        const done = await runAll(context, jobs, () => undefined, previous, pace?.follow);
+        previous = done.map(({ id }) => id);
+        return done.map(({ result }) => task.output.parse(result?.value));
+      } finally {
+        pace?.stop();
+      }
     },
   };
 }

@@ -10,6 +10,7 @@ const CHUNK = 500;
 /**
  * @param onEnded called as jobs end, with how many have.
  * @param parents ids of the jobs whose results these get.
+ * @param onEnqueued called with their ids, in order.
  * @returns the jobs in the order in which they were given.
  * @throws SkeinError STEP_FAILED for the first one that does not succeed; the others are cancelled.
  */
@@ -18,11 +19,13 @@ export async function runAll(
   given: readonly NewJobInput[],
   onEnded: (count: number) => void,
   parents: readonly string[],
+  onEnqueued?: (ids: readonly string[]) => void,
 ): Promise<TaskJob[]> {
   const enqueued: TaskJob[] = [];
   for (let at = 0; at < given.length; at += CHUNK) {
     enqueued.push(...(await enqueueAfter(jobs, given.slice(at, at + CHUNK), parents)));
   }
+  onEnqueued?.(enqueued.map(({ id }) => id));
   // Jobs that failed before this attempt of the task began.
   await jobs.revive(enqueued.filter(({ state }) => hasFailed(state)).map(({ id }) => id));
   const ended = new Map<string, TaskJob>();

@@ -85,9 +85,6 @@ export const statement = defineBuiltin({
     const folder = join(context.folder, 'rows');
     await mkdir(folder);
     const known = await allPlaced(tables, context);
-    const bytes = Object.values(tables)
-      .flatMap(({ shards }) => shards)
-      .reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
     const given = {
       tables: known,
       views,
@@ -98,7 +95,7 @@ export const statement = defineBuiltin({
       ...limitsOf(resources, context),
     };
     const asked = await context.ask('statement', given, {
-      onProgress: (fraction) => context.progress(fraction, pace(fraction * bytes, bytes)),
+      onProgress: (fraction) => context.progress(fraction),
     });
     const { files, rows } = noted(context, asked);
     const pieces: Piece[][] = [];
@@ -110,9 +107,6 @@ export const statement = defineBuiltin({
     return { pieces, rows };
   },
 });
-
-const pace = (done: number, all: number): string =>
-  `${Math.round(done / MIB)} of ${Math.round(all / MIB)} MiB`;
 
 async function allPlaced(
   tables: Readonly<Record<string, JobTable>>,

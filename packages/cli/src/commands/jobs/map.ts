@@ -7,7 +7,7 @@ import type { MapOutput } from '@skein/jobs/map';
 import { formatBytes } from '@skein/api/units';
 import { defineCommand } from '../../command-line/command.ts';
 import { connectionOptions } from '../../connection/connection.ts';
-import { downloadDataSet, makeOutFolder } from '../../jobs/data-set.ts';
+import { downloadDataSet, makeOutFolder, rowsOf } from '../../jobs/data-set.ts';
 import { withJobs } from '../../jobs/embedded.ts';
 import { followJob } from '../../jobs/follow.ts';
 import { workOf } from '../../jobs/map-work.ts';
@@ -36,12 +36,17 @@ export interface MapOutcome {
   readonly sizeBytes: number;
   /** The steps, each with its reason. */
   readonly plan: readonly string[];
+  /** The rows where no folder was named for them and they are few; as text of their format. */
+  readonly rows?: string | undefined;
   /** Files that were written. */
   readonly fetched: readonly string[];
 }
 
 /** The job that conducts the map only waits; it must not occupy the cores of a shard. */
 const CONDUCTOR = { cores: 0.05, memoryBytes: 64 * 2 ** 20 };
+
+/** Rows of this size are shown: some screens of them. */
+const SHOWN_BYTES = 16 * 2 ** 10;
 
 /** Memory for cutting Parquet before it is sent. */
 const CUTTING_BYTES = 512 * 2 ** 20;
@@ -93,7 +98,10 @@ export const map = defineCommand({
       'DuckDB type of a column of CSV or JSON lines, where a guess from its rows is wrong.',
     ),
     format: choice(FORMATS, 'Format of the output; default: the format of the data.'),
-    out: text('FOLDER', 'Folder for the shards and their manifest, data-set.json.'),
+    out: text(
+      'FOLDER',
+      'Folder for the shards and their manifest, data-set.json. Without it, few rows are printed.',
+    ),
     input: many('PATH', 'File that every shard’s command needs.', { completes: 'file' }),
     queue: withDefault(text('NAME', 'Queue.'), 'default'),
     cores: decimal(
@@ -153,6 +161,7 @@ export const map = defineCommand({
           csv: options.csv,
           inPlace: isHere && isStatement,
         });
+        const isShown = isStatement && options.out === undefined;
         const isPlaced = Object.values(tables).some(({ shards }) =>
           shards.some((shard) => 'path' in shard),
         );
@@ -172,7 +181,7 @@ export const map = defineCommand({
                     group: { by: [...options.by], sql: await givenText(cwd, options.reduce ?? '') },
                   }
                 : {}),
-              format: options.format ?? first!.format,
+              format: options.format ?? (isShown ? 'csv' : first!.format),
               attempts: options.attempts,
               requires: isPlaced ? [`machine:${hostname()}`] : [],
               explain: options.explain,
@@ -190,11 +199,13 @@ export const map = defineCommand({
           options.out === undefined || manifest === undefined
             ? []
             : await downloadDataSet(context, client, manifest, options.out);
-        return { job, shards, sizeBytes, plan, fetched };
+        const isSmall = isShown && manifest !== undefined && sizeBytes <= SHOWN_BYTES;
+        const rows = isSmall ? await rowsOf(context, client, manifest) : undefined;
+        return { job, shards, sizeBytes, plan, ...defined({ rows }), fetched };
       },
     );
   },
-  render({ job, shards, sizeBytes, plan, fetched }, style) {
+  render({ job, shards, sizeBytes, plan, rows, fetched }, style) {
     const [first, ...rest] = fetched;
     return [
       endText(job, style),
@@ -202,6 +213,7 @@ export const map = defineCommand({
       ...(job.state === 'succeeded' && shards > 0
         ? [`  ${shards} ${shards === 1 ? 'shard' : 'shards'}, ${formatBytes(sizeBytes)}`]
         : []),
+      ...(rows === undefined ? [] : [rows.trimEnd()]),
       ...(first === undefined
         ? []
         : [style.dim(`  wrote ${first}${rest.length > 0 ? ` and ${rest.length} more` : ''}`)]),

@@ -1,0 +1,44 @@
+/** The progress of a stage: by the bytes that its jobs have read, with their rate and the time left. */
+import type { BuiltinContext } from '../tasks/builtin.ts';
+
+const LOOK_EVERY_MS = 1000;
+const MIB = 2 ** 20;
+
+/** Bytes of the tables of a job. */
+export function bytesRead({ tables = {} }: Readonly<Record<string, unknown>>): number {
+  const known = tables as Readonly<Record<string, { shards: readonly { sizeBytes: number }[] }>>;
+  return Object.values(known)
+    .flatMap(({ shards }) => shards)
+    .reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+}
+
+/** @param sizes bytes that each job reads. */
+export function startPace(
+  stage: string,
+  sizes: readonly number[],
+  { fractions, progress }: Pick<BuiltinContext, 'fractions' | 'progress'>,
+) {
+  const begun = performance.now();
+  const all = sizes.reduce((sum, size) => sum + size, 0);
+  let looking: NodeJS.Timeout | undefined;
+  const look = async (ids: readonly string[]): Promise<void> => {
+    const found = await fractions(ids);
+    const read = found.reduce((sum, fraction, index) => sum + fraction * sizes[index]!, 0);
+    progress(all === 0 ? 0 : read / all, paceText(stage, read, all, performance.now() - begun));
+  };
+  return {
+    follow(ids: readonly string[]): void {
+      // A failed look is followed by another one.
+      looking = setInterval(() => void look(ids).catch(() => undefined), LOOK_EVERY_MS);
+    },
+    stop: () => clearInterval(looking),
+  };
+}
+
+export function paceText(stage: string, read: number, all: number, elapsedMs: number): string {
+  const mib = (bytes: number): number => Math.round(bytes / MIB);
+  const sizes = `${stage}: ${mib(read)} of ${mib(all)} MiB`;
+  const perSecond = (read / elapsedMs) * 1000;
+  if (read === 0 || perSecond === 0) return sizes;
+  return `${sizes}, ${mib(perSecond)} MiB/s, ${Math.ceil((all - read) / perSecond)} s left`;
+}
