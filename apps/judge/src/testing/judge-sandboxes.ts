@@ -33,7 +33,7 @@ export function describeOverDrivers(title: string, suite: (driver: JudgeDriver) 
 /** The same with a sandbox of the driver, whose tests run side by side. */
 export function describeOverSandboxes(
   title: string,
-  suite: (open: () => Promise<JudgeSandbox>) => void,
+  suite: (open: () => Promise<JudgeSandbox>, driver: JudgeDriver) => void,
 ): void {
   describeOverDrivers(title, (name) => {
     let driver: SandboxDriver | undefined;
@@ -44,7 +44,7 @@ export function describeOverSandboxes(
     };
     afterAll(async () => driver?.close());
     describe('side by side', { concurrent: true }, () => {
-      suite(() => (sandbox ??= prepare()));
+      suite(() => (sandbox ??= prepare()), name);
     });
   });
 }
