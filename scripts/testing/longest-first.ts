@@ -4,12 +4,12 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** Files that take more than 30 seconds on two cores, the longest first. */
 export const LONG_TESTS: readonly string[] = [
+  'docs/readme.test.ts',
   'deploy/container/container.test.ts',
   'apps/judge/src/verify/verify.test.ts',
   'deploy/try-fleet/podman.test.ts',
   'apps/judge/src/judging/judge.test.ts',
   'docs/planted-changes.test.ts',
-  'docs/readme.test.ts',
   'packages/cli/src/commands/training/train-group.test.ts',
   'packages/cli/src/commands/jobs/jobs.test.ts',
   'packages/cli/src/commands/jobs/run.test.ts',
