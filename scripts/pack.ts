@@ -9,6 +9,7 @@
  * it declares are linked from this repository, which takes seconds and no network; with `--registry`
  * npm installs them, which takes minutes. `--check NAME …` installs only these. `--tarballs` packs them
  * all and prints the line that installs the command. `--every-platform` downloads Node for the others, for a release.
+ * `--to FOLDER` builds in an empty folder in place of `dist`, for the image.
  */
 import { execFileSync } from 'node:child_process';
 import {
@@ -25,7 +26,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, dirname, join, relative } from 'node:path';
+import { delimiter, dirname, join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { docsStyle } from '@skein/console';
 import { bundlePage } from '@skein/ui/bundle';
@@ -46,7 +47,8 @@ import { closureOf, readLockFile } from './supply/lock-file.ts';
 import { noticeOf } from './supply/notice.ts';
 
 const root = dirname(import.meta.dirname);
-const dist = join(root, 'dist');
+const to = process.argv.indexOf('--to');
+const dist = to === -1 ? join(root, 'dist') : resolve(process.argv[to + 1]!);
 const tarballs = join(dist, 'tarballs');
 const lock = readLockFile(root);
 /** The example that the command carries. */
@@ -310,15 +312,12 @@ const { script } = await bundlePage(new URL('example.tsx', import.meta.url));
 if (script === '') throw new Error('The bundle is empty.');
 `;
 
-rmSync(dist, { recursive: true, force: true });
-execFileSync(
-  process.execPath,
-  [join(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.build.json'],
-  {
-    cwd: root,
-    stdio: 'inherit',
-  },
-);
+if (to === -1) rmSync(dist, { recursive: true, force: true });
+const compiler = join(root, 'node_modules/typescript/bin/tsc');
+execFileSync(process.execPath, [compiler, '-p', 'tsconfig.build.json', '--outDir', dist], {
+  cwd: root,
+  stdio: 'inherit',
+});
 const names = readdirSync(join(root, 'packages'));
 const { version } = manifestOf(root) as Manifest & { version: string };
 const built = await Promise.all(names.map(build));

@@ -18,6 +18,6 @@ chroot "$folder/root" dpkg --purge --force-depends --force-remove-essential \
   apt libapt-pkg7.0 sqv perl-base debconf >>"$folder/log" 2>&1 || { tail -20 "$folder/log" >&2; exit 1; }
 for engine in "${engines[@]}"; do
   tar -C "$folder/root" -c --exclude='./usr/share/locale/*' --exclude='./usr/share/man/*' --exclude='./usr/share/info/*' \
-    --exclude='./usr/share/doc/*/[!c]*' --exclude='./usr/share/doc/*/changelog*' \
+    --exclude='./usr/lib/*/gconv' --exclude='./usr/share/doc/*/[!c]*' --exclude='./usr/share/doc/*/changelog*' \
     --exclude='./var/lib/apt/*' --exclude='./var/cache/*' --exclude='./var/log/*' . | "$engine" import --message 'Debian, by debootstrap' - "$name"
 done

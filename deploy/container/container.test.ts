@@ -1,6 +1,7 @@
 /** Builds the image and runs a node from it, hardened, as a person would on a server. */
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { createClient } from '@skein/api';
@@ -20,6 +21,34 @@ const dockerRun = async (...args: string[]): Promise<string> =>
   (await run('docker', args, { maxBuffer: 2 ** 24 })).stdout.trim();
 
 const words = (line: string): string[] => line.split(' ');
+
+interface Bom {
+  readonly components: readonly { readonly group?: string; readonly name: string }[];
+}
+
+/** Output of a node until its last example has answered; then it is ended. */
+async function outputUntilAnswer(program: string, args: readonly string[]): Promise<string> {
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const ended = once(child, 'exit');
+  let output = '';
+  for await (const chunk of child.stdout) {
+    output += String(chunk);
+    if (/^Or ask [^]*│.*\n/m.test(output)) child.kill('SIGTERM');
+  }
+  await ended;
+  return output;
+}
+
+/** Without times, ports, folders and the caller's key, which differ between two nodes. */
+const steady = (output: string): string =>
+  output
+    .replaceAll(/\d[\d.]* m?s\b/g, 'TIME')
+    .replaceAll(/127\.0\.0\.1:\d+/g, '127.0.0.1:PORT')
+    .replaceAll(/(@|--image )\S*examples\//g, '$1examples/')
+    .replace(/(Data +)\S+/, '$1FOLDER')
+    .replaceAll(" -H 'Authorization: Bearer KEY'", '')
+    .replaceAll('npx skein', 'skein')
+    .replace(/API keys required|open to this machine/, 'ACCESS');
 
 const HARDENED = [
   '--read-only',
@@ -51,8 +80,63 @@ describe.skipIf(docker.skip)('the container image', () => {
     const read = (file: string): Promise<string> =>
       dockerRun('run', '--rm', '--entrypoint', 'cat', image, `/opt/skein/${file}`);
     expect(await read('NOTICE')).toContain('onnxruntime-node');
-    expect(JSON.parse(await read('skein.cdx.json'))).toMatchObject({ bomFormat: 'CycloneDX' });
+    const { components } = JSON.parse(await read('skein.cdx.json')) as Bom;
+    const names = components.map(
+      ({ group, name }) => (group === undefined ? '' : `${group}/`) + name,
+    );
+    expect(names).toEqual(expect.arrayContaining(['@duckdb/node-api', 'preact', 'sharp', 'zod']));
+    const folders = (
+      await dockerRun(
+        ...words('run --rm --entrypoint sh'),
+        image,
+        '-c',
+        'cd node_modules && echo *-* @*/*-*',
+      )
+    ).split(' ');
+    const native = /^(bare-|@esbuild\/|@img\/sharp-|@duckdb\/node-bindings-|node-linux-)/;
+    expect(names.filter((name) => native.test(name)).toSorted()).toEqual(
+      [...new Set(folders)].filter((name) => native.test(name)).toSorted(),
+    );
   }, 60_000);
+
+  it('runs as a user without rights, and checks its own health', async () => {
+    const { User, Healthcheck } = JSON.parse(
+      await dockerRun('inspect', '-f', '{{json .Config}}', image),
+    ) as { User: string; Healthcheck: { Test: string[] } };
+    expect(User).toBe('10001:10001');
+    expect(Healthcheck.Test).toEqual(['CMD', 'node', 'deploy/container/healthcheck.ts']);
+    const ids = 'id -u; id -g';
+    await expect(dockerRun('run', '--rm', '--entrypoint', 'sh', image, '-c', ids)).resolves.toBe(
+      '10001\n10001',
+    );
+  }, 60_000);
+
+  it('has JavaScript alone for the command', async () => {
+    const find = words('run --rm --entrypoint find');
+    const files = await dockerRun(...find, image, 'node_modules/skein', '-name', '*.ts');
+    expect(files).toBe('');
+  }, 60_000);
+
+  // A busy machine may refuse the example's request, and the node then prints the refusal.
+  it('prints what npm start prints', { timeout: 240_000, retry: 2 }, async () => {
+    const key = await dockerRun('run', '--rm', image, 'keys', 'generate');
+    const keys = ['-e', `SKEIN_ADMIN_KEY=${key}`, '-e', `SKEIN_KEY=${key}`];
+    const publish = ['-p', '127.0.0.1:0:4700'];
+    const example = words('up --example ocr --host 0.0.0.0');
+    const inImage = await outputUntilAnswer('docker', [
+      'run',
+      '--rm',
+      ...publish,
+      ...keys,
+      image,
+      ...example,
+    ]);
+    const start = words('up --example ocr --port 0 --grpc-port 0 --data');
+    const cli = join(import.meta.dirname, '../../packages/cli/bin/skein.js');
+    const inClone = await outputUntilAnswer(process.execPath, [cli, ...start, testFolder()]);
+    expect(steady(inClone)).toContain('│ INVOICE');
+    expect(steady(inImage)).toBe(steady(inClone));
+  });
 
   it('is not built on a base that is only a tag', async () => {
     const build = run(join(import.meta.dirname, 'build.sh'), ['--base', 'debian:13', '--tag', 'x']);

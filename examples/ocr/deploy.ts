@@ -19,9 +19,9 @@ export interface DeployOptions {
 /** The first example: a path from the repository's root, and the command that sends it to a node. */
 export const sample = {
   image: 'examples/ocr/images/invoice.png',
-  /** @param url of the node, such as `http://127.0.0.1:4700`. */
-  curl: (url: string): string =>
-    `curl -s -H 'Inference-Header-Content-Length: 0' -H 'Accept: application/json' ` +
+  /** @param url of the node, such as `http://127.0.0.1:4700`. @param credential an option of `curl`. */
+  curl: (url: string, credential = ''): string =>
+    `curl -s${credential} -H 'Inference-Header-Content-Length: 0' -H 'Accept: application/json' ` +
     `--data-binary @${sample.image} ${url}/v2/models/ocr/infer`,
 };
 

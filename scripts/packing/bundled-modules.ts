@@ -270,8 +270,14 @@ export function licensesOf(root: string, inputs: readonly string[]): string {
   }
   return [...holders]
     .map(([text, names]) => `${names.join('\n')}\n\n${text}\n`)
-    .join(`\n${'─'.repeat(72)}\n\n`);
+    .join(`\n${RULE}\n\n`);
 }
+
+const RULE = '─'.repeat(72);
+
+/** @returns the packages in a text of `licensesOf`, such as `zod 4.6.7`. */
+export const packagesIn = (licenses: string): readonly string[] =>
+  licenses.split(`${RULE}\n\n`).flatMap((part) => part.split('\n\n', 1)[0]!.split('\n'));
 
 function write(file: string, manifest: object): void {
   mkdirSync(dirname(file), { recursive: true });

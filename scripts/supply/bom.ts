@@ -4,7 +4,7 @@
  * alone, without time or chance, so that two builds of one commit give the same bytes.
  */
 import { createHash } from 'node:crypto';
-import { needsOf, productionPackages, type LockFile } from './lock-file.ts';
+import { needsOf, productionPackages, type LockedPackage, type LockFile } from './lock-file.ts';
 import { licenseOf } from './notice.ts';
 
 interface Component {
@@ -29,10 +29,13 @@ export interface Bom {
   readonly dependencies: readonly { readonly ref: string; readonly dependsOn: readonly string[] }[];
 }
 
-export function bomOf(lock: LockFile): Bom {
+/** @param others the packages of others; for a release, all that a user may get. */
+export function bomOf(
+  lock: LockFile,
+  others: readonly LockedPackage[] = productionPackages(lock),
+): Bom {
   const root = lock.get('');
   const own = [...lock].filter(([path]) => path.startsWith('packages/'));
-  const others = productionPackages(lock);
   /** By path, where several paths may hold the same package. */
   const refs = new Map<string, string>();
   const components = new Map<string, Component>();

@@ -1,9 +1,11 @@
 /** The supply chain: the lock file, licenses, and every file that is fetched by name. */
 import { execFileSync } from 'node:child_process';
-import { globSync, readFileSync } from 'node:fs';
+import { globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { bomOf } from './bom.ts';
+import { testFolder } from '../testing/folder.ts';
+import { packagesInImage } from './image-packages.ts';
 import { closureOf, installed, productionPackages, readLockFile } from './lock-file.ts';
 import { forbidden, licenseOf, noticeOf } from './notice.ts';
 
@@ -108,6 +110,26 @@ describe('the bill of materials', () => {
     }
     const server = bom.dependencies.find(({ ref }) => ref.startsWith('pkg:npm/%40skein/server@'));
     expect(server?.dependsOn).toContain('pkg:npm/%40skein/onnx@0.1.0');
+  });
+
+  it('of the image has what its folder has, its bundles and its pages, and nothing else', () => {
+    const folder = testFolder();
+    const write = (file: string, text: string): void => {
+      mkdirSync(dirname(join(folder, file)), { recursive: true });
+      writeFileSync(join(folder, file), text);
+    };
+    const { version } = packages.find(({ name }) => name === 'zod')!;
+    write('node_modules/sharp/package.json', '{}');
+    write(
+      'node_modules/skein/node_modules/@skein/shared/LICENSES',
+      `zod ${version}\nws 0.0.1\n\nTerms\n`,
+    );
+    const names = packagesInImage(lock, folder).map(({ name }) => name);
+    expect(names).toEqual(expect.arrayContaining(['sharp', 'zod', 'preact', 'onnxruntime-node']));
+    expect(names.filter((name) => /^(bare-|@esbuild\/|@img\/|ws$)/.test(name))).toEqual([]);
+    const listed = bomOf(lock, packagesInImage(lock, folder)).components.map(({ name }) => name);
+    expect(names.filter((name) => !listed.includes(name.replace(/^@[^/]+\//, '')))).toEqual([]);
+    expect(listed).not.toContain('bare-fs');
   });
 
   it('is the same for the same lock file', () => {

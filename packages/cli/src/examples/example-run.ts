@@ -45,7 +45,7 @@ export async function runExample(
   const startedAt = performance.now();
   const answer = await sendSample(context, sample, connection, name);
   const tookMs = performance.now() - startedAt;
-  const curl = curlFrom(context.cwd, sample, connection.url);
+  const curl = curlFrom(context.cwd, sample, connection);
   return { name, request: { curl, answer, tookMs } };
 }
 

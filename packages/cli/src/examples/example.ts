@@ -15,8 +15,8 @@ export type ExampleName = (typeof EXAMPLES)[number];
 export interface Sample {
   /** The file that is sent, from the folder above `examples`. */
   readonly image: string;
-  /** A `curl` line that works from the folder above `examples`. */
-  curl(url: string): string;
+  /** A `curl` line that works from the folder above `examples`. @param credential of `credentialFor`. */
+  curl(url: string, credential: string): string;
 }
 
 /** Exports of an example's deploy.ts. */
@@ -48,9 +48,18 @@ export function exampleFile(path: string): string {
 }
 
 /** The sample's `curl` line with its file as seen from the working directory. */
-export function curlFrom(cwd: string, sample: Sample, url: string): string {
-  return sample.curl(url).replaceAll(sample.image, pathFrom(cwd, exampleFile(sample.image)));
+export function curlFrom(
+  cwd: string,
+  sample: Sample,
+  { url, key }: { readonly url: string; readonly key?: string | undefined },
+): string {
+  const line = sample.curl(url, credentialFor(key));
+  return line.replaceAll(sample.image, pathFrom(cwd, exampleFile(sample.image)));
 }
+
+/** A `curl` option that stands for the caller's key, which no output shows. */
+export const credentialFor = (key: string | undefined): string =>
+  key === undefined ? '' : " -H 'Authorization: Bearer KEY'";
 
 /** The shorter of the absolute path and the one from the working directory. */
 export function pathFrom(cwd: string, path: string): string {

@@ -9,6 +9,7 @@ import { makeFolders } from '@skein/api/folders';
 import { SkeinError } from '@skein/api/errors';
 import type { Context } from '../command-line/command.ts';
 import type { Connection } from '../connection/connection.ts';
+import { credentialFor } from './example.ts';
 import { renderLanguageExample, type LanguageExample } from '../output/up.ts';
 
 const NAME = 'example';
@@ -82,9 +83,8 @@ async function runLanguageExample(
       firstTokenMs = performance.now() - startedAt;
     }
   }
-  const credential = key === undefined ? '' : " -H 'Authorization: Bearer KEY'";
   return {
-    curl: `curl -N ${url}/v1/chat/completions${credential} -d '${body}'`,
+    curl: `curl -N ${url}/v1/chat/completions${credentialFor(key)} -d '${body}'`,
     answer: textOf(received),
     firstTokenMs,
   };
