@@ -29,7 +29,7 @@ export async function resourcesOf(
     memoryBytes: Math.min(...totals.map((total) => total.memoryBytes)),
   };
   const resources = {
-    cores: cores ?? (totals.length === 0 ? 1 : Math.max(0.01, least.cores - CONDUCTOR_CORES)),
+    cores: cores ?? (totals.length === 0 ? 1 : least.cores),
     memoryBytes:
       memoryBytes ??
       (totals.length === 0
@@ -39,9 +39,6 @@ export async function resourcesOf(
   const slots = totals.reduce((sum, total) => sum + fitting(total, resources), 0);
   return { resources, slots: Math.max(1, slots) };
 }
-
-/** The conductor's own job takes some of a worker. */
-const CONDUCTOR_CORES = 0.05;
 
 function fitting(total: Resources, { cores, memoryBytes }: Resources): number {
   const byCores = Math.floor(total.cores / cores);

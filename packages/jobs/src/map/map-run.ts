@@ -25,6 +25,7 @@ export const mapRun = defineBuiltin({
   name: 'skein-map',
   input: MapInput,
   output: MapOutput,
+  waits: true,
   async run(input, context) {
     const { work, group, format } = input;
     const plan: string[] = [];

@@ -28,6 +28,8 @@ export interface Builtin<I extends z.ZodType = z.ZodType, O extends z.ZodType = 
   readonly name: string;
   readonly input: I;
   readonly output: O;
+  /** It waits for other jobs, and takes no cores from them. */
+  readonly waits?: true;
   run(input: z.output<I>, context: BuiltinContext): Promise<z.input<O>>;
 }
 

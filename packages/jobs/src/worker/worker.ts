@@ -12,7 +12,7 @@ import { rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createHoldings } from '../artifact-holdings.ts';
-import type { Claim } from '../contract.ts';
+import type { Claim, Job } from '../contract.ts';
 import { openEngines } from '@skein/data';
 import { HERE, MAP_LABEL } from '../map/labels.ts';
 import { MAP_TASKS } from '../map/map-tasks.ts';
@@ -129,7 +129,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     // Both by the store's clock.
     if (readyAt !== undefined && startedAt !== undefined) options.onPickup?.(startedAt - readyAt);
     const lease = leases.hold(claim.token, claimedAt);
-    const giveBack = capacity.take(claim.job.resources);
+    const giveBack = capacity.take(takenBy(claim.job));
     const attempt: Running = { claim, lease, phase: 'working', done: Promise.resolve() };
     const run = async (): Promise<void> => {
       const ended = await runAttempt(claim, lease, context);
@@ -225,6 +225,12 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
       return drained;
     },
   };
+}
+
+/** A conductor would leave the core unused that a fraction of it is missing from. */
+function takenBy({ work, resources }: Job): Job['resources'] {
+  const waits = work.kind === 'task' && 'offered' in work.module && MAP_TASKS.get(work.task)?.waits;
+  return waits === true ? { ...resources, cores: 0 } : resources;
 }
 
 function shown({ claim: { job, attempt, token }, phase }: Running): RunningAttempt {
