@@ -14,7 +14,7 @@ import { atEnd, withoutEnd } from './end.ts';
 import { joinKeys } from './join.ts';
 import { isGrouped, splitOf } from './split.ts';
 import type { TableFacts } from './table-facts.ts';
-import { isSelect, within, type Select, type Tree } from './tree.ts';
+import { columnName, isSelect, isTree, textOf, within, type Select, type Tree } from './tree.ts';
 
 export interface PlanInput {
   /** The tree that DuckDB has for it; undefined where DuckDB has none. */
@@ -81,6 +81,8 @@ export function planStatement(input: PlanInput): Plan {
     [...within(query)].filter((node) => isTable(node, name)).length;
   if (uses(largest) !== 1) return one(`${largest} is used ${uses(largest)} times`);
   if (!isInFrom(query, largest)) return one(`${largest} is in a query inside an expression`);
+  const unshared = whyNotShared(query);
+  if (unshared !== undefined) return one(unshared);
   const end = atEnd(query);
   if (end === undefined) return one('it is ordered by what it does not show');
   const split = splitOf(query, largest, Object.keys(tables[largest]!.columns), aggregates);
@@ -146,6 +148,32 @@ export function planStatement(input: PlanInput): Plan {
     why: `groups, windows and distinct rows stay together by ${split.keys.join(', ')}`,
   };
 }
+
+/** Values that several jobs would not have in common. */
+function whyNotShared(query: Select): string | undefined {
+  for (const node of within(query)) {
+    if (isTree(node['sample'])) return 'a sample is taken of all rows together';
+    // Without parentheses a clock is read like a column.
+    const name = columnName(node) ?? textOf(node, 'function_name');
+    if (CLOCKS.has(name.toLowerCase())) return `${name} is one time for all rows`;
+  }
+  return undefined;
+}
+
+const CLOCKS: ReadonlySet<string> = new Set([
+  'now',
+  'today',
+  'current_date',
+  'current_localtime',
+  'current_localtimestamp',
+  'current_time',
+  'current_timestamp',
+  'localtime',
+  'localtimestamp',
+  'get_current_time',
+  'get_current_timestamp',
+  'transaction_timestamp',
+]);
 
 const partsOf = (
   query: Select,

@@ -66,9 +66,6 @@ function inFrom(
   aggregates: ReadonlySet<string>,
 ): Found {
   const names = named(new Map(columns.map((each) => [each.toLowerCase(), each])), from);
-  if (from['sample'] !== null && from['sample'] !== undefined) {
-    return { split: none('a sample is taken of all rows together'), names };
-  }
   switch (from['type']) {
     case 'BASE_TABLE':
       return { split: ANY, names };
@@ -103,7 +100,6 @@ function ownSplit(
   isOuter: boolean,
 ): { readonly split: Split } {
   if (given.kind === 'none') return { split: given };
-  if (query.sample !== null) return { split: none('a sample is taken of all rows together') };
   const limits = query.modifiers.filter(
     ({ type }) => type !== 'ORDER_MODIFIER' && type !== 'DISTINCT_MODIFIER',
   );

@@ -127,6 +127,12 @@ const STATEMENTS: readonly (readonly [kind: 'parts' | 'merge' | 'shuffle' | 'one
       'SELECT data.city, sum(amount) AS s FROM data JOIN others ON data.id = others.id AND data.k = others.k GROUP BY data.city',
     ],
     ['one', 'SELECT median(amount) FROM data'],
+    ['one', "SELECT id FROM data WHERE day < now() + INTERVAL '1000 years'"],
+    ['one', 'SELECT id FROM data WHERE day < current_date + 100000'],
+    [
+      'one',
+      'SELECT id, region FROM data JOIN (SELECT * FROM labels USING SAMPLE 100%) USING (city)',
+    ],
     ['one', 'SELECT a.id FROM data a JOIN data b ON a.id = b.id + 1'],
     ['one', 'SELECT id, sum(amount) OVER (ORDER BY id) AS s FROM data'],
     ['one', 'SELECT l.region, data.id FROM data RIGHT JOIN labels l ON data.city = l.city'],
