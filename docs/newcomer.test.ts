@@ -188,7 +188,7 @@ it('a training that learns its rows by heart ends with a warning', () => {
 
 it('a pipeline of the guide runs in a folder where nothing is installed', () => {
   const page = readFileSync(join(ROOT, 'docs/guide/pipelines.md'), 'utf8');
-  const [, module = ''] = /```ts\n([^]*?)```/.exec(page) ?? [];
+  const [, module = ''] = /```ts .*\n([^]*?)```/.exec(page) ?? [];
   writeFileSync(join(folder, 'wdbc.pipeline.ts'), module);
   const table = readFileSync(join(ROOT, 'examples/wdbc/wdbc.csv'));
   mkdirSync(join(folder, 'examples/wdbc'), { recursive: true });

@@ -13,19 +13,32 @@ const ROOT = join(import.meta.dirname, '../../..');
 export const FOLLOWED = [
   'README.md',
   'docs/guide/serving.md',
+  'docs/guide/converted-models.md',
+  'docs/guide/compositions.md',
+  'docs/guide/jobs.md',
+  'docs/guide/pipelines.md',
+  'docs/guide/sandbox.md',
   'docs/guide/training.md',
   'docs/guide/data.md',
 ] as const;
 
 /** Pages that start their own nodes: each has a reader of its own. */
 export const FOLLOWED_ALONE: readonly string[] = [
+  'docs/guide/workers.md',
+  'docs/guide/judge.md',
   'docs/guide/operating.md',
   'docs/guide/federation.md',
 ];
 
 /** System components without which a page cannot be followed. */
 export const NEEDED: Readonly<Record<string, readonly Component[]>> = {
+  'docs/guide/converted-models.md': ['python3-xgboost'],
+  'docs/guide/jobs.md': ['bubblewrap'],
+  'docs/guide/pipelines.md': ['bubblewrap'],
+  'docs/guide/sandbox.md': ['bubblewrap'],
   'docs/guide/training.md': ['python3-torch'],
+  'docs/guide/workers.md': ['bubblewrap', 'redis'],
+  'docs/guide/judge.md': ['bubblewrap'],
 };
 
 /** One command, program or output of a page. */

@@ -4,6 +4,7 @@
  */
 import { cpSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
+import { homedir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -53,6 +54,8 @@ export function openReader(place: string): Reader {
     PATH: [bin, process.env['PATH']].join(delimiter),
     HOME: join(place, 'home'),
     LANG: 'C.UTF-8',
+    // The judge compiles Go's standard library once per machine, in a minute.
+    XDG_CACHE_HOME: process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'),
     NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? join(place, 'compiled'),
   });
   const ports = new Map<string, string>();

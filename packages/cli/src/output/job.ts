@@ -3,7 +3,7 @@ import type { JobState, JobView } from '@skein/api';
 import { LAST_WORDS } from '@skein/api/job-states';
 import { formatAge, formatBytes, formatDuration } from '@skein/api/units';
 import { type Field, renderFields } from './table.ts';
-import type { Style } from './style.ts';
+import { cutTo, type Style } from './style.ts';
 import { nameText } from './terminal.ts';
 
 export function stateText(state: JobState, style: Style): string {
@@ -46,6 +46,8 @@ export function endText(job: JobView, style: Style): string {
 
 /** A step of a pipeline may come after a thousand jobs. */
 const MOST_PARENTS = 20;
+/** Characters: a result may have a megabyte, which `--json` shows. */
+const LONGEST_VALUE = 1000;
 
 function parentsText(parents: readonly string[]): string | undefined {
   if (parents.length === 0) return undefined;
@@ -62,7 +64,7 @@ export function renderJob(job: JobView, style: Style): string {
     ['state', stateText(job.state, style)],
     ['queue', `${job.queue}, tenant ${job.tenant}, priority ${job.priority}`],
     ['work', workText(job)],
-    ['asks for', `${job.resources.cores} cores, ${formatBytes(job.resources.memoryBytes)}`],
+    ['asks for', resourcesText(job.resources)],
     ['enqueued', formatAge(job.enqueuedAt, now)],
     ['cause', job.cause],
     ['message', job.message],
@@ -85,7 +87,14 @@ export function renderJob(job: JobView, style: Style): string {
       `${nameText(output.path)} (${formatBytes(output.sizeBytes)}) ${style.dim(output.digest)}`,
     ]);
   }
+  const value = job.result?.value;
+  if (value !== undefined) fields.push(['returned', cutTo(JSON.stringify(value), LONGEST_VALUE)]);
   return `${style.bold(nameText(job.name))}\n${renderFields(style, fields)}`;
+}
+
+/** `1 core, 512 MiB` */
+export function resourcesText({ cores, memoryBytes }: JobView['resources']): string {
+  return `${cores} ${cores === 1 ? 'core' : 'cores'}, ${formatBytes(memoryBytes)}`;
 }
 
 function workText({ work }: JobView): string {

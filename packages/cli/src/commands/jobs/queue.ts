@@ -1,8 +1,9 @@
 /** `skein queue`: the queues, and the shares of tenants. */
 import type { JobState, QueueView } from '@skein/api';
-import { formatAge, formatBytes } from '@skein/api/units';
+import { formatAge } from '@skein/api/units';
 import { jobsCommand } from '../../jobs/embedded.ts';
 import { argument, decimal, integer, withDefault } from '../../command-line/option.ts';
+import { resourcesText } from '../../output/job.ts';
 import { type Column, renderTable } from '../../output/table.ts';
 
 export const queueLs = jobsCommand({
@@ -37,7 +38,7 @@ export const queueLs = jobsCommand({
       ['HOST', ({ host }) => host],
       ['QUEUES', (worker) => worker.queues.join(',')],
       ['RUNNING', ({ running }) => String(running), 'right'],
-      ['OFFERS', ({ total }) => `${total.cores} cores, ${formatBytes(total.memoryBytes)}`],
+      ['OFFERS', ({ total }) => resourcesText(total)],
       ['SEEN', ({ seenAt }) => formatAge(seenAt, now)],
       ['LABELS', ({ labels }) => labels.join(' ')],
     ]);

@@ -1,6 +1,5 @@
 /** `skein worker`: runs jobs of a fleet on this machine, until Ctrl-C. */
 import { resolve } from 'node:path';
-import { formatBytes } from '@skein/api/units';
 import type { SandboxOffer, Worker } from '@skein/jobs';
 import { startFleetWorker } from '@skein/server';
 import { defineCommand, type Context } from '../../command-line/command.ts';
@@ -22,6 +21,7 @@ import {
 } from '../../command-line/option.ts';
 import { untilAborted } from '@skein/api/waits';
 import type { Style } from '../../output/style.ts';
+import { resourcesText } from '../../output/job.ts';
 import { renderFields } from '../../output/table.ts';
 import { usageError } from '../../command-line/usage.ts';
 
@@ -159,7 +159,7 @@ function renderWorker(result: WorkerResult, style: Style): string {
   const { worker, queues, labels, cores, memoryBytes, trusts, sandboxes } = result;
   const fields = renderFields(style, [
     ['Queues', queues.join(', ')],
-    ['Capacity', `${cores} cores, ${formatBytes(memoryBytes)}`],
+    ['Capacity', resourcesText({ cores, memoryBytes })],
     ['Labels', labels.length === 0 ? 'none' : labels.join(', ')],
     ['Trusted work', trusts ? 'yes: tasks, and commands without isolation' : 'no'],
   ]);
@@ -179,7 +179,7 @@ function sandboxText({ name, availability }: SandboxOffer, style: Style): string
   const { limits, untrusted, network, accounting } = availability.enforcement;
   const held = Object.entries(limits).filter(([, { enforced }]) => enforced);
   const lines = [
-    `  ${style.green('✓')} ${name} ${style.dim(availability.version)}: ${untrusted ? 'untrusted work' : 'trusted work only'}`,
+    `  ${style.green('✓')} ${name} ${style.dim(availability.version.replace(`${name} `, ''))}: ${untrusted ? 'untrusted work' : 'trusted work only'}`,
     `      holds ${held.map(([limit]) => limit).join(', ')}${network.none ? ', no network' : ''}; accounting: ${accounting}`,
   ];
   for (const [limit, { enforced, by, fix }] of Object.entries(limits)) {
