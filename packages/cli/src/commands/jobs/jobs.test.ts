@@ -31,6 +31,7 @@ describe('skein jobs', () => {
     const shown = await node.run('jobs', 'show', id);
     expect(shown.stdout).toMatch(/attempt 1\s+succeeded/);
     expect(shown.stdout).toContain('echo from afar');
+    expect(shown.stdout).toMatch(/asks for\s+1 core, 512 MiB/);
     const again = await node.run('jobs', 'retry', id);
     expect(again.stdout.trim()).toMatch(/^[\da-f-]{36}$/);
     expect(again.stdout).not.toContain(id);

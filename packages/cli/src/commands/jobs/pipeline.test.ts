@@ -30,6 +30,8 @@ describe('skein pipeline', () => {
     expect(readFileSync(join(node.folder, 'run.svg'), 'utf8')).toContain('2 of 2');
     const run = /run (\S+)/.exec(ran.stdout)?.[1] ?? '';
     expect((await node.run('pipeline', 'show', run)).stdout).toMatch(/count\s+2 succeeded/);
+    const shown = await node.run('jobs', 'show', run);
+    expect(shown.stdout).toMatch(/^returned\s+{"total":4,"parts":2}$/m);
   });
 
   it('resumes from the step that failed', async () => {
