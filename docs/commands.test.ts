@@ -34,7 +34,7 @@ function mentionsOf(text: string): Mention[] {
 
 /** The words of a line as a shell splits them, up to a comment, a pipe or what a page leaves out. */
 function wordsOf(line: string): string[] {
-  const quoted = /'([^']*)'|"([^"]*)"|(\S+)/g;
+  const quoted = /'([^']*)'|"([^"]*)"|(\$\([^)]*\)|\S+)/g;
   const words: string[] = [];
   for (const [whole, single, double, plain] of line.replace(COMMAND, '').matchAll(quoted)) {
     if (plain !== undefined && (/^[#|>&;]/.test(plain) || plain.startsWith('…'))) break;
