@@ -8,7 +8,7 @@ import { requireComponent } from '../../scripts/testing/components.ts';
 import { startTestNode, type TestNode } from '../../packages/server/src/testing/test-node.ts';
 import { gangModel, startGang } from './gang.ts';
 
-const EPOCHS = 150;
+const EPOCHS = 60;
 const table = join(import.meta.dirname, '../wdbc/wdbc.csv');
 const torch = requireComponent('python3-torch');
 
