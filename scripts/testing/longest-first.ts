@@ -16,7 +16,6 @@ export const LONG_TESTS: readonly string[] = [
   'packages/server/src/faults/input/hostile-models.test.ts',
   'packages/sandbox/src/contract/commands.test.ts',
   'packages/cli/src/commands/jobs/map.test.ts',
-  'packages/fleet/src/testing/report.test.ts',
   'packages/server/src/faults/process/sigterm-any-time.test.ts',
   'packages/server/src/faults/fleet/start-without.test.ts',
   'packages/sandbox/src/hostile/hostile.test.ts',

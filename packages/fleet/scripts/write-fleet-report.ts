@@ -1,4 +1,4 @@
-/** Writes the tables and the picture of docs/concepts/fleet.md: a minute of simulation. */
+/** Writes the tables and the picture of docs/concepts/fleet.md: seconds of simulation. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { splice, writeReport } from '../src/testing/report.ts';

@@ -19,7 +19,7 @@ interface Row {
 
 const POLICIES = [LOCAL_FIRST, ...OTHERS];
 const SIZES = [2, 10, 100, 1000, 2000];
-const NODES = 500;
+const NODES = 200;
 const DURATION_MS = 3500;
 
 export function writeReport(): Report {
@@ -66,14 +66,13 @@ function run(policy: RoutingPolicy, scenario: Scenario, nodes: number): Simulati
 const TRIED = SCENARIOS.filter(({ name }) =>
   ['a fifth at half speed', 'partition', 'overload, load 3'].includes(name),
 );
-const FEW_NODES = 200;
 
 function constantsTable(
   values: Record<string, number>,
   policy: RoutingPolicy,
   scenarios: readonly Scenario[],
 ): string {
-  const results = (): SimulationResult[] => scenarios.map((one) => run(policy, one, FEW_NODES));
+  const results = (): SimulationResult[] => scenarios.map((one) => run(policy, one, NODES));
   const base = results();
   const rows = Object.keys(values).flatMap((name) => {
     const value = values[name]!;
