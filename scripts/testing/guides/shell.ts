@@ -79,7 +79,8 @@ export function openShell(place: string, cwd: string, env: Record<string, string
       return { status: 0, text: printed };
     },
     async end() {
-      for (const id of servers) {
+      // The last one first: it may need those before it to end, as a worker needs its Redis.
+      for (const id of servers.toReversed()) {
         if (isAlive(-id)) process.kill(-id, 'SIGTERM');
         while (isAlive(-id)) await delay(POLL_MS);
       }
