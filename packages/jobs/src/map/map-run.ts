@@ -126,7 +126,13 @@ function toolsOf(frame: JobFrame, slots: number, plan: string[], context: Builti
       );
       const pace = isShown ? startPace(stage, inputs.map(bytesRead), context) : undefined;
       try {
-        const done = await runAll(context, jobs, () => undefined, previous, pace?.follow);
+        const done = await runAll(
+          context,
+          jobs,
+          () => undefined,
+          previous,
+          (ids) => pace?.follow(ids),
+        );
         previous = done.map(({ id }) => id);
         return done.map(({ result }) => task.output.parse(result?.value));
       } finally {
