@@ -71,14 +71,25 @@ async function publishAll(root: string, folder: string, url: string): Promise<vo
   mkdirSync(home);
   // npm wants a token, and this registry asks for none.
   const token = `--${url.replace(/^http:/, '')}:_authToken=none`;
-  const options = [`--registry=${url}`, token, '--provenance=false', '--loglevel=error'];
+  const npm = (...args: readonly string[]) =>
+    promisify(execFile)('npm', [...args, `--registry=${url}`, token], { cwd: home });
   const waiting = [...tarballsOf(root)];
   const publish = async (): Promise<void> => {
     for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-      await promisify(execFile)('npm', ['publish', next, ...options], { cwd: home });
+      await rehearse(next, npm);
+      await npm('publish', next, '--provenance=false', '--loglevel=error');
     }
   };
   await Promise.all(Array.from({ length: 4 }, publish));
+}
+
+/** Publishes nothing. @throws Error where npm would change the package's metadata, or refuses it. */
+async function rehearse(
+  tarball: string,
+  npm: (...args: readonly string[]) => Promise<{ stderr: string }>,
+): Promise<void> {
+  const { stderr } = await npm('publish', tarball, '--dry-run', '--loglevel=warn');
+  if (stderr !== '') throw new Error(`npm publish --dry-run ${tarball} warns:\n${stderr}`);
 }
 
 /** Every package of a release. */
