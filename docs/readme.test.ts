@@ -72,7 +72,6 @@ function commandsOf(page: string): Command[] {
 
 /** In this order, in which what one page makes is there for the next. */
 const PAGES = [
-  'docs/guide/local-language-models.md',
   'examples/ocr/README.md',
   'examples/wdbc/README.md',
   'examples/sales/README.md',

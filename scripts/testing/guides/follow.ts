@@ -19,6 +19,8 @@ export const FOLLOWED = [
   'docs/guide/pipelines.md',
   'docs/guide/sandbox.md',
   'docs/guide/training.md',
+  'docs/guide/local-language-models.md',
+  'docs/guide/language-models.md',
   'docs/guide/data.md',
 ] as const;
 
@@ -76,7 +78,7 @@ async function followStep(page: string, step: Step, reader: Reader): Promise<rea
     }
     const { status, lines } = await (step.kind === 'program'
       ? reader.runProgram(step.language, step.lines)
-      : reader.type(command, step.expected?.at(-1)));
+      : reader.type(command, step.expected?.findLast(isWhole)));
     printed.push(...lines);
     const module = /ModuleNotFoundError: (.*)/.exec(lines.join('\n'))?.[1];
     if (module !== undefined) {
@@ -101,6 +103,9 @@ async function followStep(page: string, step: Step, reader: Reader): Promise<rea
   }
   return items;
 }
+
+/** A line that the page shows, at least in part. */
+const isWhole = (line: string): boolean => !['', '…'].includes(line.trim());
 
 /** A command may fail where the page shows how it fails. */
 function showsFailure({ expected = [] }: Step): boolean {

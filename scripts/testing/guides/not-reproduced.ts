@@ -6,9 +6,15 @@ export interface Exception {
 }
 
 const SERVING = /guide\/serving/;
+const LANGUAGE = /guide\/language-models/;
 const OPERATING = /guide\/operating/;
 
 export const NOT_REPRODUCED: readonly Exception[] = [
+  {
+    page: LANGUAGE,
+    command: /^GEMINI_API_KEY|provider put (google|vertex)|google=|^curl [^-]/,
+    reason: 'needs the Internet and an account; language-guide.test.ts runs it with a stand-in',
+  },
   { page: /^README/, command: /^npm test$/, reason: 'runs these tests' },
   { page: SERVING, command: / deploy hf:/, reason: 'needs the Internet' },
   {
@@ -23,6 +29,7 @@ export const NOT_REPRODUCED: readonly Exception[] = [
     command: /deploy\/container\/build\.sh/,
     reason: 'builds an image for minutes, as root',
   },
+  { page: /./, command: /npm install .*(llama|kubernetes)/, reason: 'downloads packages' },
   { page: /./, command: /^docker /, reason: 'needs Docker and the image' },
   {
     page: OPERATING,

@@ -21,6 +21,8 @@ const SERVERS: readonly (readonly [command: RegExp, ports: string])[] = [
   [/^(?:\w+=\S* )*npx skein worker\b/, ''],
   [/^redis-server\b/, ''],
 ];
+/** Lines that a node does not print on a terminal. */
+const LOGGED = /^\{"level":"info"/;
 /** A refusal for want of time, on a machine that is busy with other tests: the reader asks again. */
 const REFUSED = /DEADLINE_|"retryAfterMs"/;
 const ATTEMPTS = 8;
@@ -79,7 +81,8 @@ export function openReader(place: string): Reader {
       const typed = await shell.serve(await withOwnPorts(serving), (printed) =>
         asOnPage(printed).some((line) => isSameLine(last, line)),
       );
-      return { status: typed.status, lines: asOnPage(typed.text) };
+      const lines = asOnPage(typed.text).filter((line) => !LOGGED.test(line));
+      return { status: typed.status, lines };
     }
     const own = await withOwnPorts(command);
     let typed = await shell.run(own);

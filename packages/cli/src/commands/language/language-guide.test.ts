@@ -1,6 +1,6 @@
 /**
- * Follows docs/guide/language-models.md line by line, with the faulty upstream in the place of Gemini and of
- * the second provider.
+ * Follows the commands for Google in docs/guide/language-models.md, with the faulty upstream in the place of Gemini, and
+ * the same page's commands over a second provider that fails. docs/guides.test.ts follows the rest of the page.
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -73,15 +73,21 @@ it('goes from nothing to an assistant, and on with the second provider while the
     provider: 'google',
   });
 
-  await skein(lineOf('skein provider put backup'), '--url', upstream.baseUrl('openai', 'none'));
-  await skein(lineOf('skein model put assistant'), '--deadline', '30s');
+  await skein(
+    'skein provider put backup --kind openai',
+    '--url',
+    upstream.baseUrl('openai', 'none'),
+  );
+  const routes =
+    '--route google=gemini-2.5-flash,input=0.3,output=2.5 --route backup=qwen --ttft 2s --deadline 30s';
+  await skein(`skein model put assistant ${routes}`);
   // It is tried with tokens of Google in the tests of `packages/generative`.
   expect(await skein(lineOf('skein provider put vertex'))).toContain('of kind vertex');
   await skein(provider, '--url', upstream.baseUrl('gemini', 'status-500'));
   const fallen = await ask();
   expect(fallen).toEqual({ content: works.content, provider: 'backup' });
   expect(await skein('skein ls')).toMatch(/^Language models: assistant\. See .*skein model ls\./);
-  expect(await skein(lineOf('skein model ls'))).toMatch(/backup=qwen/);
+  expect(await skein('skein model ls')).toMatch(/backup=qwen/);
   const broken = 'skein provider put broken --kind openai';
   await skein(broken, '--url', upstream.baseUrl('openai', 'status-500'));
   await skein('skein model put lost --route broken=qwen');
@@ -96,12 +102,16 @@ it('goes from nothing to an assistant, and on with the second provider while the
   expect(models).toMatch(/lost +broken=qwen .* 0 +0 +[1-9]\d* +[1-9]\d* +\$0\.0[1-9]/);
   expect(models).toMatch(/lost +no route has answered.* 2 +2 +0 +0 /);
   await skein(provider, '--url', upstream.baseUrl('gemini', 'none'));
-  await skein(lineOf('skein provider put next'), '--url', upstream.baseUrl('openai', 'none'));
-  const begun = await skein(lineOf('skein model rollout assistant --route'));
+  await skein('skein provider put next --kind openai', '--url', upstream.baseUrl('openai', 'none'));
+  const begun = await skein(
+    'skein model rollout assistant --route next=qwen3 --canary 5,25,100 --step-time 10m',
+  );
   expect(begun).toMatch(/google=gemini-2.5-flash → next=qwen3 .* 5 %/);
-  expect(await skein(lineOf('skein model rollout assistant'))).toContain('0 failed, 0 late');
+  expect(await skein('skein model rollout assistant')).toContain('0 failed, 0 late');
   expect(await skein('skein model ls')).toContain('→ next=qwen3');
-  expect(await skein(lineOf('skein model rollback'))).toContain('back to google=gemini-2.5-flash');
+  expect(await skein('skein model rollback assistant')).toContain(
+    'back to google=gemini-2.5-flash',
+  );
   const wrong = await runCli(['model', 'rollout', 'assistant', '--canary', '5', '--server', url], {
     cwd: folder,
   });
@@ -109,14 +119,16 @@ it('goes from nothing to an assistant, and on with the second provider while the
   const shadow = 'skein model rollout assistant --route next=qwen3 --shadow --min-requests 1';
   expect(await skein(shadow)).toMatch(/comparing.*0 copies/);
   await skein('skein model rollback assistant');
-  await skein(lineOf('skein budget put operator'));
-  await skein(lineOf('skein budget put tenant'));
-  expect(await skein(lineOf('skein budget ls'))).toMatch(
+  await skein('skein budget put operator --usd 2');
+  await skein('skein budget put tenant:default --usd 5');
+  expect(await skein('skein budget ls')).toMatch(
     /operator +day +\$0\.0000 +\$2\.0000\n.*tenant:default +day +\$0\.\d{4} +\$5\.0000/,
   );
-  await skein(lineOf('skein provider allow'));
-  expect(await skein(lineOf('skein redaction put'))).toContain('[email] in prompts');
-  expect(await skein(lineOf('skein responses put'))).toContain(
+  await skein('skein provider allow ward-3 backup');
+  expect(await skein('skein redaction put email --kind email --of prompts')).toContain(
+    '[email] in prompts',
+  );
+  expect(await skein('skein responses put --count 500 --bytes 8MiB --age 168h')).toContain(
     'The last 500 responses of each key are stored for 7 d, 8.00 MiB at most',
   );
   expect(await skein('skein responses put --count 7')).toContain('The last 7 responses');
