@@ -6,7 +6,7 @@
  */
 import { robustUpdate } from '@skein/train/federated';
 import { answerInvalid, type Payload } from '../../transport/chunks.ts';
-import { blocksOf } from '../storage/content.ts';
+import { blocksOf, rangeOf } from '../storage/content.ts';
 import type { Aggregator, AttemptContext, RoundSum } from './aggregator.ts';
 import { aggregationIn } from '../../plan/kinds/choices.ts';
 import { strategyOfPlan } from '../../plan/strategy.ts';
@@ -26,6 +26,12 @@ export async function openPlain(context: AttemptContext): Promise<Aggregator> {
 
   /** Whether a step from here with this update alone stays within float32: the mean of such updates does so, too. */
   function isFiniteAfter(update: Float32Array, parameters: Float32Array): boolean {
+    // Parameters grow with the numbers of the update. A step of all numbers takes five times their memory.
+    const isFinite = isStepFinite(extremesOf(update), extremesOf(parameters));
+    return isFinite || isStepFinite(update, parameters);
+  }
+
+  function isStepFinite(update: Float32Array, parameters: Float32Array): boolean {
     try {
       strategy.apply(strategy.initial(parameters), update, 1);
       return true;
@@ -51,10 +57,9 @@ export async function openPlain(context: AttemptContext): Promise<Aggregator> {
       }
       let at = 0;
       for await (const block of blocksOf(payload)) {
-        const before = new Uint8Array(block.length);
-        await broadcast.readInto(before, 4 * at);
         const end = at + block.length / 4;
-        if (!isFiniteAfter(floatsIn(block), floatsIn(before))) {
+        for await (const before of blocksOf(rangeOf(broadcast, 4 * at, 4 * end))) {
+          if (isFiniteAfter(floatsIn(block), floatsIn(before))) continue;
           throw answerInvalid(
             `The model would not be finite with numbers ${at} to ${end - 1} of the update.`,
           );
@@ -113,6 +118,18 @@ function weightedSums(
     }
     return sum;
   };
+}
+
+/**
+ * The number furthest from zero, with both signs; NaN if any is NaN. Compared as integers: before V8 has compiled a
+ * loop, each float of it takes memory of the heap.
+ */
+function extremesOf({ buffer, byteOffset, length }: Float32Array): Float32Array {
+  const bits = new Int32Array(buffer, byteOffset, length);
+  let most = 0;
+  for (let i = 0; i < length; i += 1) most = Math.max(most, bits[i]! & 0x7fff_ffff);
+  const [furthest] = new Float32Array(Int32Array.of(most).buffer);
+  return Float32Array.of(furthest!, -furthest!);
 }
 
 /** @param bytes that begin their memory. */

@@ -1,4 +1,5 @@
 /** Server rules and site rules against numbers that are worked out by hand. */
+import { seededRandom } from '@skein/onnx';
 import { describe, expect, it } from 'vitest';
 import { nativeBackend } from '../../run/native-backend.ts';
 import { linearRegression, regressionBatches } from '../../testing/models.ts';
@@ -107,6 +108,36 @@ describe('server rules', () => {
 
 it('an old update counts less', () => {
   expect([0, 3, 8].map(stalenessWeight)).toEqual([1, 1 / 2, 1 / 3]);
+});
+
+/** A coordinator steps from the numbers furthest from zero alone to check those between them. */
+it.each(STRATEGY_NAMES)('%s stays finite between numbers from which its step is finite', (name) => {
+  const random = seededRandom(5);
+  const strategy = strategyOf(name, { buffer: 2, distance: 0.5 });
+  const isFinite = (parameters: Float32Array, update: Float32Array): boolean => {
+    try {
+      strategy.apply(strategy.initial(parameters), update, 1);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  const drawn = (most: number) =>
+    Float32Array.from({ length: 8 }, () => (2 * random.next() - 1) * most);
+  const furthest = (numbers: Float32Array) => {
+    const most = Math.max(...numbers.map(Math.abs));
+    return vector(most, -most);
+  };
+  const counts = { finite: 0, others: 0 };
+  for (let i = 0; i < 2000; i++) {
+    const [parameters, update] = [drawn(3.4e38), drawn(10 ** (18 + 20.5 * random.next()))];
+    if (isFinite(furthest(parameters), furthest(update))) {
+      counts.finite++;
+      expect(isFinite(parameters, update)).toBe(true);
+    } else counts.others++;
+  }
+  expect(counts.finite).toBeGreaterThan(20);
+  expect(counts.others).toBeGreaterThan(20);
 });
 
 describe('site rules', () => {
