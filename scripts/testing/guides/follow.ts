@@ -30,6 +30,7 @@ export const FOLLOWED_ALONE: readonly string[] = [
   'docs/guide/judge.md',
   'docs/guide/operating.md',
   'docs/guide/federation.md',
+  'docs/guide/fleet.md',
 ];
 
 /** System components without which a page cannot be followed. */
@@ -41,6 +42,7 @@ export const NEEDED: Readonly<Record<string, readonly Component[]>> = {
   'docs/guide/training.md': ['python3-torch'],
   'docs/guide/workers.md': ['bubblewrap', 'redis'],
   'docs/guide/judge.md': ['bubblewrap'],
+  'docs/guide/fleet.md': ['bubblewrap', 'redis'],
 };
 
 /** One command, program or output of a page. */
