@@ -8,7 +8,9 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { absentFiles } from './named-files.ts';
+import { requireComponent } from '../testing/components.ts';
 import { openRegistry, tarballsOf } from './registry.ts';
+import { runStarterImage } from './starter-image.ts';
 import { createUser, type User } from './user.ts';
 
 const root = dirname(dirname(import.meta.dirname));
@@ -101,6 +103,19 @@ try {
       await requestWorks(user, node.output, /"high"|"low"/);
       await node.end();
     });
+
+    if (!requireComponent('docker').skip) {
+      await step('docker build and docker run of my-app', async () => {
+        const app = join(user.folder, 'my-app');
+        const key = user.run('npx skein keys generate', app).trim();
+        const image = await runStarterImage(root, app, key);
+        try {
+          await requestWorks(user, image.request, /"high"|"low"/);
+        } finally {
+          image.remove();
+        }
+      });
+    }
   } finally {
     user.close();
     await registry.close();

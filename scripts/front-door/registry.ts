@@ -4,9 +4,9 @@
  */
 import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { globSync, mkdirSync, writeFileSync } from 'node:fs';
+import { globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 
 export interface Registry {
@@ -73,7 +73,7 @@ async function publishAll(root: string, folder: string, url: string): Promise<vo
   const token = `--${url.replace(/^http:/, '')}:_authToken=none`;
   const npm = (...args: readonly string[]) =>
     promisify(execFile)('npm', [...args, `--registry=${url}`, token], { cwd: home });
-  const waiting = [...tarballsOf(root)];
+  const waiting = [...tarballsOf(root), ...absentPlatforms(root, home)];
   const publish = async (): Promise<void> => {
     for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
       await rehearse(next, npm);
@@ -81,6 +81,25 @@ async function publishAll(root: string, folder: string, url: string): Promise<vo
     }
   };
   await Promise.all(Array.from({ length: 4 }, publish));
+}
+
+/**
+ * Folders of empty packages for the optional ones that only a release packs: `npm ci` refuses a lock file without them.
+ */
+function absentPlatforms(root: string, folder: string): readonly string[] {
+  const { version, optionalDependencies } = JSON.parse(
+    readFileSync(join(root, 'dist/skein/package.json'), 'utf8'),
+  ) as { version: string; optionalDependencies: Readonly<Record<string, string>> };
+  const packed = new Set(tarballsOf(root).map((file) => basename(file)));
+  return Object.keys(optionalDependencies).flatMap((name) => {
+    if (packed.has(`${name.replace('@', '').replace('/', '-')}-${version}.tgz`)) return [];
+    const [, os, cpu] = /-(linux|win|darwin)-(\w+)$/.exec(name)!;
+    const place = join(folder, name);
+    mkdirSync(place, { recursive: true });
+    const manifest = { name, version, os: [os === 'win' ? 'win32' : os], cpu: [cpu] };
+    writeFileSync(join(place, 'package.json'), JSON.stringify(manifest));
+    return [place];
+  });
 }
 
 /** Publishes nothing. @throws Error where npm would change the package's metadata, or refuses it. */

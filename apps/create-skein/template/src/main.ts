@@ -9,8 +9,9 @@ const key = process.env['SKEIN_ADMIN_KEY'];
 
 const node = await startNode({
   host,
-  // Without a port of yours, the node takes the next free one.
-  ...(port === undefined ? { portIsDefault: true } : { port: Number(port) }),
+  // Without a port of yours, the node takes 4700 or the next free one.
+  port: Number(port ?? 4700),
+  portIsDefault: port === undefined,
   grpcPortIsDefault: true,
   dataFolder,
   ...(key === undefined ? {} : { givenKeys: [{ token: key, scope: 'admin' }] }),
