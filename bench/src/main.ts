@@ -18,6 +18,7 @@ interface BenchOptions {
 }
 
 const BENCHMARKS: Record<string, () => Promise<(options: BenchOptions) => Promise<BenchReport>>> = {
+  data: async () => (await import('./data/data.ts')).benchData,
   door: async () => (await import('./door/door.ts')).benchDoor,
   limits: async () => (await import('./limits/limits.ts')).benchLimits,
   federation: async () => (await import('./federation/federation.ts')).benchFederation,

@@ -5,7 +5,7 @@ import { freePort } from './free-port.ts';
 import { launch, type ServerProcess } from './process.ts';
 
 /** The program that `npx skein` runs. */
-const SKEIN = join(import.meta.dirname, '../../../packages/cli/bin/skein.js');
+export const SKEIN = join(import.meta.dirname, '../../../packages/cli/bin/skein.js');
 
 export interface NodeProcess extends ServerProcess {
   readonly port: number;
