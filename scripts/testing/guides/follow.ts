@@ -22,6 +22,10 @@ export const FOLLOWED = [
   'docs/guide/local-language-models.md',
   'docs/guide/language-models.md',
   'docs/guide/data.md',
+  'docs/guide/containers.md',
+  'docs/guide/google-cloud.md',
+  'docs/guide/kubernetes.md',
+  'docs/guide/kubernetes-jobs.md',
 ] as const;
 
 /** Pages that start their own nodes: each has a reader of its own. */
@@ -31,6 +35,7 @@ export const FOLLOWED_ALONE: readonly string[] = [
   'docs/guide/operating.md',
   'docs/guide/federation.md',
   'docs/guide/fleet.md',
+  'docs/guide/open-to-strangers.md',
 ];
 
 /** System components without which a page cannot be followed. */

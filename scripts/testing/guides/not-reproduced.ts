@@ -6,10 +6,18 @@ export interface Exception {
 }
 
 const SERVING = /guide\/serving/;
+const LOCAL = /guide\/local-language/;
 const LANGUAGE = /guide\/language-models/;
 const OPERATING = /guide\/operating/;
 
 export const NOT_REPRODUCED: readonly Exception[] = [
+  { page: /guide\/google-cloud/, command: /./, reason: 'needs an account of Google Cloud' },
+  { page: /guide\/kubernetes/, command: /./, reason: 'needs a cluster' },
+  {
+    page: /guide\/containers/,
+    command: /^(?!echo)/,
+    reason: 'needs Docker or podman, and the image',
+  },
   {
     page: LANGUAGE,
     command: /^GEMINI_API_KEY|provider put (google|vertex)|google=|^curl [^-]/,
@@ -25,12 +33,12 @@ export const NOT_REPRODUCED: readonly Exception[] = [
   { page: SERVING, command: / up --isolate-models/, reason: 'a second node on the data folder' },
   { page: SERVING, command: / bench risk/, reason: 'takes a minute' },
   {
-    page: /./,
+    page: OPERATING,
     command: /deploy\/container\/build\.sh/,
     reason: 'builds an image for minutes, as root',
   },
-  { page: /./, command: /npm install .*(llama|kubernetes)/, reason: 'downloads packages' },
-  { page: /./, command: /^docker /, reason: 'needs Docker and the image' },
+  { page: LOCAL, command: /^NODE_LLAMA/, reason: 'downloads packages' },
+  { page: OPERATING, command: /^docker /, reason: 'needs Docker and the image' },
   {
     page: OPERATING,
     command: /dist\/tarballs/,
