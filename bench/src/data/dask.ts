@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Check } from './duckdb.ts';
 import type { Question } from './questions.ts';
-import type { Tables } from './tables.ts';
+import type { Tables } from './duckdb.ts';
 
 const PEER = join(import.meta.dirname, '../../peers/dask/questions.py');
 

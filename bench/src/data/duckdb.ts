@@ -2,7 +2,9 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import type { Tables } from './tables.ts';
+
+/** Absolute paths by the names that statements have for the tables. */
+export type Tables = Readonly<Record<string, string>>;
 
 export interface Request {
   /** The instance's settings; absent: DuckDB's defaults. */

@@ -7,7 +7,8 @@ import { median } from '../harness/statistics.ts';
 import { assertSame, checkOf, startDuckDb, type DuckDb } from './duckdb.ts';
 import { startDataFleet, type DataFleet, type FleetWorker } from './fleet.ts';
 import { killed } from './kills.ts';
-import { writeGroupTable, type Tables } from './tables.ts';
+import type { Tables } from './duckdb.ts';
+import { writeGroupTable } from './tables.ts';
 
 const ROWS = { quick: 4_000_000, full: 20_000_000 };
 const ROUNDS = { quick: 2, full: 5 };

@@ -7,7 +7,7 @@ import { seededRandom } from '@skein/onnx';
 import type { DuckDb } from './duckdb.ts';
 import { viewsOf } from './duckdb.ts';
 import { enginesOf, type DataFleet, type FleetWorker } from './fleet.ts';
-import type { Tables } from './tables.ts';
+import type { Tables } from './duckdb.ts';
 
 /** Shuffled, merged, and cut into pieces. */
 const STATEMENTS: readonly ((than: number) => string)[] = [

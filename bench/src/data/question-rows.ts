@@ -6,7 +6,8 @@ import { startDask, type Dask } from './dask.ts';
 import { assertSame } from './duckdb.ts';
 import type { PlacedRows } from './place.ts';
 import { GROUP_QUESTIONS, JOIN_QUESTIONS, UNGROUPED, type Question } from './questions.ts';
-import { asCsv, writeGroupTable, writeJoinTables, type Format, type Tables } from './tables.ts';
+import { asCsv, writeGroupTable, writeJoinTables, type Format } from './tables.ts';
+import type { Tables } from './duckdb.ts';
 import { geometricMean, versus, type Versus } from './versus.ts';
 
 const ROWS = { quick: 2_000_000, full: 10_000_000 };

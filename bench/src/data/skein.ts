@@ -8,7 +8,7 @@ import { hasEnded } from '@skein/api/job-states';
 import type { DataSet, Source } from '@skein/data/data-set';
 import type { MapInput, MapOutput } from '@skein/jobs/map';
 import { launchNode } from '../harness/node.ts';
-import type { Tables } from './tables.ts';
+import type { Tables } from './duckdb.ts';
 
 export interface Answer {
   /** From the submission until the result is known, in milliseconds. */

@@ -5,12 +5,9 @@
  * Each value is a hash of the seed, the column and the row, so that the rows do not depend on threads.
  */
 import { join, parse } from 'node:path';
-import type { DuckDb } from './duckdb.ts';
+import type { DuckDb, Tables } from './duckdb.ts';
 
 export type Format = 'csv' | 'parquet';
-/** Absolute paths by the names that statements have for the tables. */
-export type Tables = Readonly<Record<string, string>>;
-
 const SEED = 42;
 /** Groups of id1, id2, id4 and id5. */
 const K = 100;

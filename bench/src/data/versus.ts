@@ -9,7 +9,8 @@ import { boundsOf } from '@skein/data';
 import { assertSame, checkOf, viewsOf, type Check } from './duckdb.ts';
 import type { Place } from './place.ts';
 import type { Question } from './questions.ts';
-import { copyTo, type Tables } from './tables.ts';
+import { copyTo } from './tables.ts';
+import type { Tables } from './duckdb.ts';
 
 export interface Round {
   readonly skeinMs: number;
