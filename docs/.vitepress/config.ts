@@ -35,6 +35,12 @@ const tabsOfClients: MarkdownOptions['config'] = (markdown) => {
   });
 };
 
+/** Braces in code are text; Vue takes `{{ … }}` for an expression elsewhere. */
+const bracesInCode: MarkdownOptions['config'] = ({ renderer, utils }) => {
+  renderer.rules['code_inline'] = (tokens, index) =>
+    `<code v-pre>${utils.escapeHtml(tokens[index]!.content)}</code>`;
+};
+
 export default defineConfig({
   title: 'Skein',
   description: 'The systems side of machine learning in TypeScript.',
@@ -51,6 +57,7 @@ export default defineConfig({
     config: (markdown) => {
       tabsOfClients(markdown);
       linksOfRepository(markdown);
+      bracesInCode(markdown);
     },
     anchor: { slugify: anchorOf },
     attrs: { disable: true },

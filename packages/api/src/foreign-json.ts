@@ -44,6 +44,8 @@ export const JSON_BOUNDS = {
    * 33 MB: 262,144 tokens are the members of one object, and 514,906 merges are lists of two texts.
    */
   model: { bytes: 256 * MIB, depth: 64, values: 8_000_000, members: 2 ** 21 },
+  /** The tree of a statement of SQL. A sum of a hundred columns has 200 levels; the planner visits a tree by recursion. */
+  statement: { bytes: 4 * MIB, depth: 512, values: 200_000, members: 256 },
   /** An answer, or an event, of an upstream: a batch of embeddings has 2,048 lists of numbers. */
   answer: { bytes: 64 * MIB, depth: 64, values: 8_000_000, members: 4096 },
 } as const satisfies Readonly<Record<string, JsonBounds>>;

@@ -159,6 +159,12 @@ describe('a process of DuckDB', () => {
     expect(await startOf(ask)).toBeLessThan(await startOf(engines.of('another')));
   });
 
+  it('has no tree of a statement that is too deep for the planner', async () => {
+    const sum = (terms: number): string => `SELECT ${'1 + '.repeat(terms)}1 AS n FROM data`;
+    expect(await ask('parse', sum(100))).toMatchObject({ statement: { type: 'SELECT_NODE' } });
+    expect(await ask('parse', sum(600))).toMatchObject({ statement: undefined });
+  });
+
   it('ends with the call that is given up', { timeout: TIMEOUT }, async () => {
     const data = await tableOf('csv', ['x', '1']);
     const stopped = new AbortController();

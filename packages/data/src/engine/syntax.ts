@@ -3,6 +3,7 @@
  * (https://duckdb.org/docs/stable/data/json/sql_to_and_from_json).
  */
 import { SkeinError } from '@skein/api/errors';
+import { JSON_BOUNDS, readJson, readJsonOr } from '@skein/api/foreign-json';
 import { importOptional } from '@skein/api/user-modules';
 import type * as DuckDb from '@duckdb/node-api';
 import { quoted } from './sql-text.ts';
@@ -42,8 +43,8 @@ export async function parseStatement(sql: string): Promise<Parsed> {
       `SELECT to_json(list(DISTINCT function_name)) FROM duckdb_functions() WHERE function_type = 'aggregate'`,
     ),
   ]);
-  const aggregates = JSON.parse(names) as string[];
-  const parsed = JSON.parse(json) as {
+  const aggregates = readJson(names, JSON_BOUNDS.statement) as string[];
+  const parsed = readJsonOr(json, JSON_BOUNDS.statement, TOO_LARGE) as {
     readonly error: boolean;
     readonly error_type?: string;
     readonly error_message?: string;
@@ -56,6 +57,9 @@ export async function parseStatement(sql: string): Promise<Parsed> {
   const reason = parsed.error ? parsed.error_message : 'it must be one statement.';
   throw new SkeinError('SQL_INVALID', `DuckDB refuses the statement: ${reason}`);
 }
+
+/** DuckDB's answer for a statement without a tree. */
+const TOO_LARGE = { error: true, error_type: 'not implemented' };
 
 /** The texts of trees of queries. */
 export async function textsOf(nodes: readonly unknown[]): Promise<string[]> {
