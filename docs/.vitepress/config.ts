@@ -38,7 +38,7 @@ const tabsOfClients: MarkdownOptions['config'] = (markdown) => {
 /** Braces in code are text; Vue takes `{{ … }}` for an expression elsewhere. */
 const bracesInCode: MarkdownOptions['config'] = ({ renderer, utils }) => {
   renderer.rules['code_inline'] = (tokens, index) =>
-    `<code v-pre>${utils.escapeHtml(tokens[index]!.content)}</code>`;
+    `<code v-pre>${utils.escapeHtml(tokens[index].content)}</code>`;
 };
 
 export default defineConfig({
