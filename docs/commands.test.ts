@@ -34,11 +34,12 @@ function mentionsOf(text: string): Mention[] {
 
 /** The words of a line as a shell splits them, up to a comment, a pipe or what a page leaves out. */
 function wordsOf(line: string): string[] {
-  const quoted = /'([^']*)'|"([^"]*)"|(\$\([^)]*\)|\S+)/g;
+  const word = /(?:'[^']*'|"[^"]*"|\$\([^)]*\)|[^\s'"])+/g;
   const words: string[] = [];
-  for (const [whole, single, double, plain] of line.replace(COMMAND, '').matchAll(quoted)) {
-    if (plain !== undefined && (/^[#|>&;]/.test(plain) || plain.startsWith('…'))) break;
-    words.push(single ?? double ?? plain ?? whole);
+  for (const [found] of line.replace(COMMAND, '').matchAll(word)) {
+    if (/^[#|>&;…]/.test(found)) break;
+    // A part may be quoted, as in features='[1, 2]'.
+    words.push(found.replaceAll(/'([^']*)'|"([^"]*)"/g, '$1$2'));
   }
   return words;
 }
