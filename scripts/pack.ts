@@ -58,6 +58,7 @@ interface Manifest {
   name: string;
   exports?: Record<string, string>;
   dependencies?: Record<string, string>;
+  peerDependencies?: Record<string, string>;
   optionalDependencies?: Record<string, string>;
   bin?: Record<string, string>;
   [field: string]: unknown;
@@ -240,15 +241,22 @@ async function installAlone(name: string): Promise<void> {
     const dependencies = Object.fromEntries(
       [...packagesOf(name)].map((each) => [`@skein/${each}`, `file:${tarballOf(each)}`]),
     );
+    // A user of the example has installed them.
+    const { peerDependencies: peers = {} } = manifestOf(join(dist, name));
     writeFileSync(
       join(project, 'package.json'),
-      JSON.stringify({ type: 'module', private: true, dependencies }),
+      JSON.stringify({
+        type: 'module',
+        private: true,
+        dependencies: { ...dependencies, ...peers },
+      }),
     );
     if (process.argv.includes('--registry')) {
       const quiet = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
       run('npm', ['install', '--prefer-offline', ...quiet]);
     } else {
       for (const each of packagesOf(name)) unpack(each, project);
+      link(Object.keys(peers), name, join(project, 'node_modules'));
     }
 
     const { name: full, exports = {}, bin = {} } = manifestOf(join(dist, name));
@@ -283,17 +291,22 @@ function unpack(name: string, project: string): void {
   mkdirSync(target, { recursive: true });
   execFileSync('tar', ['-xzf', tarballOf(name), '-C', target, '--strip-components=1']);
   const { dependencies = {}, bin = {} } = manifestOf(target);
-  for (const dependency of Object.keys(dependencies)) {
-    const link = join(modules, dependency);
-    if (dependency.startsWith('@skein/') || existsSync(link)) continue;
-    mkdirSync(dirname(link), { recursive: true });
-    const nested = join(root, 'packages', name, 'node_modules', dependency);
-    symlinkSync(existsSync(nested) ? nested : join(root, 'node_modules', dependency), link);
-  }
+  link(Object.keys(dependencies), name, modules);
   for (const [command, file] of Object.entries(bin)) {
     mkdirSync(join(modules, '.bin'), { recursive: true });
     chmodSync(join(target, file), 0o755);
     symlinkSync(join(target, file), join(modules, '.bin', command));
+  }
+}
+
+/** Links dependencies of a package that are not packed here. */
+function link(dependencies: readonly string[], name: string, modules: string): void {
+  for (const dependency of dependencies) {
+    const target = join(modules, dependency);
+    if (dependency.startsWith('@skein/') || existsSync(target)) continue;
+    mkdirSync(dirname(target), { recursive: true });
+    const nested = join(root, 'packages', name, 'node_modules', dependency);
+    symlinkSync(existsSync(nested) ? nested : join(root, 'node_modules', dependency), target);
   }
 }
 
