@@ -167,19 +167,24 @@ export async function rowGroupsOf(
   });
 }
 
-/** Columns of statements with their types, in their order. @throws SkeinError SQL_INVALID. */
+/** Columns of statements with their types, in their order; undefined for a statement that DuckDB refuses. */
 export async function typesOfStatements(
   scope: Scope,
   statements: readonly string[],
-): Promise<(readonly [name: string, type: string])[][]> {
+): Promise<((readonly [name: string, type: string])[] | undefined)[]> {
   return withTables(scope, [], async ({ rows }) => {
-    const types: [string, string][][] = [];
+    const types: ([string, string][] | undefined)[] = [];
     for (const sql of statements) {
-      const found = await rows(`DESCRIBE ${oneStatement(sql)}`);
-      types.push(found.map((row) => [String(row['column_name']), String(row['column_type'])]));
+      const found = await rows(`DESCRIBE ${oneStatement(sql)}`).catch(refused);
+      types.push(found?.map((row) => [String(row['column_name']), String(row['column_type'])]));
     }
     return types;
   });
+}
+
+function refused(error: unknown): undefined {
+  if (error instanceof SkeinError && error.code === 'SQL_INVALID') return undefined;
+  throw error;
 }
 
 /** Without the semicolon that people end a statement with; more than one does not fit into a COPY. */

@@ -29,9 +29,9 @@ async function withParser<T>(
 }
 
 export interface Parsed {
-  /** Tree of the query; undefined for a statement that DuckDB cannot write as a tree. */
+  /** Tree of the query; undefined for a statement that DuckDB cannot write as a tree, or that is too deep. */
   readonly statement: unknown;
-  /** Names of DuckDB's aggregate functions. */
+  /** Names of DuckDB's aggregate functions, and of its macros: geomean(x) is exp(avg(ln(x))). */
   readonly aggregates: readonly string[];
 }
 
@@ -40,26 +40,31 @@ export async function parseStatement(sql: string): Promise<Parsed> {
   const [json, names] = await withParser(async (ask) => [
     await ask(`SELECT json_serialize_sql(${quoted(sql)})`),
     await ask(
-      `SELECT to_json(list(DISTINCT function_name)) FROM duckdb_functions() WHERE function_type = 'aggregate'`,
+      `SELECT to_json(list(DISTINCT function_name)) FROM duckdb_functions() WHERE function_type IN ('aggregate', 'macro')`,
     ),
   ]);
   const aggregates = readJson(names, JSON_BOUNDS.statement) as string[];
-  const parsed = readJsonOr(json, JSON_BOUNDS.statement, TOO_LARGE) as {
-    readonly error: boolean;
-    readonly error_type?: string;
-    readonly error_message?: string;
-    readonly statements?: readonly { readonly node: unknown }[];
-  };
-  const { statements = [] } = parsed;
-  if (!parsed.error && statements.length === 1)
-    return { statement: statements[0]?.node, aggregates };
-  if (parsed.error_type === 'not implemented') return { statement: undefined, aggregates };
-  const reason = parsed.error ? parsed.error_message : 'it must be one statement.';
-  throw new SkeinError('SQL_INVALID', `DuckDB refuses the statement: ${reason}`);
+  const parsed = readJsonOr(json, JSON_BOUNDS.statement, undefined) as Serialized | undefined;
+  const { error_type: fault, error_message: reason, statements = [] } = parsed ?? {};
+  // DuckDB writes trees of SELECT alone.
+  if (parsed === undefined || fault === NO_SELECT) return { statement: undefined, aggregates };
+  const [only, another] = statements;
+  if (only !== undefined && another === undefined) return { statement: only.node, aggregates };
+  throw new SkeinError(
+    'SQL_INVALID',
+    `DuckDB refuses the statement: ${reason ?? 'it must be one statement.'}`,
+  );
 }
 
-/** DuckDB's answer for a statement without a tree. */
-const TOO_LARGE = { error: true, error_type: 'not implemented' };
+/** The answer of `json_serialize_sql`. */
+interface Serialized {
+  readonly error_type?: string;
+  readonly error_message?: string;
+  readonly statements?: readonly { readonly node: unknown }[];
+}
+
+/** DuckDB's type of the error for a statement that is no SELECT. */
+const NO_SELECT = 'not implemented';
 
 /** The texts of trees of queries. */
 export async function textsOf(nodes: readonly unknown[]): Promise<string[]> {

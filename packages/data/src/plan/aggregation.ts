@@ -114,7 +114,9 @@ function merged(aggregate: Tree, add: (aggregate: Tree) => Tree, alias: string):
     readonly orders?: readonly unknown[];
   };
   if (aggregate['distinct'] === true || orders.length > 0) return undefined;
-  if (SAME.has(name)) return call(name, [add(aggregate)], alias);
+  // With two arguments, min and max are lists of the least and the greatest.
+  const { length } = aggregate['children'] as readonly Tree[];
+  if (SAME.has(name) && length === 1) return call(name, [add(aggregate)], alias);
   // No row at all has the count 0, but the sum NULL.
   if (COUNTS.has(name)) {
     const counted = [call('sum', [add(aggregate)]), zero()];

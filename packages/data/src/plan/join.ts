@@ -1,7 +1,16 @@
 /** The columns by which two tables of a statement meet. */
-import type { TableFacts } from './table-facts.ts';
+import type { Columns } from '../data-set.ts';
 import { isTable } from './common-tables.ts';
 import { isTree, textOf, within, type Select, type Tree } from './tree.ts';
+
+/** The properties of a table that a plan depends on. */
+export interface TableFacts {
+  readonly sizeBytes: number;
+  /** DuckDB types by column. */
+  readonly columns: Columns;
+  /** Whether jobs can share its rows: it has several files, or is Parquet. */
+  readonly canBeCut: boolean;
+}
 
 /**
  * @returns pairs of columns of both tables that a row must have equal; none where the statement needs

@@ -11,15 +11,14 @@
 import { inTwoSteps } from './aggregation.ts';
 import { inlined, isTable } from './common-tables.ts';
 import { atEnd, withoutEnd } from './end.ts';
-import { joinKeys } from './join.ts';
+import { joinKeys, type TableFacts } from './join.ts';
 import { isGrouped, splitOf } from './split.ts';
-import type { TableFacts } from './table-facts.ts';
 import { columnName, isSelect, isTree, textOf, within, type Select, type Tree } from './tree.ts';
 
 export interface PlanInput {
   /** The tree that DuckDB has for it; undefined where DuckDB has none. */
   readonly statement: unknown;
-  /** Names of aggregate functions, in small letters. */
+  /** Names of functions that may have one value for many rows, in small letters. */
   readonly aggregates: ReadonlySet<string>;
   readonly tables: Readonly<Record<string, TableFacts>>;
   /** Jobs of the map that run at once on all workers together. */
@@ -72,6 +71,8 @@ export function planStatement(input: PlanInput): Plan {
   const why = whyAlone(slots, total, pieceBytes);
   if (why !== undefined) return one(why);
   if (!isSelect(statement)) return one('the statement is no plain SELECT');
+  const unshared = whyNotShared(statement);
+  if (unshared !== undefined) return one(unshared);
   const query = inlined(statement);
   if (query === undefined) return one('a common table is used several times');
   const bySize = Object.keys(tables).sort((a, b) => tables[b]!.sizeBytes - tables[a]!.sizeBytes);
@@ -81,8 +82,6 @@ export function planStatement(input: PlanInput): Plan {
     [...within(query)].filter((node) => isTable(node, name)).length;
   if (uses(largest) !== 1) return one(`${largest} is used ${uses(largest)} times`);
   if (!isInFrom(query, largest)) return one(`${largest} is in a query inside an expression`);
-  const unshared = whyNotShared(query);
-  if (unshared !== undefined) return one(unshared);
   const end = atEnd(query);
   if (end === undefined) return one('it is ordered by what it does not show');
   const split = splitOf(query, largest, Object.keys(tables[largest]!.columns), aggregates);
@@ -149,10 +148,12 @@ export function planStatement(input: PlanInput): Plan {
   };
 }
 
-/** Values that several jobs would not have in common. */
+/** Values that several jobs would not have in common, and names that only the whole statement has. */
 function whyNotShared(query: Select): string | undefined {
   for (const node of within(query)) {
     if (isTree(node['sample'])) return 'a sample is taken of all rows together';
+    const { column_name_alias: renamed } = node;
+    if (Array.isArray(renamed) && renamed.length > 0) return 'columns of a table have other names';
     // Without parentheses a clock is read like a column.
     const name = columnName(node) ?? textOf(node, 'function_name');
     if (CLOCKS.has(name.toLowerCase())) return `${name} is one time for all rows`;
@@ -212,9 +213,16 @@ function shuffleOf(
 
 /** Columns of a table that a statement may use: all whose names are in it. */
 function columnsUsed(query: Select, columns: readonly string[]): readonly string[] | undefined {
+  const tables = new Set(
+    [...within(query)]
+      .filter(({ type }) => type === 'BASE_TABLE' || type === 'SUBQUERY')
+      .map((node) => (textOf(node, 'alias') || textOf(node, 'table_name')).toLowerCase()),
+  );
   const named = new Set<string>();
   for (const node of within(query)) {
-    if (node['class'] === 'STAR') return undefined;
+    // A table's own name is a value with all its columns.
+    const own = columnName(node) ?? '';
+    if (node['class'] === 'STAR' || tables.has(own.toLowerCase())) return undefined;
     const names = (node['column_names'] ?? node['using_columns'] ?? []) as readonly string[];
     for (const name of names) named.add(name.toLowerCase());
     if (node['ref_type'] === 'NATURAL') return undefined;

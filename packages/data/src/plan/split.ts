@@ -47,9 +47,10 @@ function inQuery(
   const names = new Map<string, string>();
   for (const item of query.select_list) {
     if (item['class'] === 'STAR') {
-      // Columns that are replaced or renamed have other values there.
-      if (!isPlainStar(item)) continue;
-      for (const [key, value] of from.names) names.set(key, value);
+      // The star of a join has columns of other tables too, with names that may be the table's.
+      const isJoined = query.from_table['type'] === 'JOIN' && item['relation_name'] === '';
+      if (!isJoined)
+        for (const raw of starColumns(item, from.names)) names.set(raw.toLowerCase(), raw);
       continue;
     }
     const raw = columnOf(item, from.names);
@@ -119,8 +120,7 @@ function ownSplit(
     if (type !== 'DISTINCT_MODIFIER') continue;
     const targets = (on ?? []) as readonly Tree[];
     const listed = targets.length > 0 ? targets : query.select_list;
-    const hasStar = listed.some((item) => item['class'] === 'STAR' && isPlainStar(item));
-    needs.push(hasStar ? [...names.values()] : rawColumns(listed, names));
+    needs.push(rawColumns(listed, names));
   }
   if (needs.length === 0) return { split: ANY };
   const [first = [], ...rest] = needs;
@@ -168,7 +168,21 @@ export function keysOf(query: Select, aggregates: ReadonlySet<string>): readonly
 }
 
 function rawColumns(expressions: readonly Tree[], names: ReadonlyMap<string, string>): string[] {
-  return expressions.flatMap((each) => columnOf(each, names) ?? []);
+  return expressions.flatMap((each) =>
+    each['class'] === 'STAR' ? starColumns(each, names) : (columnOf(each, names) ?? []),
+  );
+}
+
+/** Columns of the table that a star has; none where it replaces, renames or leaves out some, or is another table's. */
+function starColumns(star: Tree, names: ReadonlyMap<string, string>): readonly string[] {
+  const isChanged = ['replace_list', 'rename_list', 'exclude_list'].some((list) => {
+    const { length } = (star[list] ?? []) as readonly unknown[];
+    return length > 0;
+  });
+  if (isChanged || star['expr'] !== null) return [];
+  const table = textOf(star, 'relation_name').toLowerCase();
+  const own = [...names].filter(([name]) => table === '' || name.startsWith(`${table}.`));
+  return [...new Set(own.map(([, raw]) => raw))];
 }
 
 function columnOf(expression: Tree, names: ReadonlyMap<string, string>): string | undefined {
@@ -184,9 +198,3 @@ function named(columns: ReadonlyMap<string, string>, from: Tree): Map<string, st
   );
   return new Map([...plain, ...plain.map(([name, raw]) => [`${own}.${name}`, raw] as const)]);
 }
-
-const isPlainStar = (star: Tree): boolean =>
-  ['replace_list', 'rename_list', 'exclude_list'].every((list) => {
-    const { length } = (star[list] ?? []) as readonly unknown[];
-    return length === 0;
-  }) && star['expr'] === null;

@@ -21,12 +21,13 @@ interface Groups {
 /** Rows of a partition are read into the memory of one job; Parquet is a third of them or less. */
 const PARTITION_SHARE = 1 / 8;
 
-/** @returns the shards of the rows; undefined where it only explains. */
-export async function runStages(
-  plan: Stages,
-  given: StatementOver,
-  tools: Tools,
-): Promise<readonly Piece[] | undefined> {
+/** `one`: the whole statement is to run on one worker. */
+export type Staged =
+  | { readonly kind: 'rows'; readonly shards: readonly Piece[] }
+  | { readonly kind: 'explained' }
+  | { readonly kind: 'one'; readonly why: string };
+
+export async function runStages(plan: Stages, given: StatementOver, tools: Tools): Promise<Staged> {
   const { sql, tables, group, format, explain } = given;
   const { run, plan: lines } = tools;
   const trees = [
@@ -45,7 +46,9 @@ export async function runStages(
   const cut = names.filter((name) => tables[name]!.format === 'parquet');
   const statements = [sql, each, ...names.map((name) => `FROM ${identifier(name)}`)];
   const [found] = await run('parts', parts, [{ tables, cut, statements }], false);
-  const [shown = [], partial = [], ...columns] = found!.types;
+  const [shown, partial, ...columns] = found!.types;
+  // DuckDB has means of times, for example, and no sums of them.
+  if (!shown || !partial) return { kind: 'one', why: 'DuckDB refuses its stages' };
   const pieces = new Map(
     names.map((name) => [
       name,
@@ -62,9 +65,9 @@ export async function runStages(
   lines.push(`each of ${count} parts: ${each}`);
   if (merge !== undefined) lines.push(`merge ${isSpread ? partitions : 1} parts: ${merge.sql}`);
   if (finish !== undefined) lines.push(`finish: ${finish}`);
-  if (explain) return undefined;
+  if (explain) return { kind: 'explained' };
 
-  const typesOf = (name: string): Types => columns[names.indexOf(name)]!;
+  const typesOf = (name: string): Types => columns[names.indexOf(name)] ?? [];
   const shuffled = new Map<string, Rows>();
   for (const { table, keys, columns: used } of plan.shuffles ?? []) {
     const chosen =
@@ -101,10 +104,13 @@ export async function runStages(
     const typed = group === undefined ? withTypes(merge.sql, shown, last) : merge.sql;
     rows = await overParts(rows, typed, last ? format : 'parquet', 'merge', tools);
   }
-  if (finish === undefined) return rows.flat();
-  return (
-    await overParts([rows.flat()], withTypes(finish, shown, true), format, 'finish', tools)
-  ).flat();
+  // Only a file of one worker has the columns of no rows.
+  if (rows.flat().length === 0) return { kind: 'one', why: 'no group is left' };
+  if (finish !== undefined) {
+    const all = [rows.flat()];
+    rows = await overParts(all, withTypes(finish, shown, true), format, 'finish', tools);
+  }
+  return { kind: 'rows', shards: rows.flat() };
 }
 
 function partitionsOf(

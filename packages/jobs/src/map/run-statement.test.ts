@@ -127,6 +127,38 @@ const STATEMENTS: readonly (readonly [kind: 'parts' | 'merge' | 'shuffle' | 'one
       'SELECT data.city, sum(amount) AS s FROM data JOIN others ON data.id = others.id AND data.k = others.k GROUP BY data.city',
     ],
     ['one', 'SELECT median(amount) FROM data'],
+    // Aggregates that DuckDB has as macros over others.
+    [
+      'shuffle',
+      'SELECT city, geomean(price + 1) AS g, wavg(price, k) AS w FROM data GROUP BY city',
+    ],
+    ['one', 'SELECT geometric_mean(price + 1) AS g FROM data'],
+    // The least two and the greatest two, as lists.
+    [
+      'shuffle',
+      'SELECT city, min(amount, 2) AS least, max(amount, 2) AS most FROM data GROUP BY city',
+    ],
+    ['one', 'SELECT min(amount, 2) FROM data'],
+    // Columns of another table that have names of its own.
+    [
+      'one',
+      'SELECT city, median(amount) AS m FROM (SELECT labels.*, amount FROM data JOIN labels ON data.k = labels.region) GROUP BY city',
+    ],
+    [
+      'one',
+      'SELECT city, median(amount) AS m FROM (SELECT * FROM labels JOIN data ON data.k = labels.region) GROUP BY city',
+    ],
+    ['one', 'SELECT DISTINCT labels.* FROM data JOIN labels ON data.k = labels.region'],
+    ['one', 'SELECT city, median(amount) AS m FROM data AS d(id, k, city, amount) GROUP BY city'],
+    ['one', 'WITH few AS (SELECT id, k FROM data) SELECT a, b FROM few AS f(b, a)'],
+    ['one', 'WITH few AS (SELECT id, k FROM data) SELECT id FROM few USING SAMPLE 100%'],
+    // The row as a value has all its columns.
+    ['shuffle', 'SELECT city, max(data) AS row FROM data GROUP BY city HAVING median(k) >= 0'],
+    ['shuffle', 'SELECT city, max(d).price AS price, median(k) FROM data d GROUP BY city'],
+    // DuckDB has means of times, and no sums of them.
+    ['one', 'SELECT avg(day::TIMESTAMP) AS mean FROM data'],
+    ['merge', 'SELECT city, count(*) FROM data WHERE id < 0 GROUP BY city'],
+    ['merge', 'SELECT city, count(*) AS n FROM data WHERE id < 0 GROUP BY city ORDER BY n'],
     ['one', "SELECT id FROM data WHERE day < now() + INTERVAL '1000 years'"],
     ['one', 'SELECT id FROM data WHERE day < current_date + 100000'],
     [
@@ -162,6 +194,17 @@ describe('a statement in stages', () => {
           ? 'merge'
           : 'parts';
     expect([found, why]).toEqual([kind, why]);
+  });
+
+  it('has the columns of no rows', { timeout: 60_000 }, async () => {
+    const sql = 'SELECT city, count(*) AS n FROM data WHERE id < 0 GROUP BY city';
+    const tools = inline.tools(2, 2048);
+    const { data } = tables;
+    const given = { sql, tables: { data: data! }, group: undefined, explain: false } as const;
+    const [shard, ...others] = (await runStatement({ ...given, format: 'csv' }, tools)) ?? [];
+    expect(others).toEqual([]);
+    expect(readFileSync(inline.pathOf(shard!.digest), 'utf8')).toBe('city,n\n');
+    expect(tools.plan.at(-1)).toContain('no group is left');
   });
 
   it('brings rows together by keys', { timeout: 60_000 }, async () => {

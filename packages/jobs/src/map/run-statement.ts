@@ -12,11 +12,11 @@ export async function runStatement(
   tools: Tools,
 ): Promise<readonly Piece[] | undefined> {
   const plan = await planOf(given, tools);
-  if (plan.kind === 'one') {
-    tools.plan.push(`one statement on one worker: ${plan.why}`);
-    return given.explain ? undefined : runAlone(given, tools);
-  }
-  return runStages(plan, given, tools);
+  const result = plan.kind === 'one' ? plan : await runStages(plan, given, tools);
+  if (result.kind === 'rows') return result.shards;
+  if (result.kind === 'explained') return undefined;
+  tools.plan.push(`one statement on one worker: ${result.why}`);
+  return given.explain ? undefined : runAlone(given, tools);
 }
 
 async function runAlone(

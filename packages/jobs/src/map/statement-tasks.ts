@@ -46,7 +46,8 @@ export const parts = defineBuiltin({
   }),
   output: z.object({
     groups: z.record(z.string(), z.array(z.array(z.tuple([z.number(), z.number()])))),
-    types: z.array(z.array(z.tuple([z.string(), z.string()]))),
+    /** Null for a statement that DuckDB refuses. */
+    types: z.array(z.array(z.tuple([z.string(), z.string()])).nullable()),
   }),
   async run({ tables, cut, statements, resources }, context) {
     const limits = limitsOf(resources, context);
@@ -58,8 +59,8 @@ export const parts = defineBuiltin({
       groups[name] = found.map((file) => file.map(({ rows, sizeBytes }) => [rows, sizeBytes]));
     }
     const asked = await context.ask('types', { statements, tables: known, ...limits });
-    const types = noted(context, asked).map((each) =>
-      each.map(([name, type]): [string, string] => [name, type]),
+    const types = noted(context, asked).map(
+      (each) => each?.map(([name, type]): [string, string] => [name, type]) ?? null,
     );
     return { groups, types };
   },
