@@ -5,6 +5,7 @@ import { resolve } from 'node:path';
 import type { Client } from '@skein/api/client';
 import { SkeinError } from '@skein/api/errors';
 import type { CsvDialect, PlacedFile, Source } from '@skein/data/data-set';
+import { HERE, MAP_LABEL } from '@skein/jobs/labels';
 import type { Context } from '../command-line/command.ts';
 import { pairsOf, usageError } from '../command-line/usage.ts';
 import { columnsOf, formatOf, uploadDataSet, type Cutting } from './data-set.ts';
@@ -14,6 +15,14 @@ export interface TablesChoice extends Cutting {
   readonly csv: readonly string[];
   /** Whether the workers read the files of this machine. */
   readonly inPlace: boolean;
+}
+
+/** Whether a worker of the node reads files of this machine: one in a container may share no more than the data folder. */
+export async function readsHere(client: Pick<Client, 'listWorkers'>): Promise<boolean> {
+  const { workers } = await client.listWorkers();
+  const able = workers.filter(({ labels }) => labels.includes(MAP_LABEL));
+  // The worker of a node that has just started is not listed yet.
+  return able.length === 0 || able.some(({ labels }) => labels.includes(HERE));
 }
 
 /** The table that statements have where no other name is given. */
@@ -90,7 +99,9 @@ async function dialectOf(given: readonly string[]): Promise<CsvDialect | undefin
   if (given.length === 0) return undefined;
   const { CsvDialect: schema } = await import('@skein/data/data-set');
   const values = Object.entries(pairsOf('--csv', 'NAME=VALUE', given)).map(([name, value]) => {
-    if (name === 'header') return [name, value === 'true'] as const;
+    if (name === 'header' && (value === 'true' || value === 'false')) {
+      return [name, value === 'true'] as const;
+    }
     return [name, name === 'skip' ? Number(value) : value] as const;
   });
   const { success, data, error } = schema.safeParse(Object.fromEntries(values));

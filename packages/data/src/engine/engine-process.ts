@@ -27,7 +27,7 @@ async function within<Value>(
   { processBytes }: Bounds,
   work: (watch: (session: Session) => void) => Promise<Value>,
 ): Promise<Answer<Value>> {
-  forgetPeak();
+  resetPeak();
   const tooMuch = Promise.withResolvers<never>();
   let watched: Session | undefined;
   let reportedAt = performance.now();
@@ -50,8 +50,12 @@ async function within<Value>(
 }
 
 /** A new peak begins with each call: Linux resets it when 5 is written there. */
-function forgetPeak(): void {
-  if (process.platform === 'linux') writeFileSync('/proc/self/clear_refs', '5');
+function resetPeak(): void {
+  try {
+    writeFileSync('/proc/self/clear_refs', '5');
+  } catch {
+    // Other systems, and some containers, have no such file: the peak is then the highest of all calls.
+  }
 }
 
 /** The peak of this program; the one of `getrusage` counts what the parent had before it. */

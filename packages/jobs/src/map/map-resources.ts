@@ -1,7 +1,7 @@
 /** The resources of each job of a statement, and how many such jobs run at once. */
 import type { BuiltinContext } from '../tasks/builtin.ts';
 import type { MapInput, Resources } from './map-input.ts';
-import { MAP_LABEL } from './labels.ts';
+import { MAP_LABEL } from '../worker/labels.ts';
 
 /** The least that a worker must have for a statement that no caller has bounded. */
 const LEAST_BYTES = 512 * 2 ** 20;

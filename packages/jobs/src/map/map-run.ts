@@ -2,22 +2,22 @@
  * Conducts a map: a statement over tables of any size, or other work on every shard of one; and,
  * where rows are to be brought together by keys, a statement over the rows of each key.
  *
- * What flows between jobs is content in the artifact store. So memory is bounded by what one job
- * needs; and DuckDB spills what of that does not fit.
+ * Rows travel between jobs as artifacts. So memory is bounded by the needs of one job, and DuckDB spills
+ * the rows that exceed them.
  */
 import { SkeinError } from '@skein/api';
 import { boundsOf } from '@skein/data';
 import { MANIFEST, Piece, type DataSet } from '@skein/data/data-set';
 import type { TaskJob } from '../tasks/define-task.ts';
-import { defineBuiltin, type BuiltinContext } from '../tasks/builtin.ts';
+import { defineBuiltin, type Builtin, type BuiltinContext } from '../tasks/builtin.ts';
 import { resourcesOf } from './map-resources.ts';
-import { bytesRead, startPace } from './pace.ts';
+import { bytesRead, paced } from './pace.ts';
 import { DATA, MapInput, MapOutput, type MapWork } from './map-input.ts';
 import { runAll } from './run-all.ts';
 import { builtinJob, shardJobs, type JobFrame } from './stage-jobs.ts';
 import { runStatement } from './run-statement.ts';
 import type { Tools } from './statement-tools.ts';
-import type { JobTable } from './statement-tasks.ts';
+import { describe, parts, statement, type JobTable } from './statement-tasks.ts';
 import { describedTables } from './describe-tables.ts';
 
 /** The task that conducts a map. */
@@ -33,7 +33,7 @@ export const mapRun = defineBuiltin({
     if (work !== undefined && work.kind !== 'sql') {
       const frame = {
         ...input,
-        resources: { cores: 1, memoryBytes: 512 * 2 ** 20, ...given(input) },
+        resources: { cores: input.cores ?? 1, memoryBytes: input.memoryBytes ?? SHARD_BYTES },
       };
       const table = onlyTable(input);
       plan.push(`${work.kind} over each of ${table.shards.length} shards`);
@@ -60,11 +60,8 @@ export const mapRun = defineBuiltin({
 /** DuckDB reads this in less time than a job takes to begin and to hand over its rows. */
 const PIECE_BYTES = 16 * 2 ** 20;
 
-/** The choices of a caller; what is absent takes its default. */
-const given = ({ cores, memoryBytes }: MapInput) => ({
-  ...(cores === undefined ? {} : { cores }),
-  ...(memoryBytes === undefined ? {} : { memoryBytes }),
-});
+/** Memory of a command or a task, unless its caller has chosen. */
+const SHARD_BYTES = 512 * 2 ** 20;
 
 /** @throws SkeinError REQUEST_INVALID where it is none of stored shards. */
 function onlyTable({ tables }: MapInput): DataSet {
@@ -88,9 +85,8 @@ async function mapShards(
 ): Promise<DataSet> {
   const to = group === undefined ? format : table.format;
   const jobs = shardJobs(frame, work, table.shards, [table.format, to]);
-  const report = (count: number): void =>
-    context.progress(count / jobs.length, `${count} of ${jobs.length} shards`);
-  const done = await runAll(context, jobs, report, []);
+  const sizes = table.shards.map(({ sizeBytes }) => sizeBytes);
+  const done = await paced('map', sizes, context, (follow) => runAll(context, jobs, [], follow));
   return { format: to, shards: done.map(pieceOf) };
 }
 
@@ -124,20 +120,16 @@ function toolsOf(frame: JobFrame, slots: number, plan: string[], context: Builti
       const jobs = inputs.map((input, index) =>
         builtinJob(frame, [stage, index, inputs.length], task.name, input),
       );
-      const pace = isShown ? startPace(stage, inputs.map(bytesRead), context) : undefined;
-      try {
-        const done = await runAll(
-          context,
-          jobs,
-          () => undefined,
-          previous,
-          (ids) => pace?.follow(ids),
-        );
-        previous = done.map(({ id }) => id);
-        return done.map(({ result }) => task.output.parse(result?.value));
-      } finally {
-        pace?.stop();
-      }
+      const all = (follow?: (ids: readonly string[]) => void) =>
+        runAll(context, jobs, previous, follow);
+      const done = await (isShown ? paced(stage, inputs.map(bytesRead), context, all) : all());
+      previous = done.map(({ id }) => id);
+      return done.map(({ result }) => task.output.parse(result?.value));
     },
   };
 }
+
+/** The tasks of a map, which every worker that trusts offers by name: any machine of a fleet can run them. */
+export const MAP_TASKS: ReadonlyMap<string, Builtin> = new Map(
+  [mapRun, describe, parts, statement].map((task) => [task.name, task as Builtin]),
+);

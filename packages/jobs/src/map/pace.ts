@@ -12,12 +12,17 @@ export function bytesRead({ tables = {} }: Readonly<Record<string, unknown>>): n
     .reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
 }
 
-/** @param sizes bytes that each job reads. */
-export function startPace(
+/**
+ * Reports the progress of jobs while they run.
+ * @param sizes bytes that each job reads.
+ * @param run calls its argument once, with the ids of the jobs in the same order.
+ */
+export async function paced<T>(
   stage: string,
   sizes: readonly number[],
   { fractions, progress }: Pick<BuiltinContext, 'fractions' | 'progress'>,
-) {
+  run: (follow: (ids: readonly string[]) => void) => Promise<T>,
+): Promise<T> {
   const begun = performance.now();
   const all = sizes.reduce((sum, size) => sum + size, 0);
   let looking: NodeJS.Timeout | undefined;
@@ -26,13 +31,14 @@ export function startPace(
     const read = found.reduce((sum, fraction, index) => sum + fraction * sizes[index]!, 0);
     progress(all === 0 ? 0 : read / all, paceText(stage, read, all, performance.now() - begun));
   };
-  return {
-    follow(ids: readonly string[]): void {
+  try {
+    return await run((ids) => {
       // A failed look is followed by another one.
       looking = setInterval(() => void look(ids).catch(() => undefined), LOOK_EVERY_MS);
-    },
-    stop: () => clearInterval(looking),
-  };
+    });
+  } finally {
+    clearInterval(looking);
+  }
 }
 
 export function paceText(stage: string, read: number, all: number, elapsedMs: number): string {

@@ -8,7 +8,6 @@ import { enqueueAfter } from '../tasks/enqueue-after.ts';
 const CHUNK = 500;
 
 /**
- * @param onEnded called as jobs end, with how many have.
  * @param parents ids of the jobs whose results these get.
  * @param onEnqueued called with their ids, in order.
  * @returns the jobs in the order in which they were given.
@@ -17,7 +16,6 @@ const CHUNK = 500;
 export async function runAll(
   { jobs }: Pick<TaskContext, 'jobs'>,
   given: readonly NewJobInput[],
-  onEnded: (count: number) => void,
   parents: readonly string[],
   onEnqueued?: (ids: readonly string[]) => void,
 ): Promise<TaskJob[]> {
@@ -41,7 +39,6 @@ export async function runAll(
         `Job ${job.id} did not succeed (${job.cause ?? 'error'}): ${job.message ?? 'no reason was given'}`,
       );
     }
-    onEnded(ended.size);
   }
   return enqueued.map(({ id }) => ended.get(id)!);
 }

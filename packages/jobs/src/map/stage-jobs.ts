@@ -3,7 +3,7 @@ import type { NewJobInput } from '@skein/api';
 import type { DataFormat, Piece } from '@skein/data/data-set';
 import type { z } from 'zod';
 import type { TaskModule } from '../work.ts';
-import { MAP_LABEL } from './labels.ts';
+import { MAP_LABEL } from '../worker/labels.ts';
 import type { MapInput, MapWork, Resources } from './map-input.ts';
 import type { statement } from './statement-tasks.ts';
 
@@ -11,7 +11,10 @@ import type { statement } from './statement-tasks.ts';
  * Part of the input of each task, so that results are not taken that an earlier version has kept.
  * Raise it when the same tables give other rows.
  */
-const EDITION = 6;
+const EDITION = 7;
+
+/** A statement over terabytes takes hours. */
+const DAY_MS = 86_400_000;
 
 /** The part that all jobs of a map have in common. */
 export interface JobFrame extends Pick<MapInput, 'attempts' | 'requires'> {
@@ -33,7 +36,7 @@ export function builtinJob(
   return {
     ...frameOf(frame, stage, index, count),
     requires: [MAP_LABEL, ...requires],
-    work: taskOf(task, { offered: true }, given),
+    work: { ...taskOf(task, { offered: true }, given), limits: { wallMs: DAY_MS } },
   };
 }
 

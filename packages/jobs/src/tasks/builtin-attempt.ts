@@ -14,6 +14,9 @@ import type { TaskWork, WorkResult } from '../work.ts';
 import type { Builtin, BuiltinContext } from './builtin.ts';
 import { createTaskJobs } from './task-jobs.ts';
 
+/** The longest delay of a timer. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 type Outputs = WorkResult['outputs'][number][];
 
 /**
@@ -29,7 +32,7 @@ export async function attemptBuiltin(
 ): Promise<Outcome> {
   const { lease } = tools;
   const { wallMs = DEFAULT_LIMITS.wallMs } = work.limits;
-  const late = AbortSignal.timeout(wallMs);
+  const late = AbortSignal.timeout(Math.min(wallMs, LONGEST_TIMER_MS));
   const leaving = new AbortController();
   const signal = AbortSignal.any([lease.ended, lease.preempted, late, leaving.signal]);
   const outputs: Outputs = [];

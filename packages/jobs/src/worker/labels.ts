@@ -1,6 +1,13 @@
 /** The labels that a worker finds for its machine. */
 import { access } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import type { SandboxOffer } from './contract.ts';
+
+/** A worker that offers the tasks of maps. */
+export const MAP_LABEL = 'task:skein-map';
+
+/** A worker that reads files where they lie on this machine. */
+export const HERE = `machine:${hostname()}`;
 
 /** Device files whose presence means an accelerator with a driver. */
 const ACCELERATORS = { cuda: '/dev/nvidiactl', rocm: '/dev/kfd' } as const;

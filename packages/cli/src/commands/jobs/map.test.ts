@@ -353,6 +353,8 @@ it('explains what is wrong with a statement, or with the command line', async ()
     ['map --data table.csv', 'Give the work'],
     ['map --data table.csv --by b', 'go together'],
     ['map --data table.csv --sql x --csv delimiter=;', 'Unrecognized key'],
+    ['map --data table.csv --sql x --csv header=yes', '--csv header: '],
+    ['map --data table.csv --sql x --csv skip=some', '--csv skip: '],
     ['map --data table.csv --sql SELECT --trusted', '--trusted is for a command over the shards'],
     ['map --data table.csv --sql SELECT --input a', '--input is for a command over the shards'],
     ['map --data table.csv --sql SELECT --module a.ts', '--task NAME names: give both'],

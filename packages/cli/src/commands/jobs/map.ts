@@ -1,8 +1,8 @@
 /** `skein map`: a statement over tables of any size, or other work on every shard of one. */
-import { hostname } from 'node:os';
 import type { JobView } from '@skein/api';
 import { defined } from '@skein/api/defined';
 import { hasEnded } from '@skein/api/job-states';
+import { HERE, MAP_LABEL } from '@skein/jobs/labels';
 import type { MapOutput } from '@skein/jobs/map';
 import { formatBytes } from '@skein/api/units';
 import { defineCommand } from '../../command-line/command.ts';
@@ -11,7 +11,7 @@ import { downloadDataSet, makeOutFolder, rowsOf } from '../../jobs/data-set.ts';
 import { withJobs } from '../../jobs/embedded.ts';
 import { followJob } from '../../jobs/follow.ts';
 import { workOf } from '../../jobs/map-work.ts';
-import { tablesOf } from '../../jobs/tables.ts';
+import { readsHere, tablesOf } from '../../jobs/tables.ts';
 import { givenText } from '../../file.ts';
 import {
   bytes,
@@ -159,12 +159,13 @@ export const map = defineCommand({
           resources: { cores: options.cores ?? 1, memoryBytes: options.memory ?? CUTTING_BYTES },
           columns: options.column,
           csv: options.csv,
-          inPlace: isHere && isStatement,
+          inPlace: isHere && isStatement && (await readsHere(client)),
         });
         const isShown = isStatement && options.out === undefined;
         const isPlaced = Object.values(tables).some(({ shards }) =>
           shards.some((shard) => 'path' in shard),
         );
+        const requires = isPlaced ? [HERE] : [];
         const [first] = Object.values(tables);
         const { id } = await submit({
           queue: options.queue,
@@ -183,12 +184,12 @@ export const map = defineCommand({
                 : {}),
               format: options.format ?? (isShown ? 'csv' : first!.format),
               attempts: options.attempts,
-              requires: isPlaced ? [`machine:${hostname()}`] : [],
+              requires,
               explain: options.explain,
             },
           },
           resources: CONDUCTOR,
-          requires: ['task:skein-map', ...(isPlaced ? [`machine:${hostname()}`] : [])],
+          requires: [MAP_LABEL, ...requires],
           retry: { maxAttempts: 1000, backoffMs: 1000, maxBackoffMs: 60_000 },
         });
         const job = await followJob(context, client, id);
@@ -214,6 +215,9 @@ export const map = defineCommand({
         ? [`  ${shards} ${shards === 1 ? 'shard' : 'shards'}, ${formatBytes(sizeBytes)}`]
         : []),
       ...(rows === undefined ? [] : [rows.trimEnd()]),
+      ...(first === undefined && rows === undefined && shards > 0
+        ? [style.dim('  --out FOLDER writes the rows')]
+        : []),
       ...(first === undefined
         ? []
         : [style.dim(`  wrote ${first}${rest.length > 0 ? ` and ${rest.length} more` : ''}`)]),
