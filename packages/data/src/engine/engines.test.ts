@@ -176,6 +176,18 @@ describe('a process of DuckDB', () => {
     expect(await rowsOf(data, 'FROM data')).toEqual(['1']);
   });
 
+  it('is refused with its own text', async () => {
+    const data = await tableOf('csv', ['id', '1']);
+    for (const [sql, line] of [
+      ['SELEC 1', 'LINE 1: SELEC 1'],
+      ['SELECT nope FROM data', 'LINE 1: SELECT nope FROM data'],
+    ] as const) {
+      const refused = await rowsOf(data, sql).catch((error: unknown) => error);
+      expect(refused).toMatchObject({ code: 'SQL_INVALID' });
+      expect(String(refused)).toContain(`\n${line}\n`);
+    }
+  });
+
   it('reaches no file but its tables', { timeout: TIMEOUT }, async () => {
     const secret = join(folder, 'secret.csv');
     await writeFile(secret, 'a\n1\n');

@@ -64,10 +64,16 @@ export async function withTables<T>(
       run: (sql) => explained(async () => (await connection.run(sql)).rowsChanged),
       rows: (sql) =>
         explained(async () => (await connection.runAndReadAll(sql)).getRowObjectsJson()),
-      write(sql, target, to, by) {
+      async write(sql, target, to, by) {
         const settings = [writer(to, alone)];
         if (by !== undefined) settings.push(`PARTITION_BY (${identifier(by)})`);
-        return session.run(`COPY (${sql}) TO ${quoted(target)} (${settings.join(', ')})`);
+        try {
+          return await session.run(`COPY (${sql}) TO ${quoted(target)} (${settings.join(', ')})`);
+        } catch (error) {
+          // DuckDB shows the text that it was given: without the COPY, the caller sees the statement alone.
+          await explained(async () => (await connection.prepare(sql)).destroySync());
+          throw error;
+        }
       },
       progress: () => Math.max(0, connection.progress.percentage) / 100,
     };
