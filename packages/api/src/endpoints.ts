@@ -8,6 +8,7 @@
  */
 import type { NodeEndpoint } from './endpoint.ts';
 import { ARTIFACT_ENDPOINTS } from './endpoints/artifacts.ts';
+import { DATA_ENDPOINTS } from './endpoints/data-sets.ts';
 import { DEPLOYMENT_ENDPOINTS } from './endpoints/deployments.ts';
 import { FEDERATION_ENDPOINTS } from './endpoints/federations.ts';
 import { FLEET_ENDPOINTS } from './endpoints/fleet.ts';
@@ -25,6 +26,7 @@ export const ENDPOINTS = {
   ...RUN_ENDPOINTS,
   ...JOB_ENDPOINTS,
   ...ARTIFACT_ENDPOINTS,
+  ...DATA_ENDPOINTS,
   ...FEDERATION_ENDPOINTS,
   ...FLEET_ENDPOINTS,
   ...NODE_ENDPOINTS,
@@ -39,6 +41,7 @@ const GROUPS: Readonly<Record<string, object>> = {
   Runs: RUN_ENDPOINTS,
   Jobs: JOB_ENDPOINTS,
   Artifacts: ARTIFACT_ENDPOINTS,
+  'Data sets': DATA_ENDPOINTS,
   Federations: FEDERATION_ENDPOINTS,
   Fleet: FLEET_ENDPOINTS,
   Node: NODE_ENDPOINTS,

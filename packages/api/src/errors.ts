@@ -7,6 +7,7 @@
  * faults contain no internals.
  */
 import { ACCESS_ERRORS } from './errors/access.ts';
+import { DATA_SET_ERRORS } from './errors/data-sets.ts';
 import { FEDERATION_ERRORS } from './errors/federation.ts';
 import { FLEET_ERRORS } from './errors/fleet.ts';
 import { LANGUAGE_ERRORS } from './errors/language.ts';
@@ -28,6 +29,7 @@ export const ERRORS = {
   ...SERVING_ERRORS,
   ...SOURCE_ERRORS,
   ...JOB_ERRORS,
+  ...DATA_SET_ERRORS,
   ...TRAINING_ERRORS,
   ...SITE_ERRORS,
   ...SECURE_AGGREGATION_ERRORS,

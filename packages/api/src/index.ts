@@ -1,5 +1,15 @@
 export { ERRORS, SkeinError, type ErrorBody, type ErrorCode } from './errors.ts';
 export {
+  DataManifest,
+  DataOrigin,
+  DataVersion,
+  DataVersionDetail,
+  DataVersionName,
+  type DataColumn,
+  type DataFile,
+  type DataUses,
+} from './resources/data-set.ts';
+export {
   DeploymentSettings,
   DeploymentSettingsPatch,
   DeploymentTraffic,

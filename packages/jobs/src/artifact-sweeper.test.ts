@@ -16,10 +16,13 @@ let folder: string;
 let store: JobStore;
 let artifacts: ArtifactStore;
 let now: number;
+/** What other parts of the node name. */
+let named: unknown;
 
 beforeEach(async () => {
   folder = testFolder();
   now = 0;
+  named = [];
   store = await openSqliteJobs(':memory:', { clock: () => now });
   artifacts = await openFileArtifacts(join(folder, 'blobs'));
 });
@@ -27,7 +30,13 @@ afterEach(() => store.close());
 
 const put = async (text: string): Promise<string> =>
   (await artifacts.put(Readable.from([Buffer.from(text)]), 2 ** 20)).digest;
-const sweeping = () => createSweep(store, artifacts, () => now);
+const sweeping = () =>
+  createSweep(
+    store,
+    artifacts,
+    () => now,
+    async () => named,
+  );
 const stored = async () => new Set(await artifacts.list());
 
 /** Starts the one job that is queued. */
@@ -59,6 +68,20 @@ it('removes only artifacts that no job has named for a day', async () => {
   now += HOUR_MS;
   expect(await sweep.look()).toEqual([unnamed]);
   expect(await stored()).toEqual(new Set([input, output, late]));
+});
+
+it('keeps the files of a version of a data set, which only its manifest names', async () => {
+  const file = await put('a,b');
+  const manifest = await put(JSON.stringify({ files: [{ digest: file }] }));
+  const sweep = sweeping();
+  named = [manifest];
+  await sweep.look();
+  now += DAY_MS;
+  expect(await sweep.look()).toEqual([]);
+  named = [];
+  await sweep.look();
+  now += DAY_MS;
+  expect(new Set(await sweep.look())).toEqual(new Set([file, manifest]));
 });
 
 it('keeps an artifact that a job names in between', async () => {
@@ -188,6 +211,7 @@ it('skips a named artifact that is gone or damaged, and stops when the store can
     store,
     { ...artifacts, sizeOf: () => Promise.reject(new Error('EMFILE')) },
     () => now,
+    async () => [],
   );
   await expect(failing.look()).rejects.toThrow('EMFILE');
 

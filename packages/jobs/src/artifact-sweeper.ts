@@ -3,7 +3,7 @@
  * retention is over.
  *
  * Needed artifacts are found as a conservative garbage collector finds live objects: every digest
- * anywhere in a kept job or schedule, and every digest anywhere in a needed artifact of JSON
+ * anywhere in a kept job, schedule or version of a data set, and every digest anywhere in a needed artifact of JSON
  * (`artifact-names.ts`). A checkpoint's listing therefore keeps its files.
  *
  * An artifact is removed only when every sweep of a day found it unnamed, because a new artifact is
@@ -22,6 +22,9 @@ const PAGE = 500;
 
 type Jobs = Pick<JobStore, 'jobs' | 'schedules'>;
 
+/** Everything else that names artifacts, as values of JSON. */
+export type OtherNames = () => Promise<unknown>;
+
 /**
  * Sweeps once an hour. @returns the store to put artifacts into, and a function that stops the
  * sweeps.
@@ -30,8 +33,9 @@ export function sweepArtifacts(
   store: Jobs,
   artifacts: ArtifactStore,
   log: WorkerLog,
+  others: OtherNames,
 ): { readonly artifacts: ArtifactStore; readonly stop: () => void } {
-  const sweep = createSweep(store, artifacts, Date.now);
+  const sweep = createSweep(store, artifacts, Date.now, others);
   const timer = setInterval(() => {
     sweep.look().catch((error: unknown) => {
       log('warn', 'Unneeded artifacts could not be removed.', { err: error });
@@ -56,6 +60,7 @@ export function createSweep(
   store: Jobs,
   artifacts: Pick<ArtifactStore, 'list' | 'remove' | 'read' | 'sizeOf'>,
   now: () => number,
+  others: OtherNames,
 ) {
   /** Since when each artifact has been unnamed. */
   let unnamed = new Map<string, number>();
@@ -68,7 +73,7 @@ export function createSweep(
       spared = new Set();
       // List the artifacts first: this sweep does not judge an artifact that is stored later.
       const stored = new Set(await artifacts.list());
-      const { roots, runningSince } = await lookAtJobs(store);
+      const { roots, runningSince } = await lookAtJobs(store, others);
       const named = await closure(roots, stored, names.of);
       names.keep(named);
       const at = now();
@@ -105,13 +110,14 @@ interface Roots {
 }
 
 /** Every digest anywhere in a job: its inputs, its checkpoint, its outputs, and what tasks return. */
-async function lookAtJobs(store: Jobs): Promise<Roots> {
+async function lookAtJobs(store: Jobs, others: OtherNames): Promise<Roots> {
   const roots = new Set<string>();
   let runningSince = Number.POSITIVE_INFINITY;
   const note = (value: unknown): void => {
     for (const digest of digestsIn(JSON.stringify(value))) roots.add(digest);
   };
   note(await store.schedules());
+  note(await others());
   for (let after: string | undefined; ;) {
     const page = await store.jobs({ limit: PAGE, after });
     note(page.jobs);

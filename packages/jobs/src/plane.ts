@@ -16,7 +16,7 @@ import {
   openArtifacts,
 } from '@skein/state';
 import { artifactBudget, createHoldings, type ArtifactHoldings } from './artifact-holdings.ts';
-import { sweepArtifacts } from './artifact-sweeper.ts';
+import { type OtherNames, sweepArtifacts } from './artifact-sweeper.ts';
 import type { JobStore } from './contract.ts';
 import type { Worker, WorkerLog } from './worker/contract.ts';
 import { lockJobs } from './jobs-lock.ts';
@@ -55,6 +55,8 @@ export interface JobPlaneOptions {
   readonly cacheBytes?: number | undefined;
   /** Receives how long the jobs that the node itself starts were ready before, in milliseconds. */
   readonly onPickup?: ((waitedMs: number) => void) | undefined;
+  /** Everything but jobs that names artifacts: these are kept. Default: nothing else does. */
+  readonly otherNames?: OtherNames | undefined;
   readonly log: WorkerLog;
 }
 
@@ -171,6 +173,7 @@ async function openLocked(options: JobPlaneOptions, opened: Closable[]): Promise
             },
           },
           log,
+          options.otherNames ?? (async () => []),
         )
       : undefined;
   const artifacts = sweeping?.artifacts ?? stored;

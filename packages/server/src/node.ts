@@ -79,6 +79,7 @@ async function openComponents(opening: Opening): Promise<RunningNode> {
   const storage = await openStorage(opening, folder, shared);
   const callers = await openCallers(opening, storage.state, shared);
   jobComponent.shareBy(callers.shareOf);
+  jobComponent.keepNamed(() => storage.dataSets.manifests());
   const jobs = await jobComponent.opening;
 
   const { bodies, rpcs, eventStreams, requests } = callers;

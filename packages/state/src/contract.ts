@@ -82,6 +82,8 @@ export interface Records extends TransferStore {
 
   /** Replaces the declaration of this kind and name. */
   putDeclaration(declaration: DeclarationRecord): Promise<void>;
+  /** @returns false when there is one of this kind and name, which stays as it is. */
+  addDeclaration(declaration: DeclarationRecord): Promise<boolean>;
   /** By kind and name. */
   declarations(): Promise<DeclarationRecord[]>;
   /** @returns false when there was none. */

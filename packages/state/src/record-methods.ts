@@ -27,6 +27,7 @@ export const RECORD_METHODS = {
   revokeKey: 'write',
   removeKeys: 'write',
   putDeclaration: 'write',
+  addDeclaration: 'write',
   declarations: 'read',
   removeDeclaration: 'write',
   addAudit: 'note',

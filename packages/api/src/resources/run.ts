@@ -1,5 +1,6 @@
 /** Training runs: model, data, metrics, and the versions that they produced. */
 import { z } from 'zod';
+import { DataVersionName } from './data-set.ts';
 import { Name } from './deployment.ts';
 
 export const RunId = z
@@ -75,6 +76,7 @@ const DataSource = z.strictObject({
   path: Text.describe('As it was given.'),
   digest: Digest.describe('sha-256 of the file, or of the names and contents of a folder.'),
   rows: z.int().describe('Rows used; those that were dropped are not counted.'),
+  version: DataVersionName.describe('The version of a data set that was given.').optional(),
 });
 
 export const Lineage = z

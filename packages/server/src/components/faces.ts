@@ -69,7 +69,7 @@ export function openFaces(opening: Opening, components: FacesComponentOptions) {
   } = components;
   const { serving, inference, statistics, metrics, forwarding } = plane;
   const control = forwarding?.control ?? serving;
-  const { state, registry, runs } = storage;
+  const { state, registry, runs, dataSets } = storage;
   const { access, bodies, eventStreams, keys, mode } = callers;
   const { bodyTimeoutMs = DEFAULT_LIMITS.bodyTimeoutMs } = options;
   const { maxConnections = DEFAULT_LIMITS.maxConnections } = options;
@@ -98,6 +98,7 @@ export function openFaces(opening: Opening, components: FacesComponentOptions) {
     federations,
     registry,
     runs,
+    dataSets,
     state,
     bounded,
     jobs: jobs.store,

@@ -13,6 +13,8 @@ export interface JobComponent {
   readonly scale: WorkerScale;
   /** Shares of tenants, known once the keys have been read; no caller exists before. */
   shareBy(shareOf: ShareOf): void;
+  /** Keeps the artifacts that these values name. */
+  keepNamed(names: () => Promise<unknown>): void;
   /** Refuses calls on other contents than those that this node follows. */
   follow(shared: Pick<SharedState, 'cursor'> | undefined): void;
 }
@@ -24,6 +26,8 @@ export function openJobs({ options, logger, lifecycle }: Opening, folder: string
   const scale = createWorkerScale();
   const metrics = createJobMetrics(queues, scale);
   let shareOf: ShareOf = () => 1;
+  // Never called before the node is open: a sweep comes an hour later.
+  let otherNames = async (): Promise<unknown> => [];
   let followed: Pick<SharedState, 'cursor'> | undefined;
   const opening = openJobPlane({
     folder,
@@ -39,6 +43,7 @@ export function openJobs({ options, logger, lifecycle }: Opening, folder: string
     cacheBytes,
     maxArtifactsBytes,
     shareOf: (tenant) => shareOf(tenant),
+    otherNames: () => otherNames(),
     onPickup: (waitedMs) => metrics.pickedUp(waitedMs),
     log: (level, message, details) => logger[level](details ?? {}, message),
   });
@@ -50,6 +55,7 @@ export function openJobs({ options, logger, lifecycle }: Opening, folder: string
     metrics,
     scale,
     shareBy: (share) => (shareOf = share),
+    keepNamed: (names) => (otherNames = names),
     follow: (shared) => (followed = shared),
   };
 }

@@ -3,9 +3,11 @@ import { join } from 'node:path';
 import { SkeinError } from '@skein/api';
 import { createRegistry, describeComposition, type Registry } from '@skein/serving';
 import {
+  createDataSets,
   createDiskSpace,
   createRuns,
   type DataFolder,
+  type DataSets,
   openArtifacts,
   openFileArtifacts,
   openState,
@@ -21,6 +23,7 @@ export interface StorageComponent {
   readonly state: State;
   readonly registry: Registry;
   readonly runs: Runs;
+  readonly dataSets: DataSets;
 }
 
 /** @throws SkeinError USAGE: the models of a fleet must be where every node sees them. */
@@ -54,7 +57,8 @@ export async function openStorage(
     // A node cannot know what others need of a shared place: it removes nothing there.
     const kept = { ...artifacts, remove: async () => {} };
     const registry = createRegistry({ state, artifacts: kept, limits, describeComposition });
-    return { state, registry, runs: createRuns(state, folder.root) };
+    const runs = createRuns(state, folder.root);
+    return { state, registry, runs, dataSets: createDataSets(state) };
   }
   const state = withReserve(await openState(folder.databasePath), folder.reserve);
   lifecycle.open('state', () => state.close());
@@ -62,7 +66,8 @@ export async function openStorage(
   const artifacts = await openFileArtifacts(folder.artifactsPath, { space });
   const registry = createRegistry({ state, artifacts, limits, describeComposition });
   await registry.removeOrphans();
-  return { state, registry, runs: createRuns(state, folder.root) };
+  const runs = createRuns(state, folder.root);
+  return { state, registry, runs, dataSets: createDataSets(state) };
 }
 
 function tellIn(logger: Opening['logger']): (reason: SkeinError | undefined) => void {

@@ -66,9 +66,16 @@ overEveryState('records', (at) => {
     );
     await at.state.putDeclaration(later);
     expect(await at.state.declarations()).toEqual([declared('model', 'google'), later]);
+    expect(await at.state.addDeclaration(declared('provider', 'google'))).toBe(false);
+    expect(await at.state.declarations()).toEqual([declared('model', 'google'), later]);
     expect(await at.state.removeDeclaration('provider', 'google')).toBe(true);
     expect(await at.state.removeDeclaration('provider', 'google')).toBe(false);
     expect(await at.state.declarations()).toEqual([declared('model', 'google')]);
+    const at6 = Array.from({ length: 6 }, (_, i) => declared('set', 'a@1', { i }));
+    const added = await Promise.all(at6.map((each) => at.state.addDeclaration(each)));
+    expect(added.filter(Boolean)).toHaveLength(1);
+    const kept = (await at.state.declarations()).at(-1)?.value['i'];
+    expect(kept).toBe(added.indexOf(true));
   });
 
   it('numbers the versions of each model from 1 and returns each record as it was stored', async () => {

@@ -6,11 +6,18 @@ import type { DeclarationRecord } from '../records.ts';
 export function declarationCalls({
   run,
   durable,
-}: Calls): Pick<Records, 'putDeclaration' | 'declarations' | 'removeDeclaration'> {
+}: Calls): Pick<
+  Records,
+  'putDeclaration' | 'addDeclaration' | 'declarations' | 'removeDeclaration'
+> {
   return {
     async putDeclaration(declaration) {
       const { kind, name } = declaration;
       await durable('put-declaration', kind, name, JSON.stringify(declaration));
+    },
+    async addDeclaration(declaration) {
+      const { kind, name } = declaration;
+      return (await durable('add-declaration', kind, name, JSON.stringify(declaration))) === '1';
     },
     async declarations() {
       const rows = (await run('declarations')) as string[];

@@ -13,6 +13,7 @@ import type { Effect, Functions } from './server/library.ts';
 const EFFECTS = {
   'acquire-lease': 'frees',
   'add-audit': 'grows',
+  'add-declaration': 'grows',
   'add-history': 'grows',
   'add-key': 'grows',
   'add-version': 'grows',

@@ -7,6 +7,7 @@ import { serveConsole } from '@skein/console';
 import { createRoutes, type Operation, type Page, ROUTE_LIMITS, type Routes } from '@skein/http';
 import { auditInto } from '../../access/audit-trail.ts';
 import { artifactHandlers } from './handlers/artifacts.ts';
+import { dataSetHandlers } from './handlers/data-sets.ts';
 import { deploymentHandlers } from './handlers/deployments.ts';
 import { federationHandlers } from './handlers/federations.ts';
 import { fleetHandlers } from './handlers/fleet.ts';
@@ -37,6 +38,7 @@ export function createManagement(options: ManagementOptions): Routes {
     ...runHandlers(options),
     ...jobHandlers(options),
     ...artifactHandlers(options),
+    ...dataSetHandlers(options),
     ...keyHandlers(options),
     ...federationHandlers(options),
     ...fleetHandlers(options),

@@ -9,7 +9,7 @@ import type { SharedBudget } from '@skein/api/shared-budget';
 import type { Handlers, RouteLimits, RouteOptions } from '@skein/http';
 import type { ArtifactHoldings, JobStore, WorkerScale } from '@skein/jobs';
 import type { DeploymentControl, Registry } from '@skein/serving';
-import type { ArtifactStore, Runs, State } from '@skein/state';
+import type { ArtifactStore, DataSets, Runs, State } from '@skein/state';
 
 export type NodeCallers = Readonly<Record<Scope, Caller>>;
 
@@ -25,6 +25,7 @@ export interface ManagementOptions extends Pick<
   readonly registry: Registry;
   readonly languageModels: Pick<LanguageModels, 'check' | 'declarations' | 'rollouts' | 'view'>;
   readonly runs: Runs;
+  readonly dataSets: DataSets;
   readonly state: Pick<State, 'history' | 'historyAfter' | 'audit' | 'addAudit'>;
   /** Takes the records of callers below `admin`, which must not push out others. */
   readonly bounded: Pick<State, 'addAudit'>;

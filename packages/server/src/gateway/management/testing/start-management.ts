@@ -13,6 +13,7 @@ import { openSqliteJobs } from '@skein/jobs/sqlite';
 import { createRegistry, type Registry } from '@skein/serving';
 import {
   type ArtifactStore,
+  createDataSets,
   createRuns,
   openFileArtifacts,
   openSqliteState,
@@ -107,6 +108,7 @@ export async function startManagement(
       traced: (gateway) => gateway,
     }),
     runs: createRuns(state, folder),
+    dataSets: createDataSets(state),
     state,
     bounded: state,
     jobs,
