@@ -2,12 +2,14 @@
 import { existsSync } from 'node:fs';
 import { glob, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import type { DataVersionName } from '@skein/api';
 import type { Client } from '@skein/api/client';
 import { SkeinError } from '@skein/api/errors';
 import type { CsvDialect, PlacedFile, Source } from '@skein/data/data-set';
 import { HERE, MAP_LABEL } from '@skein/jobs/labels';
 import type { Context } from '../command-line/command.ts';
 import { pairsOf, usageError } from '../command-line/usage.ts';
+import { findVersion, sourceOf, versionIn } from './data-versions.ts';
 import { columnsOf, formatOf, uploadDataSet, type Cutting } from './data-set.ts';
 
 export interface TablesChoice extends Cutting {
@@ -15,6 +17,8 @@ export interface TablesChoice extends Cutting {
   readonly csv: readonly string[];
   /** Whether the workers read the files of this machine. */
   readonly inPlace: boolean;
+  /** Receives each version of a data set that is given as a table. */
+  readonly onVersion?: (version: DataVersionName) => void;
 }
 
 /** Whether a worker of the node reads files of this machine: one in a container may share no more than the data folder. */
@@ -28,7 +32,10 @@ export async function readsHere(client: Pick<Client, 'listWorkers'>): Promise<bo
 /** The table that statements have where no other name is given. */
 const DATA = 'data';
 
-/** @throws SkeinError USAGE, FILE_UNREADABLE. */
+/**
+ * @param given files, folders, patterns, manifests, or versions of data sets, such as heart@3.
+ * @throws SkeinError USAGE, FILE_UNREADABLE, DATA_UNKNOWN, DATA_CHANGED.
+ */
 export async function tablesOf(
   context: Context,
   client: Client,
@@ -36,14 +43,26 @@ export async function tablesOf(
   choice: TablesChoice,
 ): Promise<Record<string, Source>> {
   const files = new Map<string, string[]>();
+  const tables: Record<string, Source> = {};
   for (const entry of given) {
     const [name, pattern] = namedPattern(context.cwd, entry);
+    if (versionIn(context.cwd, pattern) !== undefined) {
+      const { [name]: other } = tables;
+      if (other !== undefined)
+        throw usageError(`--data ${entry}: the table ${name} is given twice.`);
+      const found = await findVersion(client, pattern);
+      choice.onVersion?.({ name: found.name, version: found.version, manifest: found.manifest });
+      tables[name] = await sourceOf(found);
+      continue;
+    }
     const found = await filesOf(context.cwd, pattern);
     files.set(name, [...(files.get(name) ?? []), ...found]);
   }
   const csv = await dialectOf(choice.csv);
-  const tables: Record<string, Source> = {};
   for (const [name, paths] of files) {
+    if (tables[name] !== undefined) {
+      throw usageError(`The table ${name} is a version of a data set, and takes no other files.`);
+    }
     const isPlaced = choice.inPlace && !paths.some((path) => path.endsWith('.json'));
     const table = isPlaced
       ? await placed(context.cwd, paths, choice.columns)

@@ -2,7 +2,6 @@
 import type { JobView } from '@skein/api';
 import { defined } from '@skein/api/defined';
 import { hasEnded } from '@skein/api/job-states';
-import { HERE, MAP_LABEL } from '@skein/jobs/labels';
 import type { MapOutput } from '@skein/jobs/map';
 import { formatBytes } from '@skein/api/units';
 import { defineCommand } from '../../command-line/command.ts';
@@ -10,6 +9,7 @@ import { connectionOptions } from '../../connection/connection.ts';
 import { downloadDataSet, makeOutFolder, rowsOf } from '../../jobs/data-set.ts';
 import { withJobs } from '../../jobs/embedded.ts';
 import { followJob } from '../../jobs/follow.ts';
+import { mapJob } from '../../jobs/map-job.ts';
 import { workOf } from '../../jobs/map-work.ts';
 import { readsHere, tablesOf } from '../../jobs/tables.ts';
 import { givenText } from '../../file.ts';
@@ -41,9 +41,6 @@ export interface MapOutcome {
   /** Files that were written. */
   readonly fetched: readonly string[];
 }
-
-/** The job that conducts the map only waits; it must not occupy the cores of a shard. */
-const CONDUCTOR = { cores: 0.05, memoryBytes: 64 * 2 ** 20 };
 
 /** Rows of this size are shown: some screens of them. */
 const SHOWN_BYTES = 16 * 2 ** 10;
@@ -162,36 +159,18 @@ export const map = defineCommand({
           inPlace: isHere && isStatement && (await readsHere(client)),
         });
         const isShown = isStatement && options.out === undefined;
-        const isPlaced = Object.values(tables).some(({ shards }) =>
-          shards.some((shard) => 'path' in shard),
-        );
-        const requires = isPlaced ? [HERE] : [];
         const [first] = Object.values(tables);
-        const { id } = await submit({
-          queue: options.queue,
-          name: `map ${options.data.join(' ')}`.slice(0, 200),
-          work: {
-            kind: 'task',
-            task: 'skein-map',
-            module: { offered: true },
-            input: {
-              tables,
-              ...defined({ work, cores: options.cores, memoryBytes: options.memory }),
-              ...(grouped
-                ? {
-                    group: { by: [...options.by], sql: await givenText(cwd, options.reduce ?? '') },
-                  }
-                : {}),
-              format: options.format ?? (isShown ? 'csv' : first!.format),
-              attempts: options.attempts,
-              requires,
-              explain: options.explain,
-            },
-          },
-          resources: CONDUCTOR,
-          requires: [MAP_LABEL, ...requires],
-          retry: { maxAttempts: 1000, backoffMs: 1000, maxBackoffMs: 60_000 },
-        });
+        const { id } = await submit(
+          mapJob({ queue: options.queue, name: `map ${options.data.join(' ')}` }, tables, {
+            ...defined({ work, cores: options.cores, memoryBytes: options.memory }),
+            ...(grouped
+              ? { group: { by: [...options.by], sql: await givenText(cwd, options.reduce ?? '') } }
+              : {}),
+            format: options.format ?? (isShown ? 'csv' : first!.format),
+            attempts: options.attempts,
+            explain: options.explain,
+          }),
+        );
         const job = await followJob(context, client, id);
         const value = job.state === 'succeeded' ? job.result?.value : undefined;
         if (value === undefined) return { job, shards: 0, sizeBytes: 0, plan: [], fetched: [] };

@@ -1,0 +1,153 @@
+/** Versions of data sets on the command line: NAME@3 stands wherever a table is given. */
+import { createHash } from 'node:crypto';
+import { createReadStream, existsSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import type {
+  DataFile,
+  DataManifest,
+  DataOrigin,
+  DataVersion,
+  DataVersionDetail,
+  DataVersionName,
+} from '@skein/api';
+import type { Client } from '@skein/api/client';
+import { hasFailed } from '@skein/api/job-states';
+import { SkeinError } from '@skein/api/errors';
+import type { PlacedFile, Source } from '@skein/data/data-set';
+import type { MapOutput } from '@skein/jobs/map';
+import type { Context } from '../command-line/command.ts';
+import { usageError } from '../command-line/usage.ts';
+import { rowsOf } from './data-set.ts';
+import type { Submit } from './embedded.ts';
+import { followJob } from './follow.ts';
+import { mapJob } from './map-job.ts';
+
+const VERSION = /^([a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?)@([1-9]\d{0,8})$/;
+
+export type GivenVersion = Pick<DataVersionName, 'name' | 'version'>;
+
+/** @returns undefined for a path; a file of that name comes first. */
+export function versionIn(cwd: string, given: string): GivenVersion | undefined {
+  const [, name, version] = VERSION.exec(given) ?? [];
+  if (name === undefined || version === undefined) return undefined;
+  return existsSync(resolve(cwd, given)) ? undefined : { name, version };
+}
+
+/** @throws SkeinError USAGE for a text that is not NAME@VERSION. */
+export function requireVersion(given: string): GivenVersion {
+  const [, name, version] = VERSION.exec(given) ?? [];
+  if (name !== undefined && version !== undefined) return { name, version };
+  throw usageError(`"${given}" is not a version of a data set, such as heart@1.`);
+}
+
+/** @param given NAME@VERSION, or NAME for the newest one. @throws SkeinError DATA_UNKNOWN. */
+export async function findVersion(client: Client, given: string): Promise<DataVersionDetail> {
+  if (given.includes('@')) return client.getDataVersion(requireVersion(given));
+  const [newest] = (await client.listData({ name: given })).versions;
+  if (newest === undefined) {
+    throw new SkeinError('DATA_UNKNOWN', `There is no data set "${given}".`);
+  }
+  return client.getDataVersion({ name: given, version: newest.version });
+}
+
+/** The rows of a version as a table of a statement. @throws SkeinError DATA_CHANGED. */
+export async function sourceOf({ name, version, contents }: DataVersionDetail): Promise<Source> {
+  const { format, columns, csv, files } = contents;
+  const { CsvDialect } = await import('@skein/data/data-set');
+  const shards: Source['shards'] = [];
+  for (const file of files) {
+    const { digest, sizeBytes, path } = file;
+    shards.push(
+      path === undefined
+        ? { digest, sizeBytes }
+        : await unchanged({ ...file, path }, `${name}@${version}`),
+    );
+  }
+  return {
+    format,
+    shards,
+    ...(format === 'parquet'
+      ? {}
+      : { columns: Object.fromEntries(columns.map((each) => [each.name, each.type])) }),
+    ...(csv === undefined ? {} : { csv: CsvDialect.parse(csv) }),
+  };
+}
+
+/** A file with another time but the same content is the same file. */
+async function unchanged(
+  { path, digest, sizeBytes, modifiedMs }: DataFile & { readonly path: string },
+  version: string,
+): Promise<PlacedFile> {
+  const now = await stat(path).catch(() => undefined);
+  const changed = (how: string) =>
+    new SkeinError('DATA_CHANGED', `${path} ${how}: it is a file of ${version}.`);
+  if (now === undefined) throw changed('is gone');
+  const isSame =
+    now.size === sizeBytes && (now.mtimeMs === modifiedMs || (await digestOf(path)) === digest);
+  if (!isSame) throw changed('has changed');
+  return { path, sizeBytes, modifiedMs: now.mtimeMs };
+}
+
+async function digestOf(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(path), hash);
+  return hash.digest('hex');
+}
+
+/** A table with the digests of the files that are read where they lie. */
+async function filesOf(context: Context, { shards }: Source): Promise<DataFile[]> {
+  const files: DataFile[] = [];
+  for (const shard of shards) {
+    if ('path' in shard) context.notes.progress(`Reading ${shard.path} for its digest`);
+    files.push('path' in shard ? { ...shard, digest: await digestOf(shard.path) } : shard);
+  }
+  context.notes.clear();
+  return files;
+}
+
+/** The columns in their order, and with each the number of all rows. */
+const DESCRIBING =
+  'SELECT column_name AS name, column_type AS type, (SELECT count(*) FROM data) AS rows FROM (DESCRIBE data)';
+
+export interface NewVersion {
+  readonly name: string;
+  readonly note: string;
+  readonly from: DataOrigin;
+  readonly queue: string;
+}
+
+/** Finds the schema of a table and counts its rows in a job, then adds the version. */
+export async function addVersion(
+  context: Context,
+  { client, submit }: { readonly client: Client; readonly submit: Submit },
+  source: Source,
+  { name, note, from, queue }: NewVersion,
+): Promise<DataVersion> {
+  const { id } = await submit(
+    mapJob(
+      { queue, name: `describe ${name}` },
+      { data: source },
+      { work: { kind: 'sql', sql: DESCRIBING }, format: 'jsonl' },
+    ),
+  );
+  const job = await followJob(context, client, id);
+  if (hasFailed(job.state) || job.result === undefined) {
+    throw new SkeinError('STEP_FAILED', `Job ${id} did not succeed: ${job.message ?? job.state}`);
+  }
+  const { manifest } = job.result.value as MapOutput;
+  const found = (await rowsOf(context, client, manifest!))
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as { name: string; type: string; rows: number });
+  const { format, csv } = source;
+  const contents: DataManifest = {
+    format,
+    columns: found.map((each) => ({ name: each.name, type: each.type })),
+    rows: Number(found[0]?.rows ?? 0),
+    files: await filesOf(context, source),
+    ...(csv === undefined ? {} : { csv: csv as DataManifest['csv'] }),
+  };
+  return client.addDataVersion({ name, contents, note, from });
+}
