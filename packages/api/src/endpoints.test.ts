@@ -25,8 +25,9 @@ describe.each(Object.entries<NodeEndpoint>(ENDPOINTS))('%s', (id, endpoint) => {
   });
 
   it('needs the scope admin when it changes something or shows the audit trail', () => {
-    const own = ['Jobs', 'Artifacts'].includes(groupOf(id)) && endpoint.scope === 'jobs';
-    // Jobs and artifacts of the caller's own tenant have a scope of their own.
+    const own =
+      ['Jobs', 'Artifacts', 'Data sets'].includes(groupOf(id)) && endpoint.scope === 'jobs';
+    // Jobs, artifacts and data sets of the caller's own tenant have a scope of their own.
     if (own) return;
     const guarded = endpoint.method !== 'GET' || /keys|audit|tenants/.test(endpoint.path);
     expect(endpoint.scope).toBe(guarded ? 'admin' : 'read');

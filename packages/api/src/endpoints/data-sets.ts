@@ -7,7 +7,8 @@ import { VersionNumber } from './parameters.ts';
 
 const DataParam = z.strictObject({ name: Name.describe('Name of the data set.') });
 const DataVersionParams = DataParam.extend({ version: VersionNumber });
-const digest = '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08';
+/** An artifact without content. */
+const digest = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
 const heart = { name: 'heart' };
 
 export const DATA_ENDPOINTS = {
@@ -54,8 +55,8 @@ export const DATA_ENDPOINTS = {
         contents: {
           format: 'csv',
           columns: [{ name: 'age', type: 'BIGINT' }],
-          rows: 303,
-          files: [{ digest, sizeBytes: 11_328 }],
+          rows: 0,
+          files: [{ digest, sizeBytes: 0 }],
         },
         note: 'from the clinic',
       },

@@ -41,7 +41,7 @@ export const dataAdd = defineCommand({
   },
   options: {
     inPlace: flag('Read the files of this machine where they lie, and store only their digests.'),
-    note: withDefault(text('TEXT', 'Note that is kept with the version.'), ''),
+    note: text('TEXT', 'Note that is kept with the version.'),
     csv: many('NAME=VALUE', 'Setting of CSV that is not found out, as of skein map.'),
     column: many('NAME=TYPE', 'DuckDB type of a column of CSV or JSON lines.'),
     shard: withDefault(bytes('Size of the parts that large files are stored in.'), '64MiB'),
@@ -74,7 +74,12 @@ export const dataAdd = defineCommand({
           throw usageError('A data set is one table: give its files without NAME=.');
         }
         const from = versions.length === 0 ? { files: files.slice(0, MOST_NAMED) } : { versions };
-        return addVersion(context, { client, submit }, data, { name, note, from, queue });
+        return addVersion(context, { client, submit }, data, {
+          name,
+          note: note ?? '',
+          from,
+          queue,
+        });
       },
     );
   },

@@ -22,6 +22,7 @@ export async function populate(
   await writeFile(modulePath, 'export const composition = defineComposition({});');
   const { id } = await client.createKey({ label: 'to be revoked' });
   if (group === 'Jobs' || group === 'Artifacts') await populateJobs(client);
+  else if (group === 'Data sets') await populateDataSets(client);
   else if (group === 'Runs') {
     await client.putRun({ ...ENDPOINTS.putRun.example.params, ...runExample });
   } else if (group === 'Language models') await populateLanguageModels(client, operation);
@@ -29,6 +30,12 @@ export async function populate(
     return { id, federation: await populateFederation(client), modulePath };
   } else if (group !== 'Keys') await populateModels(client);
   return { id, modulePath };
+}
+
+async function populateDataSets(client: Client): Promise<void> {
+  await client.uploadArtifact({ content: new Uint8Array() });
+  const { params, body } = ENDPOINTS.addDataVersion.example;
+  await client.addDataVersion({ ...params, contents: structuredClone(body.contents) as never });
 }
 
 /** The declarations of the examples, but for that which the operation makes. */
