@@ -16,7 +16,7 @@ let folder: string;
 let store: JobStore;
 let artifacts: ArtifactStore;
 let now: number;
-/** What other parts of the node name. */
+/** Digests that other parts of the node name. */
 let named: unknown;
 
 beforeEach(async () => {

@@ -43,7 +43,7 @@ export const DataManifest = z
   .meta({ id: 'DataManifest' });
 export type DataManifest = z.infer<typeof DataManifest>;
 
-/** A version exactly: its manifest says what it contains, whatever becomes of its name. */
+/** A version exactly: the digest stands for its contents, whatever becomes of the name. */
 export const DataVersionName = z
   .strictObject({ name: Name, version: VersionNumber, manifest: Digest })
   .meta({ id: 'DataVersionName' });

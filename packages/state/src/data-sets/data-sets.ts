@@ -4,7 +4,7 @@
  * A version never changes, and its number is not given twice: a removed one leaves a mark. Two nodes
  * that add a version at once get two numbers, because a declaration is added only where none is.
  */
-import { DataVersion } from '@skein/api';
+import type { DataVersion } from '@skein/api';
 import { SkeinError } from '@skein/api/errors';
 import type { State } from '../contract.ts';
 

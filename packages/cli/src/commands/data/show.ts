@@ -10,7 +10,7 @@ export const dataShow = jobsCommand({
   name: 'data show',
   summary: 'Show a version of a data set: schema, files, and its lineage in both directions.',
   details:
-    'The lineage leads back to the job and the versions that it was made of, and on to versions, training runs and versions of models that were made of it.',
+    'The lineage leads back to the job and the versions that it was made of. It also has the versions, the training runs and the models that were made of it.',
   examples: {
     'skein data show heart': 'The newest version',
     'skein data show heart@1 --json': 'With all files and their digests',
