@@ -26,6 +26,8 @@ import { mapJob } from './map-job.ts';
 
 const VERSION = /^([a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?)@([1-9]\d{0,8})$/;
 
+const NAME = /^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$/;
+
 export type GivenVersion = Pick<DataVersionName, 'name' | 'version'>;
 
 /** @returns undefined for a path; a file of that name comes first. */
@@ -33,6 +35,16 @@ export function versionIn(cwd: string, given: string): GivenVersion | undefined 
   const [, name, version] = VERSION.exec(given) ?? [];
   if (name === undefined || version === undefined) return undefined;
   return existsSync(resolve(cwd, given)) ? undefined : { name, version };
+}
+
+/** Whether a table of a map is a version: `heart@3` or `labels=heart@3`. */
+export const isVersion = (cwd: string, given: string): boolean =>
+  versionIn(cwd, given.replace(/^[A-Za-z_]\w*=/, '')) !== undefined;
+
+/** Before work whose rows become a version. @throws SkeinError USAGE. */
+export function requireName(given: string): void {
+  if (NAME.test(given)) return;
+  throw usageError(`"${given}" is not a name of a data set: 1–63 of a–z, 0–9, ".", "_", "-".`);
 }
 
 /** @throws SkeinError USAGE for a text that is not NAME@VERSION. */
@@ -90,7 +102,8 @@ async function unchanged(
   return { path, sizeBytes, modifiedMs: now.mtimeMs };
 }
 
-async function digestOf(path: string): Promise<string> {
+/** sha-256 of a file, in hex. */
+export async function digestOf(path: string): Promise<string> {
   const hash = createHash('sha256');
   await pipeline(createReadStream(path), hash);
   return hash.digest('hex');
@@ -118,29 +131,49 @@ export interface NewVersion {
   readonly queue: string;
 }
 
+interface Described {
+  readonly name: string;
+  readonly type: string;
+  readonly rows: number;
+}
+
+export interface Means {
+  readonly client: Client;
+  readonly submit: Submit;
+}
+
+/** Few rows of a table, by a statement that runs as a job. @throws SkeinError STEP_FAILED. */
+export async function rowsByStatement<Row = Readonly<Record<string, unknown>>>(
+  context: Context,
+  { client, submit }: Means,
+  source: Source,
+  { queue, name, sql }: { readonly queue: string; readonly name: string; readonly sql: string },
+): Promise<Row[]> {
+  const input = { work: { kind: 'sql', sql }, format: 'jsonl' };
+  const { id } = await submit(mapJob({ queue, name }, { data: source }, input));
+  const { state, message = state, result } = await followJob(context, client, id);
+  if (hasFailed(state) || result === undefined) {
+    throw new SkeinError('STEP_FAILED', `Job ${id} did not succeed: ${message}`);
+  }
+  const { manifest } = result.value as MapOutput;
+  return (await rowsOf(context, client, manifest!))
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as Row);
+}
+
 /** Finds the schema of a table and counts its rows in a job, then adds the version. */
 export async function addVersion(
   context: Context,
-  { client, submit }: { readonly client: Client; readonly submit: Submit },
+  means: Means,
   source: Source,
   { name, note, from, queue }: NewVersion,
 ): Promise<DataVersion> {
-  const { id } = await submit(
-    mapJob(
-      { queue, name: `describe ${name}` },
-      { data: source },
-      { work: { kind: 'sql', sql: DESCRIBING }, format: 'jsonl' },
-    ),
-  );
-  const job = await followJob(context, client, id);
-  if (hasFailed(job.state) || job.result === undefined) {
-    throw new SkeinError('STEP_FAILED', `Job ${id} did not succeed: ${job.message ?? job.state}`);
-  }
-  const { manifest } = job.result.value as MapOutput;
-  const found = (await rowsOf(context, client, manifest!))
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as { name: string; type: string; rows: number });
+  const found = await rowsByStatement<Described>(context, means, source, {
+    queue,
+    name: `describe ${name}`,
+    sql: DESCRIBING,
+  });
   const { format, csv } = source;
   const contents: DataManifest = {
     format,
@@ -149,5 +182,18 @@ export async function addVersion(
     files: await filesOf(context, source),
     ...(csv === undefined ? {} : { csv: csv as DataManifest['csv'] }),
   };
-  return client.addDataVersion({ name, contents, note, from });
+  return means.client.addDataVersion({ name, contents, note, from });
+}
+
+/** The rows that a map has stored, as the next version. @param manifest digest of theirs. */
+export async function saveMap(
+  context: Context,
+  means: Means,
+  manifest: string,
+  version: NewVersion,
+): Promise<DataVersion> {
+  const { DataSet } = await import('@skein/data/data-set');
+  const content = await means.client.downloadArtifact({ digest: manifest });
+  const { format, shards } = DataSet.parse(await new Response(content).json());
+  return addVersion(context, means, { format, shards }, version);
 }

@@ -112,9 +112,9 @@ export function renderRun(run: Run, style: Style, now: number): string {
     ['steps', `${steps.done.toLocaleString('en')} of ${steps.planned.toLocaleString('en')}`],
     ['best epoch', result?.bestEpoch?.toString()],
     ['deployed as', versionsOf(run) || undefined],
-    ...lineage.data.map(({ role, path, digest, rows }): Field => [
+    ...lineage.data.map(({ role, path, digest, rows, version }): Field => [
       ROLES[role],
-      `${path}, ${rows.toLocaleString('en')} rows, sha-256 ${digest.slice(0, 12)}…`,
+      `${path}, ${rows.toLocaleString('en')} rows, ${version === undefined ? '' : 'manifest '}sha-256 ${(version?.manifest ?? digest).slice(0, 12)}…`,
     ]),
     ['parent', `${parent.path}, sha-256 ${parent.digest.slice(0, 12)}…`],
     ['result', result && `sha-256 ${result.digest.slice(0, 12)}…`],

@@ -19,6 +19,7 @@ import { dataFolder, type ConnectionChoice } from '../connection/connection.ts';
 import { connectOrStart } from '../jobs/embedded.ts';
 import { bar } from '../output/notes.ts';
 import { usageError } from '../command-line/usage.ts';
+import { placedVersions } from './data-version.ts';
 import { optionWords, type Flags } from './options.ts';
 import { createProgress } from './progress.ts';
 import { findRun, runReporter } from './runs.ts';
@@ -87,7 +88,10 @@ export async function begin(
     onRecord: runReporter(context, choice),
   };
   if (resume !== undefined) return resumed(context, choice, resume, options, given);
-  const origin = await originOf(context.cwd, given.flags, given.config);
+  const origin = {
+    ...(await originOf(context.cwd, given.flags, given.config)),
+    versions: await placedVersions(context, choice, given.flags),
+  };
   if (gang !== undefined && gang.rank > 0) {
     await followRun(origin, { folder, gang, retried, onNote });
     return undefined;

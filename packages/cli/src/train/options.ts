@@ -22,7 +22,7 @@ export const trainingOptions = {
   ),
   data: text(
     'FILE',
-    'Rows to train on: .csv, .tsv, .jsonl, .parquet, .npy, .npz, IDX, or a folder of images per class.',
+    'Rows to train on: .csv, .tsv, .jsonl, .parquet, .npy, .npz, IDX, a folder of images per class, or a version of a data set, such as heart@3.',
   ),
   label: text('COLUMN', 'Column of a table, or array of an .npz file, to predict.'),
   labels: text('FILE', 'File of labels for an .npy or IDX file.'),
@@ -65,7 +65,7 @@ export const trainingOptions = {
     'Share of the rows that is held out for validation; default: 0.2.',
     [0, 0.999],
   ),
-  validationData: text('FILE', 'Rows for validation, instead of a share.'),
+  validationData: text('FILE', 'Rows for validation, instead of a share; as --data.'),
   validationLabels: text('FILE', 'File of labels for --validation-data.'),
   scaling: choice(
     ['standard', 'unit', 'none'],

@@ -33,6 +33,9 @@ export function lineageMetadata({ id, lineage, result }: Run): Record<string, st
     run: id,
     parent: lineage.parent.digest,
     data: training?.digest ?? '',
+    ...(training?.version === undefined
+      ? {}
+      : { dataSet: `${training.version.name}@${training.version.version}` }),
     seed: String(lineage.seed),
     skein: lineage.code.skein,
     ...(lineage.code.commit === undefined ? {} : { commit: lineage.code.commit }),

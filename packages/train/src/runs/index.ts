@@ -4,5 +4,5 @@ export { explaining } from './failure.ts';
 export { gangOf, type Gang } from './gang/gang.ts';
 export { jobProgress } from './job-progress.ts';
 export { networkOf } from './sources/model-source.ts';
-export { originOf, type Origin } from './origin.ts';
+export { originOf, type Origin, type PlacedVersion } from './origin.ts';
 export { followRun, resumeRun, trainRun, type RunOptions, type TrainedRun } from './train-run.ts';

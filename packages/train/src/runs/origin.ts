@@ -6,6 +6,7 @@ import { copyFile, mkdtemp, readFile, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
+import type { DataVersionName } from '@skein/api';
 import { SkeinError } from '@skein/api/errors';
 import { unreadable } from '@skein/api/file-errors';
 import { importUserModule } from '@skein/api/user-modules';
@@ -26,6 +27,16 @@ export interface Origin {
   readonly cwd: string;
   readonly flags: GivenSettings;
   readonly config?: { readonly path: string; readonly digest: string } | undefined;
+  /** Versions of data sets that flags name, as files of this machine. */
+  readonly versions?: Readonly<Partial<Record<RowsKey, PlacedVersion>>> | undefined;
+}
+
+type RowsKey = 'data' | 'validation';
+
+export interface PlacedVersion {
+  /** Absolute path of its rows. */
+  readonly path: string;
+  readonly version: DataVersionName;
 }
 
 /** An origin as a file keeps it. */
@@ -78,6 +89,8 @@ export interface ResolvedTraining {
   readonly training: Training;
   /** Makes a path of the training absolute. */
   readonly pathOf: (key: PathKey) => string;
+  /** The version of a data set that was given as these rows. */
+  readonly versionOf: (key: RowsKey) => DataVersionName | undefined;
 }
 
 type PathKey = 'model' | 'data' | 'labels' | 'validation' | 'validationLabels';
@@ -104,7 +117,7 @@ async function digestOfConfig(path: string): Promise<string> {
  * @throws SkeinError RUN_CHANGED, USAGE, FILE_UNREADABLE.
  */
 export async function resolveOrigin(
-  { cwd, flags, config }: Origin,
+  { cwd, flags, config, versions = {} }: Origin,
   start?: Model,
 ): Promise<ResolvedTraining> {
   const configured = config === undefined ? undefined : await loadConfig(config);
@@ -125,7 +138,10 @@ export async function resolveOrigin(
   const training: Training = { ...merged, model, data };
   return {
     training,
+    versionOf: (key) => versions[key]?.version,
     pathOf(key) {
+      const placed = key === 'data' || key === 'validation' ? versions[key] : undefined;
+      if (placed !== undefined) return placed.path;
       const base = key in given || config === undefined ? cwd : dirname(config.path);
       const path = training[key];
       return resolve(base, typeof path === 'string' ? path : '');

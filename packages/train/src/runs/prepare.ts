@@ -60,7 +60,7 @@ export async function withPrepared<T>(
 }
 
 async function prepare(
-  { pathOf, training: { model } }: ResolvedTraining,
+  { pathOf, versionOf, training: { model } }: ResolvedTraining,
   settings: Settings,
   store: FileStore,
   kept?: Kept,
@@ -92,7 +92,7 @@ async function prepare(
       : undefined;
   const labels = settings.labels === undefined ? undefined : pathOf('labels');
   const bare = await read(pathOf('data'), settings.data, labels);
-  const sources = await dataSources({ pathOf }, settings);
+  const sources = await dataSources({ pathOf, versionOf }, settings);
   if (kept !== undefined) requireSame(kept.lineage.data, sources);
   return explaining(undefined, async () => {
     const weighted = settings.weights === undefined ? bare : withRowWeights(bare, settings.weights);

@@ -3,8 +3,10 @@ import { join } from 'node:path';
 import type { DataVersion, DataVersionDetail } from '@skein/api';
 import { beforeAll, expect, it } from 'vitest';
 import { testFolder } from '../../../../../scripts/testing/folder.ts';
+import { lineageMetadata } from '../../../../state/src/runs/run-versions.ts';
 import { runCli } from '../../testing/cli.ts';
 import type { MapOutcome } from '../jobs/map.ts';
+import type { Trained } from '../training/train.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -74,4 +76,64 @@ it('refuses a version whose file has changed where it lies, and takes one that w
     code: 'DATA_CHANGED',
     error: `${path} has changed: it is a file of placed@1.`,
   });
+});
+
+it('keeps where a version comes from, and leads to the runs that were trained on it', async () => {
+  const rows = (from: number) =>
+    Array.from({ length: 40 }, (_, i) => `${from + i},${(from + i) % 2 === 0 ? 'even' : 'odd'}`);
+  await writeFile(join(folder, 'one.csv'), ['x,kind', ...rows(0)].join('\n'));
+  await writeFile(join(folder, 'two.csv'), ['x,kind', ...rows(40)].join('\n'));
+  await cli('data', 'add', 'numbers', 'one.csv', 'two.csv');
+  const sql = 'SELECT x % 10 AS digit, kind FROM data';
+  const words = ['--data', 'numbers@1', '--sql', sql, '--save', 'digits', '--format', 'parquet'];
+  const { job, saved } = await cli<MapOutcome>('map', ...words);
+  const { manifest } = await cli<DataVersionDetail>('data', 'show', 'numbers@1');
+  const parent = { name: 'numbers', version: '1', manifest };
+  expect(saved).toMatchObject({ name: 'digits', version: '1', rows: 80, format: 'parquet' });
+  expect(saved?.from).toEqual({ files: [], job: job.id, versions: [parent], statement: sql });
+
+  const train = async (data: string) =>
+    cli<Trained>('train', '--model', 'mlp:2', '--data', data, '--label', 'kind', '--epochs', '1');
+  // One file as it is; several in one file of Parquet.
+  const onDigits = await train('digits@1');
+  const onNumbers = await train('numbers@1');
+  expect(onNumbers.run.lineage.data).toMatchObject([
+    { path: 'numbers@1', rows: 80, version: parent },
+  ]);
+  expect(lineageMetadata(onNumbers.run)).toMatchObject({ dataSet: 'numbers@1' });
+  const { uses } = await cli<DataVersionDetail>('data', 'show', 'numbers');
+  expect(uses).toEqual({
+    versions: [{ name: 'digits', version: '1', manifest: saved?.manifest }],
+    runs: [{ id: onNumbers.run.id, status: 'finished', models: [] }],
+  });
+  expect((await cli<DataVersionDetail>('data', 'show', 'digits')).uses.runs).toMatchObject([
+    { id: onDigits.run.id },
+  ]);
+
+  expect(await cli('data', 'diff', 'numbers@1', 'digits@1')).toMatchObject({
+    versions: ['numbers@1', 'digits@1'],
+    rows: [80, 80],
+    files: [2, 1],
+    sameFiles: 0,
+    columns: [
+      { name: 'x', before: 'BIGINT' },
+      { name: 'digit', after: 'BIGINT' },
+    ],
+  });
+  expect(await cli('data', 'head', 'digits', '--rows', '2')).toEqual({
+    columns: ['digit', 'kind'],
+    rows: [
+      { digit: 0, kind: 'even' },
+      { digit: 1, kind: 'odd' },
+    ],
+  });
+  await cli('data', 'rm', 'digits@1');
+  expect(await refused('data', 'head', 'digits')).toMatchObject({
+    error: 'There is no data set "digits".',
+  });
+  expect(await refused('map', '--data', 'one.csv', '--sql', sql, '--save', 'Digits')).toMatchObject(
+    {
+      code: 'USAGE',
+    },
+  );
 });

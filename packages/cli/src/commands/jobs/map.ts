@@ -1,5 +1,5 @@
 /** `skein map`: a statement over tables of any size, or other work on every shard of one. */
-import type { JobView } from '@skein/api';
+import type { DataVersion, DataVersionName, JobView } from '@skein/api';
 import { defined } from '@skein/api/defined';
 import { hasEnded } from '@skein/api/job-states';
 import type { MapOutput } from '@skein/jobs/map';
@@ -10,6 +10,7 @@ import { downloadDataSet, makeOutFolder, rowsOf } from '../../jobs/data-set.ts';
 import { withJobs } from '../../jobs/embedded.ts';
 import { followJob } from '../../jobs/follow.ts';
 import { mapJob } from '../../jobs/map-job.ts';
+import { isVersion, requireName, saveMap } from '../../jobs/data-versions.ts';
 import { workOf } from '../../jobs/map-work.ts';
 import { readsHere, tablesOf } from '../../jobs/tables.ts';
 import { givenText } from '../../file.ts';
@@ -24,6 +25,7 @@ import {
   text,
   withDefault,
 } from '../../command-line/option.ts';
+import { nameOf } from '../../output/data-version.ts';
 import { endText } from '../../output/job.ts';
 import { trustOptions } from '../../connection/trust.ts';
 import { usageError } from '../../command-line/usage.ts';
@@ -38,6 +40,8 @@ export interface MapOutcome {
   readonly plan: readonly string[];
   /** The rows where no folder was named for them and they are few; as text of their format. */
   readonly rows?: string | undefined;
+  /** The version that the rows became. */
+  readonly saved?: DataVersion;
   /** Files that were written. */
   readonly fetched: readonly string[];
 }
@@ -60,6 +64,8 @@ export const map = defineCommand({
       'Join two tables, one of many files',
     'skein map --data sales.csv --csv "delim=;" --csv decimal_separator=, --sql "SELECT avg(amount) FROM data"':
       'Read CSV with semicolons and decimal commas',
+    'skein map --data heart@1 --sql "FROM data WHERE age > 40" --save adults --format parquet':
+      'Make a version of a data set from another one',
     'skein map --data clean/data-set.json --sql "SELECT avg(amount) FROM data" --explain':
       'Show the plan over what another map has left',
     'skein map --data text.jsonl --out clean -- python3 clean.py {in} {out}':
@@ -71,7 +77,7 @@ export const map = defineCommand({
   options: {
     data: many(
       '[NAME=]FILE',
-      'Table: .csv, .tsv, .jsonl or .parquet, a folder or a pattern of these, or a manifest, .json; default name: data.',
+      'Table: .csv, .tsv, .jsonl or .parquet, a folder or a pattern of these, a manifest, .json, or a version of a data set, such as heart@3; default name: data.',
     ),
     sql: text('SQL', 'Statement over the tables by their names, or @FILE.sql.'),
     explain: flag('Print the plan of the statement and its reasons, and run nothing.'),
@@ -99,6 +105,8 @@ export const map = defineCommand({
       'FOLDER',
       'Folder for the shards and their manifest, data-set.json. Without it, few rows are printed.',
     ),
+    save: text('NAME', 'Add the rows as the next version of this data set; see skein data.'),
+    note: text('TEXT', 'Note that is kept with this version.'),
     input: many('PATH', 'File that every shard’s command needs.', { completes: 'file' }),
     queue: withDefault(text('NAME', 'Queue.'), 'default'),
     cores: decimal(
@@ -143,6 +151,10 @@ export const map = defineCommand({
     if (command === undefined && unused !== undefined) {
       throw usageError(`${unused[0]} is for a command over the shards, and there is none.`);
     }
+    if (options.save !== undefined) requireName(options.save);
+    if (options.note !== undefined && options.save === undefined) {
+      throw usageError('--note TEXT is kept with the version of --save NAME: give both.');
+    }
     // Before any job starts, so that no work is lost for a folder that cannot be made.
     if (options.out !== undefined) await makeOutFolder(cwd, options.out);
     return withJobs(
@@ -151,14 +163,16 @@ export const map = defineCommand({
       async (client, submit, isHere) => {
         const isStatement = command === undefined && options.task === undefined;
         const work = await workOf(context, client, command, options);
+        const versions: DataVersionName[] = [];
         const tables = await tablesOf(context, client, options.data, {
           shardBytes: options.shard,
           resources: { cores: options.cores ?? 1, memoryBytes: options.memory ?? CUTTING_BYTES },
           columns: options.column,
           csv: options.csv,
           inPlace: isHere && isStatement && (await readsHere(client)),
+          onVersion: (version) => versions.push(version),
         });
-        const isShown = isStatement && options.out === undefined;
+        const isShown = isStatement && options.out === undefined && options.save === undefined;
         const [first] = Object.values(tables);
         const { id } = await submit(
           mapJob({ queue: options.queue, name: `map ${options.data.join(' ')}` }, tables, {
@@ -181,11 +195,25 @@ export const map = defineCommand({
             : await downloadDataSet(context, client, manifest, options.out);
         const isSmall = isShown && manifest !== undefined && sizeBytes <= SHOWN_BYTES;
         const rows = isSmall ? await rowsOf(context, client, manifest) : undefined;
-        return { job, shards, sizeBytes, plan, ...defined({ rows }), fetched };
+        const done = { job, shards, sizeBytes, plan, ...defined({ rows }), fetched };
+        if (options.save === undefined || manifest === undefined) return done;
+        const statement = options.sql ?? options.reduce ?? command?.join(' ');
+        const saved = await saveMap(context, { client, submit }, manifest, {
+          name: options.save,
+          note: options.note ?? '',
+          queue: options.queue,
+          from: {
+            job: id,
+            files: options.data.filter((given) => !isVersion(cwd, given)).slice(0, 100),
+            versions,
+            ...defined({ statement: statement && (await givenText(cwd, statement)) }),
+          },
+        });
+        return { ...done, saved };
       },
     );
   },
-  render({ job, shards, sizeBytes, plan, rows, fetched }, style) {
+  render({ job, shards, sizeBytes, plan, rows, fetched, saved }, style) {
     const [first, ...rest] = fetched;
     return [
       endText(job, style),
@@ -194,7 +222,8 @@ export const map = defineCommand({
         ? [`  ${shards} ${shards === 1 ? 'shard' : 'shards'}, ${formatBytes(sizeBytes)}`]
         : []),
       ...(rows === undefined ? [] : [rows.trimEnd()]),
-      ...(first === undefined && rows === undefined && shards > 0
+      ...(saved === undefined ? [] : [`  saved as ${style.bold(nameOf(saved))}`]),
+      ...(first === undefined && rows === undefined && saved === undefined && shards > 0
         ? [style.dim('  --out FOLDER writes the rows')]
         : []),
       ...(first === undefined

@@ -149,8 +149,15 @@ function versionsTable(
     ['SIZE', ({ version }) => formatBytes(version.sizeBytes), 'right'],
     ['DIGEST', ({ version }) => version.digest.slice(0, 12)],
     ['STORED', ({ version }) => formatAge(version.createdAt, now)],
+    ...(rows.some(({ version }) => originOf(version) !== '')
+      ? [['FROM', ({ version }: { version: VersionView }) => originOf(version)] as const]
+      : []),
   ]);
 }
+
+/** The run that made a version, and the version of a data set that the run had. */
+const originOf = ({ metadata: { run, dataSet } }: VersionView): string =>
+  run === undefined ? '' : `run ${run}${dataSet === undefined ? '' : `, data ${dataSet}`}`;
 
 function refusedText(refused: Readonly<Record<string, number>>): string {
   return Object.entries(refused)

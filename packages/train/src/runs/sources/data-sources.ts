@@ -18,7 +18,7 @@ export type SourceFile = Omit<Source, 'rows'>;
 
 /** @throws SkeinError FILE_UNREADABLE. */
 export async function dataSources(
-  { pathOf }: Pick<ResolvedTraining, 'pathOf'>,
+  { pathOf, versionOf }: Pick<ResolvedTraining, 'pathOf' | 'versionOf'>,
   settings: Pick<Settings, 'data' | 'labels' | 'validation' | 'validationLabels'>,
 ): Promise<readonly SourceFile[]> {
   const { data, labels, validation, validationLabels } = settings;
@@ -29,10 +29,17 @@ export async function dataSources(
     const found = labelsFileOf(path, givenLabels === undefined ? undefined : pathOf(labelRole));
     const role: Source['role'] = rows === 'data' ? 'training' : rows;
     return [
-      { role, given, path },
+      { role, given, path, version: versionOf(rows) },
       ...(found === undefined
         ? []
-        : [{ role: labelRole, given: givenLabels ?? basename(found), path: found }]),
+        : [
+            {
+              role: labelRole,
+              given: givenLabels ?? basename(found),
+              path: found,
+              version: undefined,
+            },
+          ]),
     ];
   };
   const files = [
@@ -40,10 +47,11 @@ export async function dataSources(
     ...(typeof validation === 'string' ? filesOf('validation', 'validationLabels') : []),
   ];
   return Promise.all(
-    files.map(async ({ role, given, path }) => ({
+    files.map(async ({ role, given, path, version }) => ({
       role,
       path: given,
       digest: await digestOf(path),
+      ...(version === undefined ? {} : { version }),
     })),
   );
 }
