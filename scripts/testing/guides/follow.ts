@@ -22,6 +22,7 @@ export const FOLLOWED = [
   'docs/guide/local-language-models.md',
   'docs/guide/language-models.md',
   'docs/guide/data.md',
+  'docs/guide/data-sets.md',
   'docs/guide/containers.md',
   'docs/guide/google-cloud.md',
   'docs/guide/kubernetes.md',

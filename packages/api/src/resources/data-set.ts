@@ -54,7 +54,11 @@ export const DataOrigin = z
     files: z.array(Text).max(100).describe('Files and patterns, as they were given.').optional(),
     versions: z.array(DataVersionName).max(100).describe('Versions that it is made of.').optional(),
     job: z.string().max(256).describe('The job that made it.').optional(),
-    statement: z.string().max(262_144).describe('The statement or the command of that job.').optional(),
+    statement: z
+      .string()
+      .max(262_144)
+      .describe('The statement or the command of that job.')
+      .optional(),
   })
   .meta({ id: 'DataOrigin' });
 export type DataOrigin = z.infer<typeof DataOrigin>;

@@ -13,7 +13,7 @@ import { digestOf, findVersion, sourceOf, versionIn } from '../jobs/data-version
 import { withJobs } from '../jobs/embedded.ts';
 import type { Flags } from './options.ts';
 
-/** What DuckDB may use to bring the files of a version together. */
+/** Bounds of DuckDB while it brings the files of a version together. */
 const JOINING = { cores: 1, memoryBytes: 512 * 2 ** 20 };
 
 type Placed = Partial<Record<'data' | 'validation', PlacedVersion>>;
