@@ -102,6 +102,7 @@ export {
 export { datatypeOf, elementTypeOf } from './datatype.ts';
 export { createClient, texts, type Client, type OutputOf } from './client/client.ts';
 export { createOpenApiDocument } from './documents/node-openapi.ts';
+export type { OpenApiDocument, OperationObject } from './documents/openapi.ts';
 export { openApiOf, type ServiceDescription } from './documents/openapi.ts';
 export { refuseUnknown, validate } from './validation.ts';
 export { ERROR_DOCS, createDocumentation, type OperationDoc } from './documents/documentation.ts';

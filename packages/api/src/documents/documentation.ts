@@ -8,6 +8,7 @@ import { ERRORS, type ErrorCode } from '../errors.ts';
 import type { ErrorRow } from '../errors/row.ts';
 import { typeText, variantsOf, type Field } from '../resources/fields.ts';
 import { createSchemaCollector, type JsonSchema } from './json-schema.ts';
+import { FILE_REQUEST, PROTOCOL_BODIES, protocolParameters } from '../open-inference/examples.ts';
 import { OPEN_INFERENCE_PATHS, protocolErrorsOf } from '../open-inference/paths.ts';
 import { OPEN_INFERENCE_SCHEMAS } from '../open-inference/schemas.ts';
 
@@ -108,17 +109,8 @@ function answerText(schema: JsonSchema): string {
   return `{ ${fields.join(', ')} }`;
 }
 
-/** Examples by the name of the schema. */
-const PROTOCOL_BODIES: Readonly<Record<string, string>> = {
-  InferRequest:
-    '{"inputs":[{"name":"x","shape":[1,4],"datatype":"FP32","data":[5.1,3.5,1.4,0.2]}]}',
-  SharedMemoryObject: '{"key":"/image","byte_size":602112}',
-  RepositoryLoad: '{"parameters":{"config":"{\\"max_batch_size\\":16}"}}',
-};
-
 function protocolDoc(row: (typeof OPEN_INFERENCE_PATHS)[number], origin: string): OperationDoc {
-  const path = fillPath(row.path, { model: 'risk', version: '1', region: 'image' });
-  const body = row.body === undefined ? undefined : PROTOCOL_BODIES[row.body];
+  const url = origin + fillPath(row.path, protocolParameters(row));
   return {
     id: row.operationId,
     method: row.method.toUpperCase(),
@@ -131,11 +123,18 @@ function protocolDoc(row: (typeof OPEN_INFERENCE_PATHS)[number], origin: string)
     bodyFields: variantsOf(OPEN_INFERENCE_SCHEMAS[row.body ?? ''] ?? {}).flat(),
     answer: `200 ${row.response ?? ''}`.trim(),
     errors: protocolErrorsOf(row),
-    curl:
-      body === undefined
-        ? `curl ${row.method === 'post' ? '-X POST ' : ''}${origin}${path}`
-        : `curl ${origin}${path} -d '${body}'`,
+    curl: protocolCurl(row, url),
   };
+}
+
+function protocolCurl(
+  { method, body }: (typeof OPEN_INFERENCE_PATHS)[number],
+  url: string,
+): string {
+  if (body === 'InferRequest') return `curl ${FILE_REQUEST} ${url}`;
+  const example = body === undefined ? undefined : PROTOCOL_BODIES[body];
+  if (example !== undefined) return `curl ${url} -d '${JSON.stringify(example)}'`;
+  return `curl ${method === 'post' ? '-X POST ' : ''}${url}`;
 }
 
 /** A command line that works unchanged on an open node. */

@@ -1,6 +1,7 @@
 /** The OpenAPI document of a node: its management API and the Open Inference Protocol. */
 import { COMMON_ERRORS, parametersOf } from '../endpoint.ts';
 import { ENDPOINTS, groupOf } from '../endpoints.ts';
+import { PROTOCOL_BODIES, protocolParameters } from '../open-inference/examples.ts';
 import { OPEN_INFERENCE_PATHS, protocolErrorsOf } from '../open-inference/paths.ts';
 import { OPEN_INFERENCE_SCHEMAS } from '../open-inference/schemas.ts';
 import {
@@ -45,12 +46,14 @@ export function createOpenApiDocument(version: string): OpenApiDocument {
 }
 
 function protocolOperationOf(row: ProtocolPath): OperationObject {
+  const examples = protocolParameters(row);
   const parameters = parametersOf(row.path).map((name): ParameterObject => ({
     name,
     in: 'path',
     required: true,
     description: name === 'model' ? 'Name of the deployment.' : 'A version number, such as "1".',
     schema: { type: 'string' },
+    ...(examples[name] === undefined ? {} : { example: examples[name] }),
   }));
   const carriesTensors = row.body === 'InferRequest';
   const headers: ParameterObject[] = !carriesTensors
@@ -70,7 +73,8 @@ function protocolOperationOf(row: ProtocolPath): OperationObject {
         },
       ];
   const all = [...parameters, ...headers];
-  const json = (name: string): unknown => ({ schema: { $ref: `#/components/schemas/${name}` } });
+  const json = (name: string): object => ({ schema: { $ref: `#/components/schemas/${name}` } });
+  const example = PROTOCOL_BODIES[row.body ?? ''];
   const binary = carriesTensors ? { 'application/octet-stream': {} } : {};
   const scope =
     row.scope === 'none'
@@ -88,7 +92,13 @@ function protocolOperationOf(row: ProtocolPath): OperationObject {
       : {
           requestBody: {
             required: carriesTensors,
-            content: { 'application/json': json(row.body), ...binary },
+            content: {
+              'application/json': {
+                ...json(row.body),
+                ...(example === undefined ? {} : { example }),
+              },
+              ...binary,
+            },
           },
         }),
     responses: {

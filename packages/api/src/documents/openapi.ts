@@ -37,6 +37,7 @@ export interface ParameterObject {
   readonly schema: JsonSchema;
   readonly style?: 'deepObject';
   readonly explode?: boolean;
+  readonly example?: string;
 }
 
 /** The contents of a document around its endpoints. */
@@ -109,8 +110,8 @@ function operationOf(
   collector: SchemaCollector,
 ): OperationObject {
   const parameters = [
-    ...parametersIn('path', endpoint.params, collector),
-    ...parametersIn('query', endpoint.query, collector),
+    ...parametersIn('path', endpoint.params, endpoint.example?.params, collector),
+    ...parametersIn('query', endpoint.query, endpoint.example?.query, collector),
   ];
   const scope = `Scope: \`${endpoint.scope}\`.`;
   return {
@@ -131,6 +132,7 @@ function operationOf(
 function parametersIn(
   place: 'path' | 'query',
   schema: Endpoint['params'],
+  examples: Readonly<Record<string, string>> | undefined,
   collector: SchemaCollector,
 ): ParameterObject[] {
   if (schema === undefined) return [];
@@ -142,6 +144,7 @@ function parametersIn(
     ...(description === undefined ? {} : { description }),
     schema: property,
     ...(property.type === 'object' ? { style: 'deepObject' as const, explode: true } : {}),
+    ...(examples?.[name] === undefined ? {} : { example: examples[name] }),
   }));
 }
 
