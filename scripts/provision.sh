@@ -23,6 +23,7 @@ packages=(
   chromium fonts-dejavu-core                                  # browser tests
   python3 python3-grpcio python3-grpc-tools                   # a gRPC client in another language
   python3-prometheus-client                                   # a metrics parser in another language
+  python3-requests                                            # the client of the guides' Python
   python3-fastapi uvicorn python3-uvloop python3-httptools    # the peer of the serving benchmark
   python3-onnxruntime python3-numpy                           # … and its runtime
   python3-torch libopenblas0-pthread                          # the peer of the training benchmark; its BLAS decides how fast it is

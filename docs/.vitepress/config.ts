@@ -2,11 +2,16 @@
 import { cpSync, mkdirSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { defineConfig, type MarkdownOptions } from 'vitepress';
-import { navigation } from './navigation.ts';
+import manifest from '../../package.json' with { type: 'json' };
+import { callsOnReference, REFERENCE } from './calls/on-reference.ts';
+import { landingOf, withoutHero } from './landing.ts';
+import { mendedTheme } from './mended-theme.ts';
+import { navigation, topNavigation } from './navigation.ts';
 import { addressOf, anchorOf, pages, resolveLink, ROOT } from './pages.ts';
 
-const OUT = join(ROOT, 'dist/site');
 const PAGES = pages();
+/** Where on its host the site is: a released version keeps its pages in a folder of its own. */
+const BASE = process.env['SITE_BASE'] ?? '/';
 
 /** Files that pages link to and that are not pages. */
 const copied = new Set<string>();
@@ -35,6 +40,16 @@ const tabsOfClients: MarkdownOptions['config'] = (markdown) => {
   });
 };
 
+/** A corner without text is no header. */
+const emptyHeaders: MarkdownOptions['config'] = ({ core }) => {
+  core.ruler.push('empty-headers', ({ tokens }) => {
+    tokens.forEach((token, index) => {
+      if (token.type !== 'th_open' || tokens[index + 1]?.content !== '') return;
+      for (const cell of [token, tokens[index + 2]!]) cell.tag = 'td';
+    });
+  });
+};
+
 /** Braces in code are text; Vue takes `{{ … }}` for an expression elsewhere. */
 const bracesInCode: MarkdownOptions['config'] = ({ renderer, utils }) => {
   renderer.rules['code_inline'] = (tokens, index) =>
@@ -50,7 +65,8 @@ export default defineConfig({
   rewrites: Object.fromEntries(
     PAGES.filter((page) => page !== addressOf(page)).map((page) => [page, addressOf(page)]),
   ),
-  outDir: OUT,
+  base: BASE,
+  outDir: join(ROOT, 'dist/site', BASE),
   cacheDir: join(ROOT, 'node_modules/.cache/vitepress'),
   // Braces in headings are parameters of addresses, not attributes.
   markdown: {
@@ -58,22 +74,39 @@ export default defineConfig({
       tabsOfClients(markdown);
       linksOfRepository(markdown);
       bracesInCode(markdown);
+      emptyHeaders(markdown);
+      withoutHero(markdown);
+      callsOnReference(markdown, manifest.version);
     },
     anchor: { slugify: anchorOf },
     attrs: { disable: true },
+    theme: { light: 'github-light-high-contrast', dark: 'github-dark' },
   },
-  head: [['link', { rel: 'icon', href: '/logo.svg', type: 'image/svg+xml' }]],
+  vite: { plugins: [mendedTheme()] },
+  head: [['link', { rel: 'icon', href: `${BASE}logo.svg`, type: 'image/svg+xml' }]],
+  transformPageData: (page) => {
+    landingOf(page);
+    // Its addresses are too long for the outline.
+    if (page.relativePath === REFERENCE) page.frontmatter['outline'] = 2;
+  },
   themeConfig: {
     logo: '/logo.svg',
+    nav: topNavigation(BASE),
     sidebar: navigation().map((group) => ({ ...group, items: [...group.items] })),
     outline: [2, 3],
     search: { provider: 'local' },
+    notFound: {
+      title: 'Page not found',
+      quote: 'The address may belong to another version. Search, or begin at the front page.',
+      linkText: 'Front page',
+      linkLabel: 'Front page',
+    },
   },
-  buildEnd: () => {
-    cpSync(join(ROOT, 'packages/console/src/logo.svg'), join(OUT, 'logo.svg'));
+  buildEnd: ({ outDir }) => {
+    cpSync(join(ROOT, 'packages/console/src/logo.svg'), join(outDir, 'logo.svg'));
     for (const file of copied) {
-      mkdirSync(join(OUT, dirname(file)), { recursive: true });
-      cpSync(join(ROOT, file), join(OUT, `${file}.txt`));
+      mkdirSync(join(outDir, dirname(file)), { recursive: true });
+      cpSync(join(ROOT, file), join(outDir, `${file}.txt`));
     }
   },
 });

@@ -1,7 +1,9 @@
 /** The navigation, made from the folders; the last list of the README says in which order their pages are read. */
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import type { DefaultTheme } from 'vitepress';
 import { addressOf, pages, resolveLink, ROOT, titleOf } from './pages.ts';
+import { versionsIn, type Versions } from './versions.ts';
 
 export interface Group {
   readonly text: string;
@@ -40,6 +42,32 @@ export function navigation(root = ROOT): Group[] {
         link: `/${addressOf(page).replace(/(index)?\.md$/, '')}`,
       })),
   }));
+}
+
+/**
+ * The bar at the top of each page, with a menu of versions. Pages that a release keeps under an address of their own
+ * list that release alone: later ones did not exist.
+ */
+export function topNavigation(
+  base = '/',
+  { shown, released }: Versions = versionsIn(),
+): DefaultTheme.NavItem[] {
+  const next = released.length === 0 ? 'next: nothing is released yet' : 'next: not released';
+  const unreleased = shown === 'next' ? [{ text: next, link: '/CHANGELOG#unreleased' }] : [];
+  const kept = released.map((version) => ({
+    text: version,
+    link: `/v${version}/`,
+    target: '_self',
+  }));
+  return [
+    { text: 'Guides', link: '/docs/guide/serving', activeMatch: '/docs/guide/' },
+    { text: 'API', link: '/docs/reference/api' },
+    { text: 'Errors', link: '/docs/reference/errors' },
+    {
+      text: shown,
+      items: base === '/' ? [...unreleased, ...kept] : [{ text: shown, link: '/CHANGELOG' }],
+    },
+  ];
 }
 
 /** What a page links to, in the order of its text. */

@@ -23,6 +23,7 @@ const CHECKS = {
   'python3-onnxruntime': () => imports('onnxruntime'),
   'python3-prometheus-client': () => imports('prometheus_client'),
   'python3-fastapi': () => imports('fastapi') && imports('uvicorn'),
+  'python3-requests': () => imports('requests'),
   'python3-xgboost': () => imports('xgboost'),
   'python3-sklearn': () => imports('sklearn') && imports('pandas'),
   'python3-torch': () => imports('torch') && imports('onnx'),

@@ -9,6 +9,7 @@ export const LONG_TESTS: readonly string[] = [
   'apps/judge/src/verify/verify.test.ts',
   'deploy/try-fleet/podman.test.ts',
   'apps/judge/src/judging/judge.test.ts',
+  'docs/site-pages.test.ts',
   'docs/planted-changes.test.ts',
   'packages/cli/src/commands/training/train-group.test.ts',
   'packages/cli/src/commands/jobs/jobs.test.ts',

@@ -28,6 +28,7 @@ export const SLOW_TESTS: readonly string[] = [
   'docs/newcomer.test.ts',
   'docs/planted-changes.test.ts',
   'docs/readme.test.ts',
+  'docs/site-pages.test.ts',
   'examples/char-transformer/scenes.test.ts',
   'examples/fashion-mnist/fashion.test.ts',
   'examples/fine-tuning/fine-tuning.test.ts',
