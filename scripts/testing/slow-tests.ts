@@ -85,6 +85,7 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/cli/src/train/watch-run.test.ts',
   'packages/console/src/accessibility.test.ts',
   'packages/console/src/app.test.ts',
+  'packages/console/src/data/data.test.ts',
   'packages/console/src/federations/federations.test.ts',
   'packages/console/src/fleet/fleet.test.ts',
   'packages/console/src/jobs/job.test.ts',

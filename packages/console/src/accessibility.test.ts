@@ -8,6 +8,7 @@ import {
   startManagement,
   type TestNode,
 } from '../../server/src/gateway/management/testing/start-management.ts';
+import { addHeart } from './testing/data-sets.ts';
 import { SANDBOXES, spec } from './testing/subjects.ts';
 
 const VIEWS = [
@@ -17,6 +18,8 @@ const VIEWS = [
   '#/jobs',
   '#/jobs/first',
   '#/queues',
+  '#/data',
+  '#/data/heart/1',
   '#/fleet',
   '#/federations',
   '#/runs',
@@ -35,6 +38,7 @@ describe.skipIf(browserAvailable.skip)('the pages of a node', { timeout: 60_000 
     browser = await launchBrowser();
     node = await startManagement({ sandboxes: SANDBOXES });
     await node.jobs.enqueue([spec({ id: 'first' })]);
+    await addHeart(node.url);
     for (const id of ['first', 'second']) {
       await fetch(`${node.url}/api/v1/runs/${id}`, {
         method: 'PUT',

@@ -12,6 +12,8 @@ import {
   type Route,
 } from '@skein/ui';
 import { useEffect, useRef } from 'preact/hooks';
+import { DataSets } from './data/data.tsx';
+import { DataVersionPage } from './data/version.tsx';
 import { Federation } from './federations/federation.tsx';
 import { Federations } from './federations/federations.tsx';
 import { Ledger } from './federations/ledger.tsx';
@@ -35,6 +37,7 @@ const VIEWS: Readonly<Record<string, View>> = {
   language: { title: 'Language models', of: pages(Language) },
   jobs: { title: 'Jobs', of: pages(Jobs, Job) },
   queues: { title: 'Queues', of: pages(Queues) },
+  data: { title: 'Data', of: pages(DataSets, DataSets, DataVersionPage) },
   fleet: { title: 'Fleet', of: pages(Fleet) },
   federations: {
     title: 'Federations',

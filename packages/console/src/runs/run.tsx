@@ -136,12 +136,17 @@ function LineageFacts({ of: { data, parent, seed, code, environment } }: Of<RunV
     <Facts
       of={[
         ...data.map(
-          ({ role, path, digest, rows }) =>
+          ({ role, path, digest, rows, version }) =>
             [
               spaced(role),
               <>
-                {`${path}, ${rows.toLocaleString('en')} rows, sha-256 `}
-                <Short digest={digest} />
+                {version === undefined ? (
+                  path
+                ) : (
+                  <a href={linkTo('data', [version.name, version.version])}>{path}</a>
+                )}
+                {`, ${rows.toLocaleString('en')} rows, sha-256 `}
+                <Short digest={version?.manifest ?? digest} />
               </>,
             ] as const,
         ),

@@ -13,6 +13,7 @@ import {
 import { useState } from 'preact/hooks';
 import { SAMPLES, type Deployed, type Sample } from '../node.ts';
 import { RecentDecisions } from './decisions.tsx';
+import { Origins } from './origins.tsx';
 import { Traffic } from './traffic.tsx';
 
 const SPARK_HEIGHT = 34;
@@ -227,6 +228,7 @@ function Details({ view }: { readonly view: DeploymentView }) {
             <dd>{text}</dd>
           </>
         ))}
+        <Origins view={view} />
         <dt>Try it</dt>
         <dd>
           <a href={linkTo('try', [name])}>in the playground</a>
