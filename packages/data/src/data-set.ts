@@ -55,6 +55,25 @@ export const PlacedFile = z.object({
 });
 export type PlacedFile = z.infer<typeof PlacedFile>;
 
+/** A file in a bucket or on a server: workers fetch the parts that statements read. */
+export const RemoteFile = z.object({
+  /** `s3://…`, `gs://…` or `https://…`, without credentials. */
+  address: z.string().regex(/^[a-z0-9]+:\/\//),
+  sizeBytes: z.int().min(0),
+  /** Entity tag, generation or time: a file that has another one since the map began is refused. */
+  identity: z.string().min(1),
+});
+export type RemoteFile = z.infer<typeof RemoteFile>;
+
+/** How workers reach remote files; the credentials are in their environments. */
+export const RemoteAccess = z.object({
+  /** Whether an address may lead to the machine or the network of a worker. */
+  allowPrivate: z.boolean().default(false),
+  /** The variable of a worker that holds a bearer token for `https://`. */
+  tokenEnv: z.string().optional(),
+});
+export type RemoteAccess = z.infer<typeof RemoteAccess>;
+
 export const DataSet = z.object({
   format: DataFormat,
   /** Types of CSV and JSON lines: the same for all shards, whatever each contains. */
@@ -66,7 +85,12 @@ export const DataSet = z.object({
 export type DataSet = z.infer<typeof DataSet>;
 
 /** The rows of one table of a statement: stored shards, or files where they lie. */
-export const Source = DataSet.extend({ shards: z.array(z.union([Piece, PlacedFile])) });
+export const Source = DataSet.extend({
+  shards: z.array(z.union([Piece, PlacedFile, RemoteFile])),
+  /** Addresses and patterns that a worker replaces by the files to which they lead. */
+  addresses: z.array(z.string()).optional(),
+  access: RemoteAccess.optional(),
+});
 export type Source = z.infer<typeof Source>;
 
 /** The name of a manifest, among the outputs of a map and in a folder. */

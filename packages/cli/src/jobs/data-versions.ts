@@ -113,6 +113,8 @@ export async function digestOf(path: string): Promise<string> {
 async function filesOf(context: Context, { shards }: Source): Promise<DataFile[]> {
   const files: DataFile[] = [];
   for (const shard of shards) {
+    // Addresses are refused before: a version names what has a digest.
+    if ('address' in shard) continue;
     if ('path' in shard) context.notes.progress(`Reading ${shard.path} for its digest`);
     files.push('path' in shard ? { ...shard, digest: await digestOf(shard.path) } : shard);
   }

@@ -5,8 +5,15 @@ import { resolve } from 'node:path';
 import type { DataVersionName } from '@skein/api';
 import type { Client } from '@skein/api/client';
 import { SkeinError } from '@skein/api/errors';
-import type { CsvDialect, PlacedFile, Source } from '@skein/data/data-set';
+import type {
+  CsvDialect,
+  DataFormat,
+  PlacedFile,
+  RemoteAccess,
+  Source,
+} from '@skein/data/data-set';
 import { HERE, MAP_LABEL } from '@skein/jobs/labels';
+import { isAddress } from '@skein/state/sources';
 import type { Context } from '../command-line/command.ts';
 import { pairsOf, usageError } from '../command-line/usage.ts';
 import { findVersion, sourceOf, versionIn } from './data-versions.ts';
@@ -19,6 +26,8 @@ export interface TablesChoice extends Cutting {
   readonly inPlace: boolean;
   /** Receives each version of a data set that is given as a table. */
   readonly onVersion?: (version: DataVersionName) => void;
+  /** How workers reach addresses, which a statement alone can read. Absent: addresses are refused. */
+  readonly access?: RemoteAccess | undefined;
 }
 
 /** Whether a worker of the node reads files of this machine: one in a container may share no more than the data folder. */
@@ -43,9 +52,15 @@ export async function tablesOf(
   choice: TablesChoice,
 ): Promise<Record<string, Source>> {
   const files = new Map<string, string[]>();
+  const addresses = new Map<string, string[]>();
   const tables: Record<string, Source> = {};
   for (const entry of given) {
     const [name, pattern] = namedPattern(context.cwd, entry);
+    if (isAddress(pattern)) {
+      if (choice.access === undefined) throw notStored(pattern);
+      addresses.set(name, [...(addresses.get(name) ?? []), pattern]);
+      continue;
+    }
     if (versionIn(context.cwd, pattern) !== undefined) {
       const { [name]: other } = tables;
       if (other !== undefined)
@@ -59,6 +74,16 @@ export async function tablesOf(
     files.set(name, [...(files.get(name) ?? []), ...found]);
   }
   const csv = await dialectOf(choice.csv);
+  for (const [name, remote] of addresses) {
+    if (files.has(name) || tables[name] !== undefined) {
+      throw usageError(`The table ${name} has addresses and other files: give each its name.`);
+    }
+    const format = oneFormat(remote.map(pathIn));
+    const { access, columns } = choice;
+    const types = columns.length === 0 ? {} : { columns: columnsOf(columns) };
+    const dialect = csv === undefined || format !== 'csv' ? {} : { csv };
+    tables[name] = { format, shards: [], addresses: remote, access, ...types, ...dialect };
+  }
   for (const [name, paths] of files) {
     if (tables[name] !== undefined) {
       throw usageError(`The table ${name} is a version of a data set, and takes no other files.`);
@@ -95,15 +120,31 @@ async function filesOf(cwd: string, pattern: string): Promise<string[]> {
   throw new SkeinError('FILE_UNREADABLE', `There is no file ${pattern}.`);
 }
 
+function oneFormat(paths: readonly string[]): DataFormat {
+  const [format, other] = new Set(paths.map(formatOf));
+  if (format !== undefined && other === undefined) return format;
+  throw usageError(`All files of a table must have one format, not ${format} and ${other}.`);
+}
+
+const notStored = (address: string): Error =>
+  usageError(`${address}: only a statement reads an address: use skein map --sql, or download it.`);
+
+/** The path of an address, which ends as its files do. @throws SkeinError USAGE: a folder has no format. */
+function pathIn(address: string): string {
+  if (!URL.canParse(address)) throw usageError(`--data ${address} is not an address.`);
+  const { pathname } = new URL(address);
+  if (!pathname.endsWith('/') && pathname !== '') return pathname;
+  throw usageError(
+    `--data ${address}: write which files of the folder, such as ${address.replace(/\/?(\?|$)/, '/*.parquet$1')}.`,
+  );
+}
+
 async function placed(
   cwd: string,
   paths: readonly string[],
   columns: readonly string[],
 ): Promise<Source> {
-  const [format, other] = new Set(paths.map(formatOf));
-  if (format === undefined || other !== undefined) {
-    throw usageError(`All files of a table must have one format, not ${format} and ${other}.`);
-  }
+  const format = oneFormat(paths);
   const shards: PlacedFile[] = [];
   for (const path of paths) {
     const absolute = resolve(cwd, path);

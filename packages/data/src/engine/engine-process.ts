@@ -8,7 +8,9 @@ import {
   rowGroupsOf,
   typesOfStatements,
   writeRows,
+  type Fetch,
   type Statement,
+  type Written,
 } from './queries.ts';
 import type { Table } from './reader.ts';
 import type { Scope, Session } from './session.ts';
@@ -68,8 +70,10 @@ function peakBytes(): number {
 type Bounded = Omit<Scope, 'tables'>;
 
 const calls = {
-  statement: (statement: Statement) =>
-    within(statement.bounds, (watch) => writeRows(statement, watch)),
+  statement: (statement: Statement): Promise<Answer<Written>> =>
+    within(statement.bounds, (watch) =>
+      writeRows(statement, watch, (ranges) => parent.call('fetch', ranges)),
+    ),
   describe: ({ table, ...scope }: Bounded & { readonly table: Table }) =>
     within(scope.bounds, () => describeTable(scope, table)),
   rowGroups: ({ files, ...scope }: Bounded & { readonly files: readonly string[] }) =>
@@ -80,4 +84,4 @@ const calls = {
   texts: (statements: readonly unknown[]) => textsOf(statements),
 };
 export type EngineCalls = typeof calls;
-const parent = serve<{ progress: (fraction: number) => void }>(calls, [SkeinError]);
+const parent = serve<{ progress: (fraction: number) => void; fetch: Fetch }>(calls, [SkeinError]);

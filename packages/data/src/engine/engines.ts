@@ -6,6 +6,7 @@
 import { SkeinError } from '@skein/api/errors';
 import { startProcess, workerEnvironment, WorkerLost, type CallWorker } from '@skein/calls';
 import type { EngineCalls } from './engine-process.ts';
+import type { Fetch } from './queries.ts';
 
 const ENTRY = new URL('./engine-process.ts', import.meta.url);
 
@@ -28,6 +29,8 @@ export interface AskOptions {
   readonly signal?: AbortSignal | undefined;
   /** @param fraction of the input that is read, from 0 to 1. */
   readonly onProgress?: ((fraction: number) => void) | undefined;
+  /** Brings parts of partial files here. */
+  readonly fetch?: Fetch | undefined;
 }
 
 /** @throws SkeinError SQL_INVALID with DuckDB's message, MEMORY_SHORT; WorkerLost. */
@@ -45,7 +48,8 @@ export interface Engines extends AsyncDisposable {
 interface Engine {
   readonly owner: string;
   readonly worker: CallWorker<EngineCalls>;
-  onProgress: ((fraction: number) => void) | undefined;
+  onProgress: AskOptions['onProgress'];
+  fetch: AskOptions['fetch'];
   idle: NodeJS.Timeout | undefined;
 }
 
@@ -61,9 +65,13 @@ export function openEngines(): Engines {
         name: 'skein-duckdb',
         errors: [SkeinError],
         env: { ...workerEnvironment(), ...ALLOCATOR },
-        serves: { progress: (fraction: number) => engine.onProgress?.(fraction) },
+        serves: {
+          progress: (fraction: number) => engine.onProgress?.(fraction),
+          fetch: (ranges: Parameters<Fetch>[0]) => engine.fetch?.(ranges),
+        },
       }),
       onProgress: undefined,
+      fetch: undefined,
       idle: undefined,
     };
     all.add(engine);
@@ -94,6 +102,7 @@ export function openEngines(): Engines {
   function keep(engine: Engine): void {
     if (!all.has(engine)) return;
     engine.onProgress = undefined;
+    engine.fetch = undefined;
     engine.idle = setTimeout(() => void end(engine), IDLE_MS).unref();
     waiting.push(engine);
     if (waiting.length > MOST_IDLE) void end(waiting[0]!);
@@ -103,11 +112,12 @@ export function openEngines(): Engines {
     owner: string,
     name: keyof EngineCalls,
     given: never,
-    { signal, onProgress }: AskOptions = {},
+    { signal, onProgress, fetch }: AskOptions = {},
   ): Promise<unknown> {
     signal?.throwIfAborted();
     const engine = take(owner);
     engine.onProgress = onProgress;
+    engine.fetch = fetch;
     const stop = (): void => void end(engine);
     signal?.addEventListener('abort', stop, { once: true });
     try {

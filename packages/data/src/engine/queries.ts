@@ -2,14 +2,15 @@
  * The questions that DuckDB answers: rows of a statement, types of columns, the parts of a Parquet
  * file, and the form of a statement.
  */
-import { readdir } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { closeSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { SkeinError } from '@skein/api/errors';
 import type { DataFormat, DateFormats } from '../data-set.ts';
 import { dateFormatsOf } from './csv-dates.ts';
 import { NO_VALUE } from './json-types.ts';
-import type { Table } from './reader.ts';
+import { needsOf, type FileRange } from './needs.ts';
+import { reader, type Table } from './reader.ts';
 import { columnTypes, typesOf, withTables, type Scope, type Session } from './session.ts';
 import { identifier, quoted } from './sql-text.ts';
 
@@ -46,13 +47,15 @@ export interface Written {
 export async function writeRows(
   { sql, views = [], format, folder, by, ...scope }: Statement,
   watch: (session: Session) => void,
+  fetch: Fetch = () => Promise.resolve(),
 ): Promise<Written> {
-  return withTables(scope, [folder], async (session) => {
-    watch(session);
+  return withTables(scope, [folder], async (plain) => {
+    watch(plain);
     for (const [name, view] of views) {
-      await session.run(`CREATE VIEW ${identifier(name)} AS ${oneStatement(view)}`);
+      await plain.run(`CREATE VIEW ${identifier(name)} AS ${oneStatement(view)}`);
     }
     const query = oneStatement(sql);
+    const session = await withParts(plain, scope.tables, query, fetch);
     if (by === undefined) {
       const file = join(folder, `rows.${format}`);
       const rows = await session.write(query, file, format);
@@ -73,6 +76,42 @@ export async function writeRows(
     }
     return { files: files.map((each) => each.sort()), rows, keyTypes: Object.values(types) };
   });
+}
+
+/** Brings parts of files here; with none, all of each file. */
+export type Fetch = (ranges: readonly FileRange[] | undefined) => Promise<void>;
+
+/** Fetches the parts of files that a query reads. @returns a session that fetches the rest where DuckDB misses a part. */
+async function withParts(
+  session: Session,
+  tables: Scope['tables'],
+  query: string,
+  fetch: Fetch,
+): Promise<Session> {
+  const partial = Object.values(tables).filter(({ isPartial }) => isPartial === true);
+  if (partial.length === 0) return session;
+  const known = [];
+  for (const { files, format } of partial) {
+    known.push({ files, types: await columnTypes(session, reader({ files, format })) });
+  }
+  await fetch(await needsOf(session, query, known));
+  return {
+    ...session,
+    async write(sql, target, format, by) {
+      try {
+        return await session.write(sql, target, format, by);
+      } catch (error) {
+        if (!/TProtocolException/.test((error as Error).message)) throw error;
+        await fetch(undefined);
+        if (by !== undefined) await emptyFolder(target);
+        return session.write(sql, target, format, by);
+      }
+    },
+  };
+}
+
+async function emptyFolder(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) await rm(join(folder, name), { recursive: true });
 }
 
 export interface Described {

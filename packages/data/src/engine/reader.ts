@@ -14,6 +14,8 @@ export interface Table {
   readonly csv?: CsvDialect | undefined;
   /** Rows of the only file, which is Parquet; end exclusive. Absent: all. */
   readonly rows?: { readonly from: number; readonly to: number } | undefined;
+  /** Parquet files that have their footers alone: a statement asks for the other parts that it reads. */
+  readonly isPartial?: boolean | undefined;
 }
 
 /** Buffer for one CSV file at a time: small, so that a small memory limit leaves memory for work. */

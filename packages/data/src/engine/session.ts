@@ -80,6 +80,8 @@ export async function withTables<T>(
     const files = Object.values(tables).flatMap((table) => table.files);
     await session.run(`SET allowed_paths = ${list([...files, ...targets])}`);
     await session.run(`SET allowed_directories = ${list([spill, ...targets])}`);
+    // Parts of a file that are here later must not be read from a copy.
+    await session.run('SET enable_external_file_cache = false');
     await session.run('SET enable_external_access = false');
     await session.run('SET lock_configuration = true');
     for (const [name, table] of Object.entries(tables))

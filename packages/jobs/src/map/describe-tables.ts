@@ -1,7 +1,24 @@
 /** Gives the columns of tables their types, the same in all files: one of CSV without rows would be all text. */
 import { commonColumns } from '@skein/data';
+import { RemoteAccess } from '@skein/data/data-set';
 import type { Tools } from './statement-tools.ts';
-import { describe, type JobTable } from './statement-tasks.ts';
+import { describe, list, type JobTable } from './statement-tasks.ts';
+
+/** Replaces addresses by the files to which they lead. */
+export async function listedTables(
+  tables: Readonly<Record<string, JobTable>>,
+  { run }: Tools,
+): Promise<Record<string, JobTable>> {
+  const known: Record<string, JobTable> = {};
+  for (const [name, { addresses, ...table }] of Object.entries(tables)) {
+    known[name] = table;
+    if (addresses === undefined) continue;
+    const access = table.access ?? RemoteAccess.parse({});
+    const [files = []] = await run(`list ${name}`, list, [{ addresses, access }], false);
+    known[name] = { ...table, shards: [...table.shards, ...files] };
+  }
+  return known;
+}
 
 /** Files whose beginnings are read to find the types of CSV. */
 const SAMPLED = 8;

@@ -17,8 +17,8 @@ import { runAll } from './run-all.ts';
 import { builtinJob, shardJobs, type JobFrame } from './stage-jobs.ts';
 import { runStatement } from './run-statement.ts';
 import type { Tools } from './statement-tools.ts';
-import { describe, parts, statement, type JobTable } from './statement-tasks.ts';
-import { describedTables } from './describe-tables.ts';
+import { describe, list, parts, statement, type JobTable } from './statement-tasks.ts';
+import { describedTables, listedTables } from './describe-tables.ts';
 
 /** The task that conducts a map. */
 export const mapRun = defineBuiltin({
@@ -47,7 +47,7 @@ export const mapRun = defineBuiltin({
     // Before any job starts: otherwise a job with too little memory fails after others have worked.
     boundsOf(chosen.resources);
     const tools = toolsOf({ ...input, resources: chosen.resources }, chosen.slots, plan, context);
-    const known = await describedTables(tables, tools);
+    const known = await describedTables(await listedTables(tables, tools), tools);
     const result = await runStatement(
       { sql, tables: known, group, format, explain: input.explain },
       tools,
@@ -67,7 +67,12 @@ const SHARD_BYTES = 512 * 2 ** 20;
 function onlyTable({ tables }: MapInput): DataSet {
   const { [DATA]: table, ...others } = tables;
   const shards = Piece.array().safeParse(table?.shards);
-  if (table === undefined || !shards.success || Object.keys(others).length > 0) {
+  if (
+    table === undefined ||
+    table.addresses !== undefined ||
+    !shards.success ||
+    Object.keys(others).length > 0
+  ) {
     throw new SkeinError(
       'REQUEST_INVALID',
       `A command or a task works on the stored shards of one table, ${DATA}.`,
@@ -118,7 +123,7 @@ function toolsOf(frame: JobFrame, slots: number, plan: string[], context: Builti
     ask: context.ask,
     async run(stage, task, inputs, isShown = true) {
       const jobs = inputs.map((input, index) =>
-        builtinJob(frame, [stage, index, inputs.length], task.name, input),
+        builtinJob(frame, [stage, index, inputs.length], task as Builtin, input),
       );
       const all = (follow?: (ids: readonly string[]) => void) =>
         runAll(context, jobs, previous, follow);
@@ -131,5 +136,5 @@ function toolsOf(frame: JobFrame, slots: number, plan: string[], context: Builti
 
 /** The tasks of a map, which every worker that trusts offers by name: any machine of a fleet can run them. */
 export const MAP_TASKS: ReadonlyMap<string, Builtin> = new Map(
-  [mapRun, describe, parts, statement].map((task) => [task.name, task as Builtin]),
+  [mapRun, list, describe, parts, statement].map((task) => [task.name, task as Builtin]),
 );

@@ -2,6 +2,7 @@
 import type { NewJobInput } from '@skein/api';
 import type { DataFormat, Piece } from '@skein/data/data-set';
 import type { z } from 'zod';
+import type { Builtin } from '../tasks/builtin.ts';
 import type { TaskModule } from '../work.ts';
 import { MAP_LABEL } from '../worker/labels.ts';
 import type { MapInput, MapWork, Resources } from './map-input.ts';
@@ -11,7 +12,7 @@ import type { statement } from './statement-tasks.ts';
  * Part of the input of each task, so that results are not taken that an earlier version has kept.
  * Raise it when the same tables give other rows.
  */
-const EDITION = 7;
+const EDITION = 8;
 
 /** A statement over terabytes takes hours. */
 const DAY_MS = 86_400_000;
@@ -28,13 +29,14 @@ export type StatementInput = Omit<z.input<typeof statement.input>, 'edition' | '
 export function builtinJob(
   frame: JobFrame,
   [stage, index, count]: readonly [stage: string, index: number, count: number],
-  task: string,
+  { name: task, isKept = true }: Builtin,
   input: Readonly<Record<string, unknown>>,
 ): NewJobInput {
   const { resources, requires } = frame;
   const given = { ...input, resources, edition: EDITION };
   return {
     ...frameOf(frame, stage, index, count),
+    cache: isKept,
     requires: [MAP_LABEL, ...requires],
     work: { ...taskOf(task, { offered: true }, given), limits: { wallMs: DAY_MS } },
   };

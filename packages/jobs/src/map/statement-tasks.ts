@@ -1,12 +1,21 @@
 /** The work on tables as tasks: each asks DuckDB once, in a process of its own. */
-import { mkdir, stat } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { SkeinError } from '@skein/api/errors';
-import { boundsOf, type Answer, type Table } from '@skein/data';
-import { Columns, DataFormat, DateFormats, Piece, Source } from '@skein/data/data-set';
+import { boundsOf, type Answer } from '@skein/data';
+import {
+  Columns,
+  DataFormat,
+  DateFormats,
+  Piece,
+  RemoteAccess,
+  RemoteFile,
+  Source,
+} from '@skein/data/data-set';
+import { findFiles } from '@skein/state/find-files';
 import { z } from 'zod';
 import { defineBuiltin, type BuiltinContext } from '../tasks/builtin.ts';
 import { Resources } from './map-input.ts';
+import { placedTables } from './remote/placed.ts';
 
 const MIB = 2 ** 20;
 
@@ -24,13 +33,29 @@ const Common = z.object({
   resources: Resources,
 });
 
+/** Finds the files to which addresses lead. Never kept: the next map finds what is there then. */
+export const list = defineBuiltin({
+  name: 'skein-map-list',
+  input: Common.extend({ addresses: z.array(z.string()), access: RemoteAccess }),
+  output: z.array(RemoteFile),
+  isKept: false,
+  async run({ addresses, access }, { signal }) {
+    const files: RemoteFile[] = [];
+    const options = { ...access, env: process.env, signal };
+    for (const address of addresses) files.push(...(await findFiles(address, options)));
+    return files;
+  },
+});
+
 /** Finds the types of the columns of a table. */
 export const describe = defineBuiltin({
   name: 'skein-map-describe',
   input: Common.extend({ table: JobTable }),
   output: z.object({ columns: Columns, dates: DateFormats.optional() }),
   async run({ table, resources }, context) {
-    const given = { table: await placed(table, context), ...limitsOf(resources, context) };
+    const { tables, note } = await placedTables({ table }, context);
+    note();
+    const given = { table: tables['table']!, ...limitsOf(resources, context) };
     return noted(context, await context.ask('describe', given));
   },
 });
@@ -51,7 +76,8 @@ export const parts = defineBuiltin({
   }),
   async run({ tables, cut, statements, resources }, context) {
     const limits = limitsOf(resources, context);
-    const known = await allPlaced(tables, context);
+    const { tables: known, note } = await placedTables(tables, context);
+    note();
     const groups: Record<string, [number, number][][]> = {};
     for (const name of cut) {
       const { files } = known[name]!;
@@ -85,7 +111,7 @@ export const statement = defineBuiltin({
   async run({ tables, views, sql, format, by, resources }, context) {
     const folder = join(context.folder, 'rows');
     await mkdir(folder);
-    const known = await allPlaced(tables, context);
+    const { tables: known, fetch, note } = await placedTables(tables, context);
     const given = {
       tables: known,
       views,
@@ -97,7 +123,9 @@ export const statement = defineBuiltin({
     };
     const asked = await context.ask('statement', given, {
       onProgress: (fraction) => context.progress(fraction),
+      fetch,
     });
+    note();
     const { files, rows } = noted(context, asked);
     const pieces: Piece[][] = [];
     for (const each of files) {
@@ -108,37 +136,6 @@ export const statement = defineBuiltin({
     return { pieces, rows };
   },
 });
-
-async function allPlaced(
-  tables: Readonly<Record<string, JobTable>>,
-  context: BuiltinContext,
-): Promise<Record<string, Table>> {
-  const known: Record<string, Table> = {};
-  for (const [name, table] of Object.entries(tables)) known[name] = await placed(table, context);
-  return known;
-}
-
-/** @throws SkeinError FILE_UNREADABLE for a file that has changed since the map began. */
-async function placed(
-  { shards, ...table }: JobTable,
-  { artifacts }: BuiltinContext,
-): Promise<Table> {
-  const files: string[] = [];
-  for (const shard of shards) {
-    if ('digest' in shard) {
-      files.push(await artifacts.pathOf(shard.digest));
-      continue;
-    }
-    const { path, sizeBytes, modifiedMs } = shard;
-    const found = await stat(path).catch(() => undefined);
-    if (found === undefined) throw new SkeinError('FILE_UNREADABLE', `There is no file ${path}.`);
-    if (found.size !== sizeBytes || found.mtimeMs !== modifiedMs) {
-      throw new SkeinError('FILE_UNREADABLE', `${path} has changed since the map began.`);
-    }
-    files.push(path);
-  }
-  return { ...table, files };
-}
 
 const limitsOf = (resources: Resources, { folder }: BuiltinContext) => ({
   bounds: boundsOf(resources),

@@ -6,6 +6,7 @@ import { SkeinError, validate } from '@skein/api';
 import { hasEnded } from '@skein/api/job-states';
 import type { Answer, Ask, Engines } from '@skein/data';
 import type { Outcome } from '../contract.ts';
+import type { Copies } from '../map/remote/copies.ts';
 import { refuseStale, whileHeld, type AttemptTools } from '../worker/attempt/attempt-tools.ts';
 import { failureFrom } from '../worker/attempt/outcome.ts';
 import { throughOutage } from '../worker/attempt/through-outage.ts';
@@ -28,7 +29,7 @@ export async function attemptBuiltin(
   work: TaskWork,
   folder: string,
   tools: AttemptTools,
-  engines: Engines,
+  { engines, copies }: { readonly engines: Engines; readonly copies: Copies },
 ): Promise<Outcome> {
   const { lease } = tools;
   const { wallMs = DEFAULT_LIMITS.wallMs } = work.limits;
@@ -38,10 +39,18 @@ export async function attemptBuiltin(
   const outputs: Outputs = [];
   const startedAt = performance.now();
   const used = { peakMemoryBytes: 0 };
+  const held: (() => Promise<void>)[] = [];
   await mkdir(folder, { recursive: true, mode: 0o700 });
   try {
     const input = validate(task.input, work.input, `The input of task "${task.name}"`);
-    const context = contextOf(folder, outputs, signal, tools, engines, used);
+    const context: BuiltinContext = {
+      ...contextOf(folder, outputs, signal, tools, engines, used),
+      async remote(file, access) {
+        const copy = await copies.use(tools.claim.job.tenant, file, access, signal);
+        held.push(copy.release);
+        return copy;
+      },
+    };
     const value: unknown = await task.run(input, context);
     refuseStale(lease);
     const wallMs = performance.now() - startedAt;
@@ -56,6 +65,7 @@ export async function attemptBuiltin(
     return failureFrom(error);
   } finally {
     leaving.abort();
+    for (const release of held) await release();
     await rm(folder, { recursive: true, force: true, maxRetries: 10 });
   }
 }
@@ -73,7 +83,7 @@ function contextOf(
   { claim, lease, store, artifacts, log, progress }: AttemptTools,
   engines: Engines,
   used: { peakMemoryBytes: number },
-): BuiltinContext {
+): Omit<BuiltinContext, 'remote'> {
   const { job, attempt } = claim;
   const ask = engines.of(job.tenant);
   const note = (line: string): void => void log.write(Buffer.from(`${line}\n`));

@@ -3,8 +3,10 @@
  * processes and the store, wait, and compute next to nothing themselves.
  */
 import type { Ask } from '@skein/data';
+import type { RemoteAccess, RemoteFile } from '@skein/data/data-set';
 import type { z } from 'zod';
 import type { WorkerView } from '../contract.ts';
+import type { RemoteCopy } from '../map/remote/copies.ts';
 import type { TaskArtifacts, TaskContext } from './define-task.ts';
 
 type Stored = Awaited<ReturnType<TaskArtifacts['put']>>;
@@ -16,6 +18,8 @@ export interface BuiltinContext extends Omit<TaskContext, 'artifacts' | 'checkpo
     /** @throws SkeinError STORAGE_FULL. */
     readonly putFile: (file: string) => Promise<Stored>;
   };
+  /** A copy of a remote file, for as long as the attempt runs. @throws SkeinError SOURCE_…. */
+  readonly remote: (file: RemoteFile, access: RemoteAccess) => Promise<RemoteCopy>;
   /** DuckDB in a process of the job's tenant; ends with the attempt. */
   readonly ask: Ask;
   /** Workers that take jobs of this job's queue. */
@@ -30,6 +34,8 @@ export interface Builtin<I extends z.ZodType = z.ZodType, O extends z.ZodType = 
   readonly output: O;
   /** It waits for other jobs, and takes no cores from them. */
   readonly waits?: true;
+  /** Default: true. False where its result depends on more than its input. */
+  readonly isKept?: boolean;
   run(input: z.output<I>, context: BuiltinContext): Promise<z.input<O>>;
 }
 

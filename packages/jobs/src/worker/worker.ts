@@ -8,12 +8,14 @@
  */
 import { randomBytes } from 'node:crypto';
 import { untilAborted } from '@skein/api/waits';
-import { rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createHoldings } from '../artifact-holdings.ts';
 import type { Claim, Job } from '../contract.ts';
 import { openEngines } from '@skein/data';
+import { openCopies } from '../map/remote/copies.ts';
 import { MAP_TASKS } from '../map/map-run.ts';
 import { LOG_BYTES } from '../store/bounds.ts';
 import { whenReachable } from '../store/when-reachable.ts';
@@ -93,6 +95,9 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   let registeredAt = performance.now();
   const folder = await openScratch();
   const engines = openEngines();
+  const remote = join(folder, 'remote');
+  await mkdir(remote);
+  const copies = openCopies({ folder: remote });
   const leases = await keepLeases({
     store,
     worker: id,
@@ -116,6 +121,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     offeredTasks: given,
     builtins: trusts ? MAP_TASKS : new Map(),
     engines,
+    copies,
     graceMs,
     maxLogBytes: options.maxLogBytes ?? WORKER_DEFAULTS.maxLogBytes,
     folder,

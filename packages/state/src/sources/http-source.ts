@@ -8,7 +8,16 @@ import {
   type Source,
   type SourceOptions,
 } from './source.ts';
-import { pinnedGet, placeOf, type PinnedAnswer } from './pinned-request.ts';
+import {
+  pinnedGet,
+  placeOf,
+  SILENCE_MS,
+  type PinnedAnswer,
+  type PinnedRequest,
+} from './pinned-request.ts';
+
+/** A list of files of the largest repositories. */
+const MOST_LIST_BYTES = 16 * 2 ** 20;
 
 export interface HttpFiles {
   readonly address: string;
@@ -20,12 +29,17 @@ export interface HttpFiles {
 /** Opens the files of a server for a source. */
 export function httpOpener(
   { address, urlOf, headers }: HttpFiles,
-  { allowPrivate }: Pick<SourceOptions, 'allowPrivate'>,
+  { allowPrivate, silenceMs = SILENCE_MS }: Pick<SourceOptions, 'allowPrivate' | 'silenceMs'>,
 ): Source['open'] {
-  return async (name, { start, tag }, signal) => {
+  return async (name, { start, tag, end }, signal) => {
     const range: Record<string, string> =
-      start > 0 && tag !== undefined ? { range: `bytes=${start}-`, 'if-range': tag } : {};
-    const request = { headers: { ...range, ...(await headers()) }, allowPrivate, signal };
+      end !== undefined
+        ? { range: `bytes=${start}-${end - 1}` }
+        : start > 0 && tag !== undefined
+          ? { range: `bytes=${start}-`, 'if-range': tag }
+          : {};
+    const sent = { ...range, ...(await headers()) };
+    const request = { headers: sent, allowPrivate, signal, silenceMs };
     const answer = await pinnedGet(urlOf(name), request);
     return openedFrom(answer, start, `${address}${name === '' ? '' : ` (${name})`}`);
   };
@@ -44,9 +58,12 @@ function openedFrom(answer: PinnedAnswer, start: number, address: string): Opene
     if (encoding !== 'identity') throw unknownSource(address, `is sent as ${encoding}, unasked`);
     const length = headers['content-length'];
     const whole = length === undefined ? undefined : Number(length);
+    const tag = headers.etag?.startsWith('"') === true ? headers.etag : undefined;
+    const generation = headers['x-goog-generation']?.toString();
     return {
       start: isPart ? start : 0,
-      tag: headers.etag?.startsWith('"') === true ? headers.etag : undefined,
+      tag,
+      identity: generation ?? tag ?? headers['last-modified'],
       totalBytes: isPart ? Number(total) : whole,
       digest: digestIn([headers, ...passed].map((each) => each['x-linked-etag'])),
       body,
@@ -57,8 +74,27 @@ function openedFrom(answer: PinnedAnswer, start: number, address: string): Opene
   }
 }
 
+/** The body of a list of files. @throws SkeinError SOURCE_…; Error for a status that may pass. */
+export async function readText(url: URL, address: string, request: PinnedRequest): Promise<string> {
+  const answer = await pinnedGet(url, request);
+  const parts: Buffer[] = [];
+  let length = 0;
+  try {
+    requireSuccess(answer, address);
+    for await (const part of answer.body as AsyncIterable<Buffer>) {
+      parts.push(part);
+      if ((length += part.byteLength) > MOST_LIST_BYTES) {
+        throw unknownSource(address, 'has too long a list of files');
+      }
+    }
+    return Buffer.concat(parts).toString();
+  } finally {
+    answer.body.destroy();
+  }
+}
+
 /** @throws SkeinError SOURCE_DENIED, SOURCE_UNKNOWN; Error for a status that may pass. */
-export function requireSuccess({ status }: PinnedAnswer, address: string): void {
+function requireSuccess({ status }: PinnedAnswer, address: string): void {
   if (status === 200 || status === 206) return;
   if (status === 401 || status === 403) throw deniedSource(address, `the server answers ${status}`);
   if (status === 404 || status === 410) throw unknownSource(address, 'does not exist');

@@ -7,13 +7,10 @@
 import { basename, dirname } from 'node:path/posix';
 import { SkeinError } from '@skein/api/errors';
 import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
-import { bearer, encodePath, httpOpener, requireSuccess } from './http-source.ts';
-import { pinnedGet, type PinnedRequest } from './pinned-request.ts';
+import { bearer, encodePath, httpOpener, readText } from './http-source.ts';
 import { unknownSource, type Source, type SourceOptions } from './source.ts';
 
 const FORM = /^hf:\/\/([\w.-]+)\/([\w.-]+)(?:@([^:]+))?(?::(.+))?$/;
-/** A list of files of the largest repositories. */
-const MOST_LIST_BYTES = 16 * 2 ** 20;
 /** Names that exporters use, in this order; for a repository with several ONNX files. */
 const USUAL = ['model.onnx', 'onnx/model.onnx'];
 
@@ -38,7 +35,7 @@ export async function hubSource(text: string, options: SourceOptions): Promise<S
   const headers = bearer(env['HF_TOKEN'] || undefined, base);
   const place = `${owner}/${repository}`;
   const revisions = new URL(`api/models/${place}/revision/${encodeURIComponent(wanted)}`, base);
-  const list = await readList(revisions, text, { headers, allowPrivate, signal }).catch(
+  const list = await readText(revisions, text, { headers, allowPrivate, signal }).catch(
     (error: unknown) => {
       if (error instanceof SkeinError || signal.aborted) throw error;
       const why = (error as Error).message;
@@ -69,24 +66,6 @@ export async function hubSource(text: string, options: SourceOptions): Promise<S
     revision: commit,
     open: httpOpener(files, options),
   };
-}
-
-async function readList(url: URL, address: string, request: PinnedRequest): Promise<string> {
-  const answer = await pinnedGet(url, request);
-  const parts: Buffer[] = [];
-  let length = 0;
-  try {
-    requireSuccess(answer, address);
-    for await (const part of answer.body as AsyncIterable<Buffer>) {
-      parts.push(part);
-      if ((length += part.byteLength) > MOST_LIST_BYTES) {
-        throw unknownSource(address, 'has too long a list of files');
-      }
-    }
-    return Buffer.concat(parts).toString();
-  } finally {
-    answer.body.destroy();
-  }
 }
 
 function listIn(text: string, address: string): { commit: string; names: readonly string[] } {

@@ -22,7 +22,7 @@ export interface PinnedRequest {
   readonly allowPrivate: boolean;
   readonly signal: AbortSignal;
   /** Default: 20 s. */
-  readonly silenceMs?: number;
+  readonly silenceMs?: number | undefined;
 }
 
 export interface PinnedAnswer {

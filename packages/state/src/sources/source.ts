@@ -23,6 +23,8 @@ export interface Offset {
   readonly start: number;
   /** The entity tag under which they came. */
   readonly tag: string | undefined;
+  /** Exclusive: only this part is asked for, and a server may send all of the file. Absent: to the end. */
+  readonly end?: number | undefined;
 }
 
 export interface Opened {
@@ -32,6 +34,8 @@ export interface Opened {
   readonly tag: string | undefined;
   /** Size of the whole file, where the server states it. */
   readonly totalBytes: number | undefined;
+  /** Differs after a change of the file: a strong entity tag, a generation, or else a time. */
+  readonly identity: string | undefined;
   /** The sha-256 that the server states, in hex. */
   readonly digest?: string | undefined;
   readonly body: AsyncIterable<Uint8Array>;
@@ -44,6 +48,8 @@ export interface SourceOptions {
   /** The environment's variable that holds a bearer token for an `https:` address. */
   readonly tokenEnv?: string | undefined;
   readonly signal: AbortSignal;
+  /** The longest silence of a server. Default: 20 s. */
+  readonly silenceMs?: number | undefined;
 }
 
 export function unknownSource(address: string, why: string): SkeinError {

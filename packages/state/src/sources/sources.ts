@@ -7,6 +7,7 @@ import { unknownSource, type Source, type SourceOptions } from './source.ts';
 
 export type { Source } from './source.ts';
 export { fetchFile, type FetchOptions } from './fetch-file.ts';
+export { fetchRange, type ByteRange, type RemoteFile } from './remote-file.ts';
 
 const SCHEMES: Readonly<
   Record<string, (address: string, options: SourceOptions) => Source | Promise<Source>>

@@ -66,6 +66,8 @@ export const map = defineCommand({
       'Read CSV with semicolons and decimal commas',
     'skein map --data heart@1 --sql "FROM data WHERE age > 40" --save adults --format parquet':
       'Make a version of a data set from another one',
+    'skein map --data \'s3://logs/2026/**/*.parquet\' --sql "SELECT status, count(*) FROM data GROUP BY status"':
+      'Read the needed columns of files in a bucket',
     'skein map --data clean/data-set.json --sql "SELECT avg(amount) FROM data" --explain':
       'Show the plan over what another map has left',
     'skein map --data text.jsonl --out clean -- python3 clean.py {in} {out}':
@@ -77,7 +79,7 @@ export const map = defineCommand({
   options: {
     data: many(
       '[NAME=]FILE',
-      'Table: .csv, .tsv, .jsonl or .parquet, a folder or a pattern of these, a manifest, .json, or a version of a data set, such as heart@3; default name: data.',
+      'Table: .csv, .tsv, .jsonl or .parquet, a folder or a pattern of these, an address of one, as in s3://bucket/logs/*.parquet, a manifest, .json, or a version of a data set, such as heart@3; default name: data.',
     ),
     sql: text('SQL', 'Statement over the tables by their names, or @FILE.sql.'),
     explain: flag('Print the plan of the statement and its reasons, and run nothing.'),
@@ -121,6 +123,8 @@ export const map = defineCommand({
     image: text('IMAGE', 'Root file system of the command’s sandbox.'),
     trusted: flag('Allow the command to run without isolation.'),
     network: withDefault(choice(['none', 'host'], 'Network access; host needs --trusted.'), 'none'),
+    tokenEnv: text('NAME', 'Variable of the workers with the bearer token for https:// tables.'),
+    allowPrivate: flag('Let addresses lead to the machine or the network of a worker.'),
     server: connectionOptions.server,
     key: connectionOptions.key,
     ...trustOptions,
@@ -171,6 +175,9 @@ export const map = defineCommand({
           csv: options.csv,
           inPlace: isHere && isStatement && (await readsHere(client)),
           onVersion: (version) => versions.push(version),
+          access: isStatement
+            ? { allowPrivate: options.allowPrivate, ...defined({ tokenEnv: options.tokenEnv }) }
+            : undefined,
         });
         const isShown = isStatement && options.out === undefined && options.save === undefined;
         const [first] = Object.values(tables);

@@ -7,6 +7,7 @@ import type { Engines } from '@skein/data';
 import type { SandboxDriver } from '@skein/sandbox';
 import type { ArtifactHoldings } from '../../artifact-holdings.ts';
 import type { Claim, JobStore, Outcome } from '../../contract.ts';
+import type { Copies } from '../../map/remote/copies.ts';
 import type { Builtin } from '../../tasks/builtin.ts';
 import { attemptBuiltin } from '../../tasks/builtin-attempt.ts';
 import { attemptTask } from '../../tasks/task-attempt.ts';
@@ -32,6 +33,8 @@ export interface WorkerContext {
   /** Tasks of Skein itself, by their names; none where no trusted work runs. */
   readonly builtins: ReadonlyMap<string, Builtin>;
   readonly engines: Engines;
+  /** Local copies of remote files. */
+  readonly copies: Copies;
   readonly graceMs: number;
   readonly maxLogBytes: number;
   /** Folder for the folders of attempts. */
@@ -151,11 +154,11 @@ function attemptTaskOf(
   work: TaskWork,
   folder: string,
   tools: AttemptTools,
-  { builtins, engines }: WorkerContext,
+  { builtins, engines, copies }: WorkerContext,
 ): Promise<Outcome> {
   const builtin = 'offered' in work.module ? builtins.get(work.task) : undefined;
   if (builtin === undefined) return attemptTask(work, folder, tools);
-  return attemptBuiltin(builtin, work, folder, tools, engines);
+  return attemptBuiltin(builtin, work, folder, tools, { engines, copies });
 }
 
 const PREEMPTED: Outcome = {

@@ -198,23 +198,24 @@ export async function startGcsServer(options: GcsServerOptions = {}): Promise<Gc
   function media(
     request: IncomingMessage,
     response: ServerResponse,
-    { bytes }: StoredObject,
+    { bytes, generation }: StoredObject,
     { cutAfter, silentAfter, pauseMs }: Partial<Fault>,
   ) {
-    const [, from] = /^bytes=(\d+)-$/.exec(request.headers.range ?? '') ?? [];
+    const [, from, last] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '') ?? [];
     const start = Number(from ?? 0);
     if (from !== undefined && start >= bytes.byteLength) {
       return response.writeHead(416, { 'content-range': `bytes */${bytes.byteLength}` }).end();
     }
-    const part = bytes.subarray(start);
+    const part = last ? bytes.subarray(start, Number(last) + 1) : bytes.subarray(start);
     response.writeHead(from === undefined ? 200 : 206, {
       'content-type': 'application/octet-stream',
       'content-length': part.byteLength,
+      'x-goog-generation': String(generation),
       'x-goog-stored-content-encoding': 'identity',
       'x-goog-hash': `md5=${md5(bytes)}`,
       ...(from === undefined
         ? {}
-        : { 'content-range': `bytes ${start}-${bytes.byteLength - 1}/${bytes.byteLength}` }),
+        : { 'content-range': `bytes ${start}-${start + part.byteLength - 1}/${bytes.byteLength}` }),
     });
     if (silentAfter !== undefined) return response.write(part.subarray(0, silentAfter));
     if (pauseMs !== undefined) return Readable.from(slowly(part, pauseMs)).pipe(response);

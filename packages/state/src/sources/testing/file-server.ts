@@ -15,6 +15,12 @@ export interface FileServer extends AsyncDisposable {
   readonly cuts: number[];
   /** Whether answers have entity tags. */
   hasTags: boolean;
+  /** Whether a request for a part gets a part. */
+  hasRanges: boolean;
+  /** The next answers stop after so many bytes, and their connections stay open. */
+  readonly stalls: number[];
+  /** Bytes of files that were sent. */
+  sentBytes: number;
 }
 
 export async function startFileServer(tls?: {
@@ -30,17 +36,21 @@ export async function startFileServer(tls?: {
     if (bytes === undefined) return void response.writeHead(404).end('no such file');
     const etag = `"${createHash('md5').update(bytes).digest('hex')}"`;
     const tagged = server.hasTags ? { etag } : {};
-    const [, from] = /^bytes=(\d+)-$/.exec(request.headers.range ?? '') ?? [];
-    const isPart = from !== undefined && request.headers['if-range'] === etag;
+    const [, from, last] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '') ?? [];
+    const isSame = [undefined, etag].includes(request.headers['if-range'] as string | undefined);
+    const isPart = from !== undefined && isSame && server.hasRanges;
     const start = isPart ? Number(from) : 0;
-    const part = bytes.subarray(start);
+    const part = isPart && last ? bytes.subarray(start, Number(last) + 1) : bytes.subarray(start);
     response.writeHead(isPart ? 206 : 200, {
       'content-length': part.byteLength,
       ...(isPart
-        ? { 'content-range': `bytes ${start}-${bytes.byteLength - 1}/${bytes.byteLength}` }
+        ? { 'content-range': `bytes ${start}-${start + part.byteLength - 1}/${bytes.byteLength}` }
         : {}),
       ...tagged,
     });
+    const stall = server.stalls.shift();
+    if (stall !== undefined) return void response.write(part.subarray(0, stall));
+    server.sentBytes += part.byteLength;
     const cut = server.cuts.shift();
     if (cut === undefined) response.end(part);
     // A connection that is reset could lose what was sent before.
@@ -58,6 +68,9 @@ export async function startFileServer(tls?: {
     requests: [],
     cuts: [],
     hasTags: true,
+    hasRanges: true,
+    stalls: [],
+    sentBytes: 0,
     async [Symbol.asyncDispose]() {
       http.closeAllConnections();
       await new Promise((done) => {
