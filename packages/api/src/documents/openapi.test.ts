@@ -17,7 +17,9 @@ describe('the OpenAPI document', () => {
   });
 
   it('names only formats that JSON Schema has', () => {
-    const named = JSON.stringify(document).matchAll(/"format":"([^"]*)"/g);
+    // An example may have a field of its own with this name.
+    const schemas = JSON.stringify(document, (key, value) => (key === 'example' ? '' : value));
+    const named = schemas.matchAll(/"format":"([^"]*)"/g);
     const known = new Set(['date-time', 'uri']);
     expect([...named].map(([, format]) => format).filter((each) => !known.has(each!))).toEqual([]);
   });

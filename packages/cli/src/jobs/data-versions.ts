@@ -180,7 +180,7 @@ export async function addVersion(
   const contents: DataManifest = {
     format,
     columns: found.map((each) => ({ name: each.name, type: each.type })),
-    rows: Number(found[0]?.rows ?? 0),
+    rows: found[0]?.rows ?? 0,
     files: await filesOf(context, source),
     ...(csv === undefined ? {} : { csv: csv as DataManifest['csv'] }),
   };
