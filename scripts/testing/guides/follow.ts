@@ -1,9 +1,9 @@
 /** Follows a page, and compares the printed with the shown. */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Component } from '../components.ts';
+import { requireComponent, type Component } from '../components.ts';
 import { firstDifference } from './compare.ts';
-import { reasonAgainst } from './not-reproduced.ts';
+import { exceptionFor, type Exception } from './not-reproduced.ts';
 import { commandsOf, readPage, type Step } from './page.ts';
 import type { Reader } from './reader.ts';
 
@@ -58,7 +58,7 @@ export interface Item {
   readonly what: string;
   /** Why it is not reproduced; undefined where it is. */
   readonly reason?: string;
-  /** It is one of the known exceptions. */
+  /** It is not run on this machine. */
   readonly isExcepted?: true;
 }
 
@@ -78,10 +78,11 @@ async function followStep(page: string, step: Step, reader: Reader): Promise<rea
   const { line } = step;
   const commands = step.kind === 'program' ? [`${step.title} program`] : commandsOf(step);
   for (const command of commands) {
-    const reason = reasonAgainst(page, command);
-    if (reason !== undefined) {
+    const exception = exceptionFor(page, command);
+    if (exception !== undefined) {
       excepted++;
-      items.push({ page, line, what: command, reason, isExcepted: true });
+      const item = { page, line, what: command };
+      items.push({ ...item, ...(await checkUnrun(command, exception, reader)) });
       continue;
     }
     const { status, lines } = await (step.kind === 'program'
@@ -110,6 +111,20 @@ async function followStep(page: string, step: Step, reader: Reader): Promise<rea
     items.push({ page, line, what, ...(reason === undefined ? {} : { reason }) });
   }
   return items;
+}
+
+/** A program or command that is not run is read, or a part of it is run. */
+async function checkUnrun(
+  command: string,
+  { reason, instead, needs }: Exception,
+  reader: Reader,
+): Promise<Pick<Item, 'reason' | 'isExcepted'>> {
+  const quoted = `'${command.replaceAll("'", String.raw`'\''`)}'`;
+  const isHere = needs === undefined || !requireComponent(needs).skip;
+  const part = instead === undefined || !isHere ? `bash -n -c ${quoted}` : instead(command);
+  const { status, lines } = await reader.type(part);
+  if (status === 0) return { reason, isExcepted: true };
+  return { reason: `${part} exits with ${status}: ${lines.join('\n')}` };
 }
 
 /** A line that the page shows, at least in part. */

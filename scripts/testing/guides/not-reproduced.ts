@@ -1,22 +1,57 @@
-/** Commands of the pages that a run on this machine does not reproduce, with the reason. */
+/** Commands of the pages that are not run here, with the reason. A shell reads each of them without running it. */
+import { requireComponent, type Component } from '../components.ts';
+
 export interface Exception {
   readonly page: RegExp;
   readonly command: RegExp;
   readonly reason: string;
+  /** The command is run where the machine has this. */
+  readonly unless?: Component;
+  /** A command that does part of it here, in its place: its failure is one of the page. */
+  readonly instead?: (command: string) => string;
+  readonly needs?: Component;
 }
 
+const CONTAINERS = /guide\/containers/;
+const KUBERNETES = /guide\/kubernetes/;
 const SERVING = /guide\/serving/;
 const LOCAL = /guide\/local-language/;
 const LANGUAGE = /guide\/language-models/;
 const OPERATING = /guide\/operating/;
 
 export const NOT_REPRODUCED: readonly Exception[] = [
-  { page: /guide\/google-cloud/, command: /./, reason: 'needs an account of Google Cloud' },
-  { page: /guide\/kubernetes/, command: /./, reason: 'needs a cluster' },
   {
-    page: /guide\/containers/,
-    command: /^(?!echo)/,
-    reason: 'needs Docker or podman, and the image',
+    page: /guide\/(google-cloud|kubernetes)/,
+    command: /^helm |&& helm /,
+    reason: 'needs a cluster; Helm renders it here',
+    needs: 'helm',
+    instead: rendered,
+  },
+  {
+    page: /guide\/(google-cloud|kubernetes)/,
+    command: /^kubectl (apply -k|create namespace)/,
+    reason: 'needs a cluster; kubectl renders it here',
+    needs: 'kubectl',
+    instead: rendered,
+  },
+  { page: /guide\/google-cloud/, command: /./, reason: 'needs Google Cloud' },
+  { page: KUBERNETES, command: /^npm install /, reason: 'downloads packages' },
+  { page: KUBERNETES, command: /^docker|build\.sh/, reason: 'needs a registry of images' },
+  { page: KUBERNETES, command: /^(?!cp )/, reason: 'needs a cluster' },
+  { page: CONTAINERS, command: /install\.mjs/, reason: 'would install into this checkout' },
+  { page: CONTAINERS, command: /--engine podman/, reason: 'builds the same image with podman' },
+  { page: CONTAINERS, command: /^docker (tag|push)/, reason: 'needs a registry of images' },
+  {
+    page: CONTAINERS,
+    command: /deploy\/compose|skein fleet ls|sed -n/,
+    reason: 'needs images of a registry',
+  },
+  { page: CONTAINERS, command: /try-fleet/, reason: 'podman.test.ts runs it' },
+  {
+    page: CONTAINERS,
+    command: /docker |build\.sh/,
+    reason: 'needs Docker',
+    unless: 'docker',
   },
   {
     page: LANGUAGE,
@@ -51,6 +86,21 @@ export const NOT_REPRODUCED: readonly Exception[] = [
   },
 ];
 
-export function reasonAgainst(page: string, command: string): string | undefined {
-  return NOT_REPRODUCED.find((each) => each.page.test(page) && each.command.test(command))?.reason;
+/** Helm and kubectl print what they would send to a cluster. Commands of a page may be in another folder. */
+function rendered(command: string): string {
+  return command
+    .replace(/^.*&& (?=helm )/, '')
+    .replace(/\.\.\/helm/, 'deploy/helm')
+    .replace(/^helm (?:install|upgrade --install)/, 'helm template')
+    .replace(/^kubectl apply -k/, 'kubectl kustomize')
+    .replace(/^kubectl create.*/, '$& --dry-run=client');
 }
+
+export function exceptionFor(page: string, command: string): Exception | undefined {
+  return NOT_REPRODUCED.find(
+    (each) => each.page.test(page) && each.command.test(command) && !isRun(each),
+  );
+}
+
+export const isRun = ({ unless }: Exception): boolean =>
+  unless !== undefined && !requireComponent(unless).skip;

@@ -1,7 +1,9 @@
 /**
  * A reader who follows pages literally: types their commands in a folder like a clone of the repository, with an empty
- * home, and saves their files. Only the ports differ, and are shown as the pages have them.
+ * home, and saves their files. Only ports and names of images differ, and are shown as the pages have them.
  */
+import { spawnSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { cpSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { homedir } from 'node:os';
@@ -20,6 +22,7 @@ const SERVERS: readonly (readonly [command: RegExp, ports: string])[] = [
   [/^(?:\w+=\S* )*npx skein up\b/, ' --port 4700 --grpc-port 4701'],
   [/^(?:\w+=\S* )*npx skein worker\b/, ''],
   [/^redis-server\b/, ''],
+  [/^docker run -p\b/, ''],
 ];
 /** Lines that a node does not print on a terminal. */
 const LOGGED = /^\{"level":"info"/;
@@ -28,7 +31,12 @@ const REFUSED = /DEADLINE_|"retryAfterMs"/;
 const ATTEMPTS = 8;
 /** The folder and the ports as pages show them. */
 const PAGE_FOLDER = '/home/you/skein';
-const PAGE_PORT = /\b(?:47\d\d|6379|29500)\b/g;
+/** Within a container a node listens where it would on any machine. */
+const PAGE_PORT = /(?<!-p \d+:)\b(?:47\d\d|6379|29500)\b/g;
+/** The image in a command, which on this machine may be another. */
+const PAGE_IMAGE = /(?<= )skein(?=[: \n)]|$)/g;
+/** Variables of this process by which programs find Docker. */
+const OF_DOCKER = ['DOCKER_HOST', 'DOCKER_CONTEXT', 'DOCKER_CONFIG'];
 const PROGRAMS = { python: ['python3', 'program.py'], ts: ['node', 'program.ts'] } as const;
 
 export interface Printed {
@@ -56,11 +64,20 @@ export function openReader(place: string): Reader {
     PATH: [bin, process.env['PATH']].join(delimiter),
     HOME: join(place, 'home'),
     LANG: 'C.UTF-8',
+    ...dockerVariables(),
     // The judge compiles Go's standard library once per machine, in a minute.
     XDG_CACHE_HOME: process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'),
     NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? join(place, 'compiled'),
   });
   const ports = new Map<string, string>();
+  const image = `skein-guide-${randomUUID().slice(0, 8)}`;
+  let hasImage = false;
+
+  function withOwnImage(command: string): string {
+    if (!/\bdocker run |build\.sh/.test(command)) return command;
+    hasImage = true;
+    return command.replaceAll(PAGE_IMAGE, image);
+  }
 
   async function withOwnPorts(text: string): Promise<string> {
     for (const [port] of text.matchAll(PAGE_PORT)) {
@@ -70,12 +87,16 @@ export function openReader(place: string): Reader {
   }
 
   function asOnPage(text: string): readonly string[] {
-    let shown = text.replaceAll(folder, PAGE_FOLDER).replaceAll(`${ROOT}/`, '');
+    let shown = text
+      .replaceAll(image, 'skein')
+      .replaceAll(folder, PAGE_FOLDER)
+      .replaceAll(`${ROOT}/`, '');
     for (const [port, own] of ports) shown = shown.replaceAll(own, port);
     return shown.split('\n');
   }
 
-  async function type(command: string, last = '● … is ready …'): Promise<Printed> {
+  async function type(onPage: string, last = '● … is ready …'): Promise<Printed> {
+    const command = withOwnImage(onPage);
     const serving = withPorts(command);
     if (serving !== undefined) {
       const typed = await shell.serve(await withOwnPorts(serving), (printed) =>
@@ -106,7 +127,10 @@ export function openReader(place: string): Reader {
       await save(name, lines);
       return type(`${command} ${name}`);
     },
-    end: () => shell.end(),
+    async end() {
+      await shell.end();
+      if (hasImage) removeImage(image);
+    },
   };
 }
 
@@ -121,11 +145,27 @@ function writeCommands(bin: string): void {
   symlinkSync('/usr/bin/python3', join(bin, 'python3'));
 }
 
-/** Examples are copied, because commands of pages write next to them; the rest is linked. */
+function dockerVariables(): Record<string, string> {
+  const given = OF_DOCKER.map((name) => [name, process.env[name]] as const);
+  return Object.fromEntries(
+    given.filter((each): each is [string, string] => each[1] !== undefined),
+  );
+}
+
+/** With the containers made of it. */
+function removeImage(image: string): void {
+  const containers = `docker ps --all --quiet --filter ancestor=${image}`;
+  const removal = `${containers} | xargs --no-run-if-empty docker rm --force --volumes && docker rmi --force ${image}`;
+  spawnSync('sh', ['-c', removal], { stdio: 'ignore' });
+}
+
+/** Folders are linked, unless commands of pages write there; files are copied into images. */
 function copyClone(folder: string): void {
-  for (const name of readdirSync(ROOT)) {
-    if (name === 'examples') cpSync(join(ROOT, name), join(folder, name), { recursive: true });
-    else symlinkSync(join(ROOT, name), join(folder, name));
+  for (const entry of readdirSync(ROOT, { withFileTypes: true })) {
+    const [source, target] = [join(ROOT, entry.name), join(folder, entry.name)];
+    const isCopied = entry.isFile() || ['deploy', 'examples'].includes(entry.name);
+    if (isCopied) cpSync(source, target, { recursive: true });
+    else symlinkSync(source, target);
   }
 }
 

@@ -8,7 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 const MARK = '::the command has ended::';
 const ENDED = new RegExp(`${MARK} (\\d+)\\n$`);
 /** Milliseconds that one command may take on a busy machine. */
-const PATIENCE = 90_000;
+const PATIENCE = 240_000;
 /** Time between two reads of a server's output. */
 const POLL_MS = 100;
 
