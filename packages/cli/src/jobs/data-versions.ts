@@ -41,6 +41,10 @@ export function versionIn(cwd: string, given: string): GivenVersion | undefined 
 export const isVersion = (cwd: string, given: string): boolean =>
   versionIn(cwd, given.replace(/^[A-Za-z_]\w*=/, '')) !== undefined;
 
+/** An address without its user and its query, which may hold a secret: a lineage is kept and shown. */
+export const withoutSecrets = (given: string): string =>
+  given.replace(/^((?:\w+=)?\w+:\/\/)(?:[^@/?#]*@)?([^?#]*).*$/s, '$1$2');
+
 /** Before work whose rows become a version. @throws SkeinError USAGE. */
 export function requireName(given: string): void {
   if (NAME.test(given)) return;

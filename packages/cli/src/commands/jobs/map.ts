@@ -10,7 +10,7 @@ import { downloadDataSet, makeOutFolder, rowsOf } from '../../jobs/data-set.ts';
 import { withJobs } from '../../jobs/embedded.ts';
 import { followJob } from '../../jobs/follow.ts';
 import { mapJob } from '../../jobs/map-job.ts';
-import { isVersion, requireName, saveMap } from '../../jobs/data-versions.ts';
+import { isVersion, requireName, saveMap, withoutSecrets } from '../../jobs/data-versions.ts';
 import { workOf } from '../../jobs/map-work.ts';
 import { readsHere, tablesOf } from '../../jobs/tables.ts';
 import { givenText } from '../../file.ts';
@@ -211,7 +211,10 @@ export const map = defineCommand({
           queue: options.queue,
           from: {
             job: id,
-            files: options.data.filter((given) => !isVersion(cwd, given)).slice(0, 100),
+            files: options.data
+              .filter((given) => !isVersion(cwd, given))
+              .slice(0, 100)
+              .map(withoutSecrets),
             versions,
             ...defined({ statement: statement && (await givenText(cwd, statement)) }),
           },
