@@ -42,6 +42,11 @@ export const Piece = z.object({
   /** sha-256 of the artifact, in hex. */
   digest: z.string().regex(/^[0-9a-f]{64}$/),
   sizeBytes: z.int().min(0),
+  /** Folders of a partitioned set, such as city=Paris/year=2026, with values in percent encoding. */
+  folder: z
+    .string()
+    .regex(/^[^/\\\0=]+=[^/\\\0]*(\/[^/\\\0=]+=[^/\\\0]*)*$/)
+    .optional(),
 });
 export type Piece = z.infer<typeof Piece>;
 
@@ -100,7 +105,7 @@ export const MANIFEST = 'data-set.json';
 export const LocalDataSet = DataSet.extend({
   shards: z.array(
     Piece.extend({
-      /** A plain name: a manifest from elsewhere must not lead out of its folder. */
+      /** A plain name, in `folder`: a manifest from elsewhere must not lead out of its folder. */
       file: z
         .string()
         .regex(/^[^/\\]+$/)

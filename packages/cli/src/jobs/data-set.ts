@@ -1,16 +1,14 @@
 /**
- * Data sets of the command line: tables that are cut into shards and stored, the manifest of stored
- * shards, and a folder of shards with its manifest.
+ * Data sets of the command line: tables that are cut into shards and stored, and the manifest of stored
+ * shards.
  */
 import { openAsBlob } from 'node:fs';
-import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, extname, join, resolve } from 'node:path';
-import { makeFolders } from '@skein/api/folders';
 import type { Client } from '@skein/api/client';
 import { SkeinError } from '@skein/api/errors';
-import { unwritable } from '@skein/api/file-errors';
-import { downloadArtifact, isStored } from '@skein/api/files';
+import { isStored } from '@skein/api/files';
 import type { DataFormat, DataSet, LocalDataSet, Piece } from '@skein/data/data-set';
 import { formatBytes } from '@skein/api/units';
 import type { Context } from '../command-line/command.ts';
@@ -21,9 +19,6 @@ import { cutIntoShards } from './split.ts';
 const FORMATS: readonly DataFormat[] = ['csv', 'jsonl', 'parquet'];
 
 const COMPRESSED = /\.(gz|zst)$/;
-
-/** How a map calls the files of its shards. */
-const SHARD = /^part-\d{5,}\.(?:csv|jsonl|parquet)$/;
 
 export interface Cutting {
   readonly shardBytes: number;
@@ -137,11 +132,11 @@ async function uploadManifest(context: Context, client: Client, file: string): P
   const { shards, ...dataSet } = await readManifest(context.cwd, file);
   const folder = dirname(resolve(context.cwd, file));
   const pieces: Piece[] = [];
-  for (const [index, { file: name, digest, sizeBytes }] of shards.entries()) {
+  for (const [index, { file: name, folder: own = '', digest, sizeBytes }] of shards.entries()) {
     context.notes.progress(`Looking for shard ${index + 1} of ${shards.length}`);
     pieces.push({ digest, sizeBytes });
     if (await isStored(client, digest, context.signal)) continue;
-    const path = name === undefined ? undefined : resolve(folder, name);
+    const path = name === undefined ? undefined : resolve(folder, own, name);
     const lies = path !== undefined && (await stat(path).catch(() => undefined))?.isFile() === true;
     if (!lies) {
       throw new SkeinError(
@@ -160,7 +155,11 @@ async function uploadManifest(context: Context, client: Client, file: string): P
 }
 
 async function readManifest(cwd: string, file: string): Promise<LocalDataSet> {
-  const content = new TextDecoder().decode(await readGivenFile(cwd, file));
+  return manifestIn(new TextDecoder().decode(await readGivenFile(cwd, file)), file);
+}
+
+/** @param file for the message. @throws SkeinError USAGE. */
+export async function manifestIn(content: string, file: string): Promise<LocalDataSet> {
   // Loaded here: the schema brings its library.
   const { LocalDataSet: schema } = await import('@skein/data/data-set');
   const { success, data, error } = schema.safeParse(parsed(content));
@@ -179,51 +178,6 @@ function parsed(json: string): unknown {
   }
 }
 
-/** @returns the absolute path. @throws SkeinError FILE_UNREADABLE. */
-export async function makeOutFolder(cwd: string, folder: string): Promise<string> {
-  const path = resolve(cwd, folder);
-  await makeFolders(path).catch((error: unknown) => {
-    throw unwritable(folder, error);
-  });
-  return path;
-}
-
-/**
- * Writes the shards and their manifest. Shards that an earlier map has left in the folder are removed,
- * or a program that reads all of its files would count them too.
- * @returns the files, the manifest first.
- */
-export async function downloadDataSet(
-  context: Context,
-  client: Client,
-  manifest: string,
-  folder: string,
-): Promise<string[]> {
-  const { DataSet: schema, MANIFEST } = await import('@skein/data/data-set');
-  const target = await makeOutFolder(context.cwd, folder);
-  const list = join(target, MANIFEST);
-  const before = await shardsIn(target, MANIFEST);
-  await downloadArtifact(client, manifest, list, context.signal);
-  const dataSet = schema.parse(
-    JSON.parse(new TextDecoder().decode(await readGivenFile(context.cwd, list))),
-  );
-  const shards: LocalDataSet['shards'] = [];
-  for (const [index, shard] of dataSet.shards.entries()) {
-    const file = `part-${String(index).padStart(5, '0')}.${dataSet.format}`;
-    context.notes.progress(
-      `Fetching shard ${index + 1} of ${dataSet.shards.length} (${formatBytes(shard.sizeBytes)})`,
-    );
-    await downloadArtifact(client, shard.digest, join(target, file), context.signal);
-    shards.push({ ...shard, file });
-  }
-  const local: LocalDataSet = { ...dataSet, shards };
-  await writeFile(list, `${JSON.stringify(local, undefined, 2)}\n`);
-  const now = new Set(shards.map(({ file }) => file));
-  for (const name of before) if (!now.has(name)) await rm(join(target, name), { force: true });
-  context.notes.clear();
-  return [list, ...shards.map(({ file = '' }) => join(target, file))];
-}
-
 /** The rows of a small data set, as they are. */
 export async function rowsOf(
   { signal }: Context,
@@ -238,14 +192,4 @@ export async function rowsOf(
   // Each part of CSV has the header.
   const rest = (part: string): string => part.slice(part.indexOf('\n') + 1);
   return parts.map((part, index) => (index > 0 && format === 'csv' ? rest(part) : part)).join('');
-}
-
-/** Shards that the manifest of the folder names, if it has one; files with other names are the user's. */
-async function shardsIn(folder: string, manifest: string): Promise<string[]> {
-  try {
-    const { shards } = await readManifest(folder, manifest);
-    return shards.flatMap(({ file }) => (file !== undefined && SHARD.test(file) ? [file] : []));
-  } catch {
-    return [];
-  }
 }

@@ -23,6 +23,8 @@ export interface Statement extends Scope {
   readonly folder: string;
   /** Absent: all rows go into one file. */
   readonly by?: Partitioning | undefined;
+  /** Columns whose values name folders for the files, which have these columns too. Excludes `by`. */
+  readonly folders?: readonly string[] | undefined;
 }
 
 export interface Partitioning {
@@ -45,7 +47,7 @@ export interface Written {
  * @throws SkeinError SQL_INVALID with DuckDB's message, MEMORY_SHORT.
  */
 export async function writeRows(
-  { sql, views = [], format, folder, by, ...scope }: Statement,
+  { sql, views = [], format, folder, by, folders, ...scope }: Statement,
   watch: (session: Session) => void,
   fetch: Fetch = () => Promise.resolve(),
 ): Promise<Written> {
@@ -56,6 +58,17 @@ export async function writeRows(
     }
     const query = oneStatement(sql);
     const session = await withParts(plain, scope.tables, query, fetch);
+    if (folders !== undefined) {
+      const rows =
+        format === 'jsonl'
+          ? await session.write(await linesOf(session, query, folders), folder, 'lines', folders)
+          : await session.write(query, folder, format, folders, true);
+      const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+      const files = entries
+        .filter((entry) => entry.isFile())
+        .map((entry) => join(entry.parentPath, entry.name));
+      return { files: [files.sort()], rows, keyTypes: [] };
+    }
     if (by === undefined) {
       const file = join(folder, `rows.${format}`);
       const rows = await session.write(query, file, format);
@@ -67,7 +80,7 @@ export async function writeRows(
     let column = 'partition';
     while (names.has(column)) column += '_';
     const numbered = `SELECT *, (hash(${keys.join(', ')}) % ${partitions})::INTEGER AS ${identifier(column)} FROM (${query})`;
-    const rows = await session.write(numbered, folder, format, column);
+    const rows = await session.write(numbered, folder, format, [column]);
     const files: string[][] = Array.from({ length: partitions }, () => []);
     for (const name of await readdir(folder)) {
       const at = Number(name.slice(column.length + 1));
@@ -97,17 +110,32 @@ async function withParts(
   await fetch(await needsOf(session, query, known));
   return {
     ...session,
-    async write(sql, target, format, by) {
+    async write(sql, target, format, by, areKept) {
       try {
-        return await session.write(sql, target, format, by);
+        return await session.write(sql, target, format, by, areKept);
       } catch (error) {
         if (!/TProtocolException/.test((error as Error).message)) throw error;
         await fetch(undefined);
         if (by !== undefined) await emptyFolder(target);
-        return session.write(sql, target, format, by);
+        return session.write(sql, target, format, by, areKept);
       }
     },
   };
+}
+
+/** Rows as lines of JSON, with the columns that name folders. */
+async function linesOf(
+  session: Session,
+  query: string,
+  folders: readonly string[],
+): Promise<string> {
+  const names = new Set(
+    Object.keys(await typesOf(session, query)).map((name) => name.toLowerCase()),
+  );
+  let row = 'line';
+  while (names.has(row)) row += '_';
+  const columns = folders.map((name) => `${row}.${identifier(name)}`);
+  return `SELECT to_json(${row}) AS ${row}, ${columns.join(', ')} FROM (${query}) ${row}`;
 }
 
 async function emptyFolder(folder: string): Promise<void> {

@@ -102,12 +102,15 @@ export function typedJson(table: Table, found: Readonly<Record<string, string>>)
 }
 
 /** @param alone whether one thread writes. */
-export function writer(format: DataFormat, alone: boolean): string {
+export function writer(format: DataFormat | 'lines', alone: boolean): string {
   switch (format) {
     case 'csv':
       return 'FORMAT csv, HEADER';
     case 'jsonl':
       return 'FORMAT json';
+    case 'lines':
+      // DuckDB writes no JSON by partitions. JSON has no control characters, so nothing is quoted.
+      return "FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIM '\u0001', FILE_EXTENSION 'jsonl'";
     case 'parquet':
       return `FORMAT parquet, COMPRESSION zstd, ${
         alone ? `ROW_GROUP_SIZE_BYTES '${ROW_GROUP_BYTES}B'` : `ROW_GROUP_SIZE ${ROW_GROUP_ROWS}`

@@ -27,10 +27,17 @@ export interface Session {
   readonly rows: (sql: string) => Promise<Record<string, unknown>[]>;
   /**
    * The rows of a query in a file, or, with `by`, in files of a folder.
-   * @param by a column of small integers, which is not written: each value has a folder of its own.
+   * @param by columns: rows with equal values have a folder, which their values name in percent encoding.
+   * @param areKept whether the files have these columns, too.
    * @throws SkeinError SQL_INVALID, MEMORY_SHORT.
    */
-  readonly write: (sql: string, target: string, format: DataFormat, by?: string) => Promise<number>;
+  readonly write: (
+    sql: string,
+    target: string,
+    format: DataFormat | 'lines',
+    by?: readonly string[],
+    areKept?: boolean,
+  ) => Promise<number>;
   /** How much of its input the running statement has read, from 0 to 1. */
   readonly progress: () => number;
 }
@@ -64,9 +71,12 @@ export async function withTables<T>(
       run: (sql) => explained(async () => (await connection.run(sql)).rowsChanged),
       rows: (sql) =>
         explained(async () => (await connection.runAndReadAll(sql)).getRowObjectsJson()),
-      async write(sql, target, to, by) {
+      async write(sql, target, to, by, areKept = false) {
         const settings = [writer(to, alone)];
-        if (by !== undefined) settings.push(`PARTITION_BY (${identifier(by)})`);
+        if (by !== undefined) {
+          settings.push(`PARTITION_BY (${by.map(identifier).join(', ')})`);
+          settings.push(`WRITE_PARTITION_COLUMNS ${areKept}`);
+        }
         try {
           return await session.run(`COPY (${sql}) TO ${quoted(target)} (${settings.join(', ')})`);
         } catch (error) {

@@ -54,6 +54,8 @@ export const MapInput = z.object({
     .optional(),
   /** Format of the output shards. */
   format: DataFormat,
+  /** Columns of the output: each of their values has a folder. */
+  folders: z.array(z.string().min(1)).min(1).optional(),
   /** Cores of each job. Absent: a statement has all cores of a worker, other work has one. */
   cores: z.number().positive().optional(),
   /** Memory of each job. Absent: a statement has half of a worker's, other work has 512 MiB. */

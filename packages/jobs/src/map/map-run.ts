@@ -49,7 +49,7 @@ export const mapRun = defineBuiltin({
     const tools = toolsOf({ ...input, resources: chosen.resources }, chosen.slots, plan, context);
     const known = await describedTables(await listedTables(tables, tools), tools);
     const result = await runStatement(
-      { sql, tables: known, group, format, explain: input.explain },
+      { sql, tables: known, group, format, folders: input.folders, explain: input.explain },
       tools,
     );
     if (result === undefined) return { plan, shards: 0, sizeBytes: 0 };

@@ -3,9 +3,9 @@
  * bits: those travel as decimals, and the last statement gives all columns the types of the given one.
  */
 import { identifier, type Stages } from '@skein/data';
-import type { DataFormat, Piece } from '@skein/data/data-set';
+import type { Piece } from '@skein/data/data-set';
 import { cutTable } from './chunks.ts';
-import { PART, type StatementOver, type Tools } from './statement-tools.ts';
+import { into, PART, type StatementOver, type Tools } from './statement-tools.ts';
 import type { StatementInput } from './stage-jobs.ts';
 import { parts, statement, type JobTable } from './statement-tasks.ts';
 
@@ -28,7 +28,9 @@ export type Staged =
   | { readonly kind: 'one'; readonly why: string };
 
 export async function runStages(plan: Stages, given: StatementOver, tools: Tools): Promise<Staged> {
-  const { sql, tables, group, format, explain } = given;
+  const { sql, tables, group, explain } = given;
+  const output = { format: given.format, ...into(given.folders) };
+  const between = { format: 'parquet' } as const;
   const { run, plan: lines } = tools;
   const trees = [
     plan.each,
@@ -95,20 +97,20 @@ export async function runStages(plan: Stages, given: StatementOver, tools: Tools
   const inputs = over.map((own): StatementInput => ({
     tables: own,
     sql: isLast ? each : travelling(each, partial),
-    format: isLast ? format : 'parquet',
     by,
+    ...(isLast ? output : between),
   }));
   let rows = byPartition(await run('part', statement, inputs), isSpread ? partitions : 1);
   if (merge !== undefined) {
     const last = finish === undefined;
     const typed = group === undefined ? withTypes(merge.sql, shown, last) : merge.sql;
-    rows = await overParts(rows, typed, last ? format : 'parquet', 'merge', tools);
+    rows = await overParts(rows, typed, last ? output : between, 'merge', tools);
   }
   // Only a file of one worker has the columns of no rows.
   if (rows.flat().length === 0) return { kind: 'one', why: 'no group is left' };
   if (finish !== undefined) {
     const all = [rows.flat()];
-    rows = await overParts(all, withTypes(finish, shown, true), format, 'finish', tools);
+    rows = await overParts(all, withTypes(finish, shown, true), output, 'finish', tools);
   }
   return { kind: 'rows', shards: rows.flat() };
 }
@@ -128,7 +130,7 @@ function partitionsOf(
 async function overParts(
   rows: Rows,
   sql: string,
-  format: DataFormat,
+  output: Pick<StatementInput, 'format' | 'folders'>,
   stage: string,
   { run }: Tools,
 ): Promise<Rows> {
@@ -137,7 +139,7 @@ async function overParts(
     .map((shards): StatementInput => ({
       tables: { [PART]: { format: 'parquet', shards: [...shards] } },
       sql,
-      format,
+      ...output,
     }));
   return (await run(stage, statement, inputs)).map(({ pieces }) => pieces.flat());
 }

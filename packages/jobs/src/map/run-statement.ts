@@ -4,7 +4,7 @@ import type { Piece } from '@skein/data/data-set';
 import { runStages } from './run-stages.ts';
 import type { StatementInput } from './stage-jobs.ts';
 import { statement, parts, type JobTable } from './statement-tasks.ts';
-import { PART, type StatementOver, type Tools } from './statement-tools.ts';
+import { into, PART, type StatementOver, type Tools } from './statement-tools.ts';
 
 /** @returns the shards of its rows; undefined where it only plans. */
 export async function runStatement(
@@ -20,11 +20,11 @@ export async function runStatement(
 }
 
 async function runAlone(
-  { sql, tables, group, format }: StatementOver,
+  { sql, tables, group, format, folders }: StatementOver,
   { run }: Tools,
 ): Promise<readonly Piece[]> {
   const views = group === undefined ? [] : [[PART, sql] as [string, string]];
-  const input: StatementInput = { tables, views, sql: group?.sql ?? sql, format };
+  const input: StatementInput = { tables, views, sql: group?.sql ?? sql, format, ...into(folders) };
   const [done] = await run('statement', statement, [input]);
   return done!.pieces.flat();
 }

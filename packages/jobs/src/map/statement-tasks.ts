@@ -1,6 +1,7 @@
 /** The work on tables as tasks: each asks DuckDB once, in a process of its own. */
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
+import { SkeinError } from '@skein/api/errors';
 import { boundsOf, type Answer } from '@skein/data';
 import {
   Columns,
@@ -102,13 +103,15 @@ export const statement = defineBuiltin({
     sql: z.string(),
     format: DataFormat,
     by: z.object({ keys: z.array(z.string()), partitions: z.int().min(1) }).optional(),
+    /** Columns whose values name the folders of a partitioned result. */
+    folders: z.array(z.string()).optional(),
   }),
   output: z.object({
     /** By partition; one without a key. */
     pieces: z.array(z.array(Piece)),
     rows: z.int(),
   }),
-  async run({ tables, views, sql, format, by, resources }, context) {
+  async run({ tables, views, sql, format, by, folders, resources }, context) {
     const folder = join(context.folder, 'rows');
     await mkdir(folder);
     const { tables: known, fetch, note } = await placedTables(tables, context);
@@ -119,6 +122,7 @@ export const statement = defineBuiltin({
       format,
       folder,
       by,
+      folders,
       ...limitsOf(resources, context),
     };
     const asked = await context.ask('statement', given, {
@@ -130,12 +134,26 @@ export const statement = defineBuiltin({
     const pieces: Piece[][] = [];
     for (const each of files) {
       const stored: Piece[] = [];
-      for (const file of each) stored.push(await context.artifacts.putFile(file));
+      if (folders !== undefined && each.length > MOST_FILES) throw tooMany(folders, each.length);
+      for (const file of each) {
+        const piece = await context.artifacts.putFile(file);
+        const own = relative(folder, dirname(file));
+        stored.push(folders === undefined ? piece : { ...piece, folder: own });
+      }
       pieces.push(stored);
     }
     return { pieces, rows };
   },
 });
+
+/** A list of more pieces does not fit into the result of a job. */
+const MOST_FILES = 5000;
+
+const tooMany = (folders: readonly string[], files: number): SkeinError =>
+  new SkeinError(
+    'SQL_INVALID',
+    `The values of ${folders.join(', ')} make ${files} files, and a result has at most ${MOST_FILES}.`,
+  );
 
 const limitsOf = (resources: Resources, { folder }: BuiltinContext) => ({
   bounds: boundsOf(resources),

@@ -30,9 +30,15 @@ export interface StatementOver {
   readonly tables: Readonly<Record<string, JobTable>>;
   readonly group: MapInput['group'];
   readonly format: DataFormat;
+  /** Columns whose values name the folders of the result. */
+  readonly folders?: readonly string[] | undefined;
   /** Only plans. */
   readonly explain: boolean;
 }
+
+/** The part of a job's input that a partitioned result needs. */
+export const into = (folders: readonly string[] | undefined): { folders?: string[] } =>
+  folders === undefined ? {} : { folders: [...folders] };
 
 /** The view of a statement over rows that are brought together. */
 export const PART = 'part';

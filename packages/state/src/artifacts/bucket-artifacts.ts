@@ -276,7 +276,8 @@ function describedBy(error: unknown): Description {
 }
 
 /** An error that is none of these means that the bucket cannot be used now. */
-function translated(error: unknown, { place, faultOf }: Bucket): unknown {
+/** The coded error of a bucket. */
+export function translated(error: unknown, { place, faultOf }: Bucket): unknown {
   if (error instanceof SkeinError) return error;
   const { name, message, code } = describedBy(error);
   const [coded, what] = FAULTS[faultOf(error) ?? 'missing'];

@@ -40,7 +40,10 @@ export async function openGcsArtifacts(options: BucketOptions): Promise<Artifact
   return openBucketArtifacts(await gcsBucket(options), options);
 }
 
-async function gcsBucket(options: BucketOptions): Promise<Bucket> {
+/** @throws SkeinError USAGE. */
+export async function gcsBucket(
+  options: Pick<BucketOptions, 'url' | 'partBytes' | 'silenceMs'>,
+): Promise<Bucket> {
   const { url, partBytes = DEFAULT_PART_BYTES, silenceMs = DEFAULT_SILENCE_MS } = options;
   const { bucket, prefix, endpoint } = parseBucketAddress(url, GCS_FORM);
   const server = (endpoint ?? GOOGLE).replace(/\/+$/, '');

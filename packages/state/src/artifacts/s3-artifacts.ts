@@ -36,7 +36,10 @@ export async function openS3Artifacts(options: BucketOptions): Promise<ArtifactS
   return openBucketArtifacts(await s3Bucket(options), options);
 }
 
-async function s3Bucket(options: BucketOptions): Promise<Bucket> {
+/** @throws SkeinError USAGE. */
+export async function s3Bucket(
+  options: Pick<BucketOptions, 'url' | 'partBytes' | 'silenceMs'>,
+): Promise<Bucket> {
   const { url, partBytes = DEFAULT_PART_BYTES, silenceMs = DEFAULT_SILENCE_MS } = options;
   const { bucket: Bucket, prefix, endpoint, region } = parseBucketAddress(url, S3_FORM);
   const { Upload } = await import('@aws-sdk/lib-storage');

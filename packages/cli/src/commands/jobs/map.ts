@@ -6,12 +6,13 @@ import type { MapOutput } from '@skein/jobs/map';
 import { formatBytes } from '@skein/api/units';
 import { defineCommand } from '../../command-line/command.ts';
 import { connectionOptions } from '../../connection/connection.ts';
-import { downloadDataSet, makeOutFolder, rowsOf } from '../../jobs/data-set.ts';
+import { rowsOf } from '../../jobs/data-set.ts';
 import { withJobs } from '../../jobs/embedded.ts';
 import { followJob } from '../../jobs/follow.ts';
 import { mapJob } from '../../jobs/map-job.ts';
 import { isVersion, requireName, saveMap, withoutSecrets } from '../../jobs/data-versions.ts';
 import { workOf } from '../../jobs/map-work.ts';
+import { openSink, writeResult } from '../../jobs/sink.ts';
 import { readsHere, tablesOf } from '../../jobs/tables.ts';
 import { givenText } from '../../file.ts';
 import {
@@ -105,7 +106,11 @@ export const map = defineCommand({
     format: choice(FORMATS, 'Format of the output; default: the format of the data.'),
     out: text(
       'FOLDER',
-      'Folder for the shards and their manifest, data-set.json. Without it, few rows are printed.',
+      'Folder, or bucket with a prefix as in s3://bucket/totals, for the shards and their manifest, data-set.json. Without it, few rows are printed.',
+    ),
+    partitionBy: many(
+      'COLUMN',
+      'Write a folder for each value of this column, such as city=Paris; needs --out.',
     ),
     save: text('NAME', 'Add the rows as the next version of this data set; see skein data.'),
     note: text('TEXT', 'Note that is kept with this version.'),
@@ -159,8 +164,15 @@ export const map = defineCommand({
     if (options.note !== undefined && options.save === undefined) {
       throw usageError('--note TEXT is kept with the version of --save NAME: give both.');
     }
+    if (options.partitionBy.length > 0) {
+      const isStatement = options.sql !== undefined || grouped;
+      if (options.out === undefined || !isStatement) {
+        throw usageError('--partition-by COLUMN is for the result of a statement in --out FOLDER.');
+      }
+    }
     // Before any job starts, so that no work is lost for a folder that cannot be made.
-    if (options.out !== undefined) await makeOutFolder(cwd, options.out);
+    if (options.out !== undefined)
+      await (await openSink(context, options.out))[Symbol.asyncDispose]();
     return withJobs(
       context,
       { ...options, data: options.folder, mayStart: true, queues: [options.queue] },
@@ -189,6 +201,7 @@ export const map = defineCommand({
               : {}),
             format: options.format ?? (isShown ? 'csv' : first!.format),
             attempts: options.attempts,
+            ...(options.partitionBy.length === 0 ? {} : { folders: [...options.partitionBy] }),
             explain: options.explain,
           }),
         );
@@ -199,7 +212,7 @@ export const map = defineCommand({
         const fetched =
           options.out === undefined || manifest === undefined
             ? []
-            : await downloadDataSet(context, client, manifest, options.out);
+            : await writeResult(context, client, manifest, options.out);
         const isSmall = isShown && manifest !== undefined && sizeBytes <= SHOWN_BYTES;
         const rows = isSmall ? await rowsOf(context, client, manifest) : undefined;
         const done = { job, shards, sizeBytes, plan, ...defined({ rows }), fetched };
