@@ -86,6 +86,11 @@ export function formatRate(perSecond: number): string {
   return `${formatNumber(perSecond)}/s`;
 }
 
+/** A figure of data with four digits, however small: 0.002474. */
+export function formatFigure(value: number): string {
+  return value.toLocaleString('en', { maximumSignificantDigits: 4 });
+}
+
 /** Three significant digits, and all digits from a hundred on. */
 export function formatNumber(number: number): string {
   if (!Number.isFinite(number)) return '–';

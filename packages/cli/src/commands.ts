@@ -65,6 +65,7 @@ const LOADERS = {
   'data diff': async () => (await import('./commands/data/diff.ts')).dataDiff,
   'data head': async () => (await import('./commands/data/head.ts')).dataHead,
   'data rm': async () => (await import('./commands/data/rm.ts')).dataRm,
+  'data profile': async () => (await import('./commands/data/profile.ts')).dataProfile,
   'queue ls': async () => (await import('./commands/jobs/queue.ts')).queueLs,
   'queue pause': async () => (await import('./commands/jobs/queue.ts')).queuePause,
   'queue drain': async () => (await import('./commands/jobs/queue.ts')).queueDrain,

@@ -8,8 +8,7 @@ export interface Column {
 }
 
 /** A statement that answers with the columns of `data`, in their order. */
-export const COLUMNS_SQL =
-  'SELECT column_name AS name, column_type AS type FROM (DESCRIBE data)';
+export const COLUMNS_SQL = 'SELECT column_name AS name, column_type AS type FROM (DESCRIBE data)';
 
 export type Kind = 'number' | 'time' | 'truth' | 'text';
 

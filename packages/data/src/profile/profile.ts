@@ -76,7 +76,12 @@ export function profileOf(columns: readonly Column[], summary: Summary, shape: S
       cramersV(shape.pairs[at] ?? []),
     ),
   ].sort((a, b) => Math.abs(b.value) - Math.abs(a.value));
-  const found = { rows: summary.rows, duplicates: shape.duplicates, columns: profiles, associations };
+  const found = {
+    rows: summary.rows,
+    duplicates: shape.duplicates,
+    columns: profiles,
+    associations,
+  };
   return { ...found, warnings: warningsOf(found) };
 }
 
@@ -108,7 +113,7 @@ function columnOf(
     ...(kind === 'number' ? { infinite: summary.count - (summary.finite ?? 0) } : {}),
     ...withDefined({ min: range[0], max: range[1] }),
     ...withDefined({ mean: summary.mean, deviation: summary.deviation }),
-    ...(shape.quantiles == null
+    ...(shape.quantiles === undefined || shape.quantiles === null
       ? {}
       : { quantiles: SHARES.map((share, at) => ({ share, value: shape.quantiles![at]! })) }),
     ...(longest === undefined
@@ -147,7 +152,7 @@ function associated(
 ): Association[] {
   return pairs.flatMap(([a, b], at) => {
     const value = valueAt(at);
-    if (value == null) return [];
+    if (value === undefined || value === null) return [];
     return [{ a: columns[a]!.name, b: columns[b]!.name, measure, value }];
   });
 }
@@ -171,6 +176,9 @@ function cramersV(
   const least = Math.min(rows.size, columns.size);
   if (least < 2) return undefined;
   // The sum of O²/E less the total is chi-square; cells without rows add nothing to it.
-  const sum = cells.reduce((all, [a, b, count]) => all + count ** 2 / (rows.get(a)! * columns.get(b)!), 0);
+  const sum = cells.reduce(
+    (all, [a, b, count]) => all + count ** 2 / (rows.get(a)! * columns.get(b)!),
+    0,
+  );
   return Math.sqrt(Math.max(0, sum - 1) / (least - 1));
 }

@@ -21,7 +21,9 @@ const TOP = 10;
 export const BINS = 20;
 /** Rows up to which quantiles are exact: the aggregate holds all values, 8 MB of each column. */
 export const EXACT_ROWS = 1_000_000;
-export const SHARES = [0.01, 0.05, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9, 0.95, 0.99];
+export const SHARES = [
+  0.01, 0.05, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9, 0.95, 0.99,
+];
 /** Values whose hashes are held: beyond, a sample of the hashes is counted, 0.5 % off. */
 const HELD_VALUES = 50_000;
 
@@ -96,9 +98,9 @@ export function shapeSql(columns: readonly Column[], summary: Summary, table: st
     const thinning = thinningOf(estimate);
     const kept = thinning === 1 ? '' : ` FILTER (${hash} % ${thinning} = 0)`;
     const fields = [
-      `distinct: count(DISTINCT CASE WHEN ${identifier(column.name)} IS NOT NULL THEN ${hash} END)${kept}`,
+      `'distinct': count(DISTINCT CASE WHEN ${identifier(column.name)} IS NOT NULL THEN ${hash} END)${kept}`,
       estimate <= COUNTED_VALUES
-        ? `values: map_entries(histogram(${textOf(column)}))`
+        ? `'values': map_entries(histogram(${textOf(column)}))`
         : `top: [${top.map((value) => `count(*) FILTER (${textOf(column)} = ${quoted(value)})`).join(', ')}]::BIGINT[]`,
     ];
     if (kind === 'number') fields.push(`quantiles: ${quantiles(numberOf(column), summary.rows)}`);
@@ -108,8 +110,7 @@ export function shapeSql(columns: readonly Column[], summary: Summary, table: st
     return `{${fields.join(', ')}} AS c${at}`;
   });
   const pairs = categoryPairs(columns, summary).map(
-    ([a, b]) =>
-      `map_entries(histogram({a: ${textOf(columns[a]!)}, b: ${textOf(columns[b]!)}}))`,
+    ([a, b]) => `map_entries(histogram({a: ${textOf(columns[a]!)}, b: ${textOf(columns[b]!)}}))`,
   );
   const from = identifier(table);
   const row = digestOf(columns.map(({ name }) => name));
@@ -121,5 +122,6 @@ export function shapeSql(columns: readonly Column[], summary: Summary, table: st
 const quantiles = (number: string, rows: number): string =>
   `${rows <= EXACT_ROWS ? 'quantile_cont' : 'approx_quantile'}(${number}, [${SHARES.join(', ')}])`;
 
+/** DuckDB's least passes over missing values. */
 const binOf = (number: string, min: number, max: number): string =>
-  `least(${BINS - 1}, floor((${number} - (${min}::DOUBLE)) / (${max - min}::DOUBLE) * ${BINS}))::INTEGER`;
+  `CASE WHEN ${number} IS NOT NULL THEN least(${BINS - 1}, floor((${number} - (${min}::DOUBLE)) / (${max - min}::DOUBLE) * ${BINS}))::INTEGER END`;

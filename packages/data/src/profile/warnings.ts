@@ -10,7 +10,7 @@ export interface Warning {
 
 /** A column with a larger share of missing values carries little. */
 const MOSTLY_MISSING = 0.5;
-/** The rows that a unique column needs before it is taken for an identifier. */
+/** With fewer rows, values differ and columns agree by chance. */
 const ENOUGH_ROWS = 20;
 /** The share of distinct values that an estimate cannot tell from all. */
 const NEARLY_ALL = 0.98;
@@ -37,7 +37,7 @@ export function warningsOf(profile: Omit<Profile, 'warnings'>): Warning[] {
     if (infinite > 0) add('infinite', `${infinite} of its values are not finite numbers.`);
   }
   for (const { a, b, value } of associations) {
-    if (Math.abs(value) < LEAK) continue;
+    if (rows < ENOUGH_ROWS || Math.abs(value) < LEAK) continue;
     found.push({
       kind: 'leak',
       column: b,
@@ -45,7 +45,10 @@ export function warningsOf(profile: Omit<Profile, 'warnings'>): Warning[] {
     });
   }
   if (duplicates > 0) {
-    found.push({ kind: 'duplicates', message: `${duplicates} rows are equal to another row.` });
+    found.push({
+      kind: 'duplicates',
+      message: `Rows that are equal to an earlier row: ${duplicates}.`,
+    });
   }
   return found;
 }

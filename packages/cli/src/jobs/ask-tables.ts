@@ -1,0 +1,120 @@
+/** Statements of a command over the tables that it was given: each is a job of the node. */
+import { defined } from '@skein/api/defined';
+import type { Client } from '@skein/api/client';
+import { SkeinError } from '@skein/api/errors';
+import { hasFailed } from '@skein/api/job-states';
+import type { DataFormat, DataSet, Source } from '@skein/data/data-set';
+import type { MapOutput } from '@skein/jobs/map';
+import type { Context } from '../command-line/command.ts';
+import { bytes, decimal, many, manyArguments, text, withDefault } from '../command-line/option.ts';
+import { usageError } from '../command-line/usage.ts';
+import { connectionOptions, type ConnectionChoice } from '../connection/connection.ts';
+import { rowsOf } from './data-set.ts';
+import { withJobs } from './embedded.ts';
+import { followJob } from './follow.ts';
+import { mapJob } from './map-job.ts';
+import { readsHere, tablesOf } from './tables.ts';
+
+export const filesArgument = manyArguments(
+  'FILE',
+  'Table: .csv, .tsv, .jsonl or .parquet, a folder or a pattern of these, a manifest, .json, or NAME@VERSION.',
+  { required: true, completes: 'file' },
+);
+
+export const statementOptions = {
+  csv: many('NAME=VALUE', 'Setting of CSV that is not found out, as of skein map.'),
+  column: many('NAME=TYPE', 'DuckDB type of a column of CSV or JSON lines.'),
+  queue: withDefault(text('NAME', 'Queue.'), 'default'),
+  cores: decimal('N', 'Cores of each job; default: all of a worker.', [0.01, 4096]),
+  memory: bytes('Memory of each job; default: half of a worker’s.'),
+  ...connectionOptions,
+};
+
+export interface StatementChoice extends ConnectionChoice {
+  readonly csv: readonly string[];
+  readonly column: readonly string[];
+  readonly queue: string;
+  readonly cores: number | undefined;
+  readonly memory: number | undefined;
+}
+
+type Tables = Readonly<Record<string, Source>>;
+
+export interface Statements {
+  readonly client: Client;
+  /** The one table that files are. @throws SkeinError USAGE. */
+  readonly tableOf: (files: readonly string[]) => Promise<Source>;
+  /** The rows of a statement, which are few. @throws SkeinError STEP_FAILED. */
+  readonly ask: (name: string, sql: string, tables: Tables) => Promise<Record<string, unknown>[]>;
+  /** Stores the rows of a statement. @returns the digest of their manifest. @throws SkeinError STEP_FAILED. */
+  readonly store: (
+    name: string,
+    sql: string,
+    tables: Tables,
+    format: DataFormat,
+  ) => Promise<string>;
+}
+
+/** Size of the shards that tables are cut into, where they are not read in place. */
+const SHARD_BYTES = 64 * 2 ** 20;
+/** Memory for cutting Parquet before it is sent. */
+const CUTTING_BYTES = 512 * 2 ** 20;
+
+export async function withStatements<T>(
+  context: Context,
+  choice: StatementChoice,
+  use: (statements: Statements) => Promise<T>,
+): Promise<T> {
+  const { csv, column, queue, cores, memory, ...connection } = choice;
+  return withJobs(
+    context,
+    { ...connection, mayStart: true, queues: [queue] },
+    async (client, submit, isHere) => {
+      const inPlace = isHere && (await readsHere(client));
+      const store: Statements['store'] = async (name, sql, tables, format) => {
+        const { id } = await submit(
+          mapJob({ queue, name }, tables, {
+            work: { kind: 'sql', sql },
+            format,
+            ...defined({ cores, memoryBytes: memory }),
+          }),
+        );
+        const job = await followJob(context, client, id);
+        if (hasFailed(job.state) || job.result === undefined) {
+          const why = job.message ?? job.state;
+          throw new SkeinError('STEP_FAILED', `Job ${id}, ${name}, did not succeed: ${why}`);
+        }
+        return (job.result.value as MapOutput).manifest!;
+      };
+      return use({
+        client,
+        store,
+        async tableOf(files) {
+          const { data, ...others } = await tablesOf(context, client, files, {
+            shardBytes: SHARD_BYTES,
+            resources: { cores: cores ?? 1, memoryBytes: memory ?? CUTTING_BYTES },
+            columns: column,
+            csv,
+            inPlace,
+          });
+          if (data !== undefined && Object.keys(others).length === 0) return data;
+          throw usageError('Give the files of one table, without NAME=.');
+        },
+        async ask(name, sql, tables) {
+          const lines = await rowsOf(context, client, await store(name, sql, tables, 'jsonl'));
+          return lines
+            .split('\n')
+            .filter((line) => line !== '')
+            .map((line) => JSON.parse(line) as Record<string, unknown>);
+        },
+      });
+    },
+  );
+}
+
+/** Stored rows as a table of the next statement. */
+export async function storedTable(client: Client, manifest: string): Promise<DataSet> {
+  const { DataSet: schema } = await import('@skein/data/data-set');
+  const content = await client.downloadArtifact({ digest: manifest });
+  return schema.parse(await new Response(content).json());
+}
