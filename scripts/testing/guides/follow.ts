@@ -23,6 +23,7 @@ export const FOLLOWED = [
   'docs/guide/language-models.md',
   'docs/guide/data.md',
   'docs/guide/data-sets.md',
+  'docs/guide/data-quality.md',
   'docs/guide/containers.md',
   'docs/guide/google-cloud.md',
   'docs/guide/kubernetes.md',
