@@ -1,5 +1,5 @@
 /**
- * What changed between two versions of a table: columns, ranges, categories and distributions.
+ * Changes between two versions of a table: columns, ranges, categories and distributions.
  *
  * The population stability index compares the shares of deciles or categories: below 0.1 is no
  * change, from 0.25 a large one (Lewis 1994; Siddiqi 2006, "Credit Risk Scorecards"). Two samples

@@ -42,7 +42,7 @@ export interface ColumnProfile extends Column {
   readonly top: readonly Count[];
   /** All values and their counts, where there are few. */
   readonly values?: readonly Count[];
-  /** Of equal width; of a time in seconds since 1970. */
+  /** Bins of equal width; times are in seconds since 1970. */
   readonly histogram?: readonly Bin[];
 }
 

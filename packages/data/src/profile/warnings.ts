@@ -12,7 +12,7 @@ export interface Warning {
 const MOSTLY_MISSING = 0.5;
 /** With fewer rows, values differ and columns agree by chance. */
 const ENOUGH_ROWS = 20;
-/** The share of distinct values that an estimate cannot tell from all. */
+/** An estimate of distinct values is this near to their number. */
 const NEARLY_ALL = 0.98;
 /** Columns that are more alike than this are copies, or one is made from the other. */
 const LEAK = 0.9999;

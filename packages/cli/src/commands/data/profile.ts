@@ -12,7 +12,7 @@ export const dataProfile = defineCommand({
   name: 'data profile',
   summary: 'Describe a table: types, missing values, distributions, correlations, warnings.',
   details:
-    'A table of any size is described by three jobs of one statement each, within the memory of a worker. Figures of large tables that are not exact begin with ~. --against compares with another version: columns, ranges, categories, and the population stability index, where 0.1 is a moderate change and 0.25 a large one. --out writes a page that needs no other file, or JSON.',
+    'A table of any size is described by three jobs of one statement each, within the memory of a worker. Figures of large tables that are not exact begin with ~. --against compares with another version: columns, ranges, categories and distributions. A population stability index of 0.1 is a moderate change, 0.25 a large one. --out writes a page that needs no other file, or JSON.',
   examples: {
     'skein data profile heart.csv': 'A table in the terminal',
     'skein data profile heart@2 --against heart@1 --out changes.html':
