@@ -337,7 +337,8 @@ const built = await Promise.all(names.map(build));
 const folders = [
   ...built,
   ...repackOnnxRuntime(root, dist, version),
-  ...repackNode(root, dist, version, process.argv.includes('--every-platform')),
+  // The image brings the package of its maker.
+  ...(to === -1 ? repackNode(root, dist, version, process.argv.includes('--every-platform')) : []),
   await buildCommand(root, dist, repositoryOf('packages/cli')),
   buildStarter(root, dist, repositoryOf('apps/create-skein')),
 ];

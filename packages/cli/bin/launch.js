@@ -80,7 +80,8 @@ function endWithLauncher() {
 export function handOver(node, bin) {
   const child = spawn(node, [bin, ...process.argv.slice(2)], {
     stdio: 'inherit',
-    env: { ...process.env, [LAUNCHER]: String(process.pid) },
+    // A private Node that is still compressed is unpacked by this one.
+    env: { ...process.env, [LAUNCHER]: String(process.pid), SKEIN_OTHER_NODE: process.execPath },
   });
   // A Ctrl-C on a terminal reaches the child too; the command treats the two as one.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
