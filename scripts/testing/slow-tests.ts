@@ -75,6 +75,7 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/cli/src/deploying/foreign-model.test.ts',
   'packages/cli/src/deploying/language-deploy.test.ts',
   'packages/cli/src/deploying/remote-model.test.ts',
+  'packages/cli/src/deploying/source-credentials.test.ts',
   'packages/cli/src/deploying/sandboxed/**',
   'packages/cli/src/deploying/weights-file.test.ts',
   'packages/cli/src/doctor/doctor.test.ts',
