@@ -72,10 +72,31 @@ export function readJson(
   what = 'body',
 ): unknown {
   if (source.length > bounds.bytes) throw tooLong(bounds);
-  const bytes = typeof source === 'string' ? ENCODER.encode(source) : source;
-  boundJson(bytes, 0, bytes.length, bounds);
+  if (typeof source !== 'string') boundJson(source, 0, source.length, bounds);
+  else if (!isSmall(source, bounds)) {
+    const bytes = ENCODER.encode(source);
+    boundJson(bytes, 0, bytes.length, bounds);
+  }
   return parsed(source, bounds, what);
 }
+
+/**
+ * Whether a text is within the bounds by its length and the number of its brackets alone. Events of upstreams are: to encode
+ * and to check one took longer than to parse it.
+ */
+function isSmall(text: string, { bytes, depth, values, members }: JsonBounds): boolean {
+  // A character has at most three bytes, and every value and every member has at least one character.
+  if (3 * text.length > bytes || text.length >= Math.min(values, members)) return false;
+  let brackets = 0;
+  for (const bracket of BRACKETS) {
+    for (let at = text.indexOf(bracket); at !== -1; at = text.indexOf(bracket, at + 1)) {
+      if (++brackets > depth) return false;
+    }
+  }
+  return true;
+}
+
+const BRACKETS = ['{', '['];
 
 /**
  * `readJson` of a long request: bounds are checked in one turn of the event loop, values are made in the next one.

@@ -60,6 +60,12 @@ export const JOB_ERRORS = {
     meaning: 'DuckDB cannot run the statement over the data.',
     fix: 'Correct the part that the message names; the view `shard` holds the rows of a shard, the view `part` the rows of a group.',
   },
+  FUNCTION_INVALID: {
+    ...INVALID,
+    meaning:
+      'A function over the batches of a map does not exist, or returned something else than columns of one schema.',
+    fix: 'Correct the function at the rows that the message names: it returns a list for each column, all of one length, with the same columns and types for each batch.',
+  },
   MEMORY_SHORT: {
     http: 400,
     grpc: GRPC.RESOURCE_EXHAUSTED,
