@@ -138,6 +138,7 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/jobs/src/faults/outage.test.ts',
   'packages/jobs/src/faults/queued.test.ts',
   'packages/data/src/engine/engines.test.ts',
+  'packages/jobs/src/map/function/function.test.ts',
   'packages/jobs/src/map/map.test.ts',
   'packages/jobs/src/map/remote/remote-tables.test.ts',
   'packages/jobs/src/map/run-statement.test.ts',

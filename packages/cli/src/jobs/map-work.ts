@@ -1,4 +1,4 @@
-/** The work of `skein map` on each shard: a statement, a task, or a command with its files. */
+/** The work of `skein map`: a statement, a function, a task, or a command with its files. */
 import { defined } from '@skein/api/defined';
 import { resolve } from 'node:path';
 import type { Client } from '@skein/api/client';
@@ -6,23 +6,23 @@ import type { Context } from '../command-line/command.ts';
 import { givenText } from '../file.ts';
 import { usageError } from '../command-line/usage.ts';
 import { findInputs, uploadInputs } from './inputs.ts';
+import { functionWork, type FunctionChoice } from './map-function.ts';
 
 /** @returns undefined when shards are passed on unchanged. */
 export async function workOf(
   context: Context,
   client: Client,
   command: readonly string[] | undefined,
-  options: {
-    readonly sql: string | undefined;
+  options: FunctionChoice & {
+    readonly function: string | undefined;
     readonly task: string | undefined;
     readonly module: string | undefined;
-    readonly input: readonly string[];
-    readonly image: string | undefined;
-    readonly trusted: boolean;
-    readonly network: 'none' | 'host';
   },
 ): Promise<Readonly<Record<string, unknown>> | undefined> {
   const { sql, task, module, image, trusted, network } = options;
+  if (options.function !== undefined) {
+    return functionWork(context, client, options.function, options);
+  }
   if (sql !== undefined) return { kind: 'sql', sql: await givenText(context.cwd, sql) };
   if (task !== undefined) {
     return {

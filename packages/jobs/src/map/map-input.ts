@@ -2,6 +2,15 @@
 import { DataFormat, Source } from '@skein/data/data-set';
 import { z } from 'zod';
 
+/** How a program runs in its sandbox. */
+const Guest = z.strictObject({
+  image: z.string().optional(),
+  trusted: z.boolean().default(false),
+  network: z.enum(['none', 'host']).default('none'),
+  /** Files that every shard’s command finds, such as the program. */
+  inputs: z.array(z.strictObject({ path: z.string(), digest: z.string() })).default([]),
+});
+
 export const MapWork = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('sql'),
@@ -12,11 +21,7 @@ export const MapWork = z.discriminatedUnion('kind', [
     kind: z.literal('command'),
     /** `{in}` and `{out}` stand for the files of a shard. */
     argv: z.array(z.string()).min(1),
-    image: z.string().optional(),
-    trusted: z.boolean().default(false),
-    network: z.enum(['none', 'host']).default('none'),
-    /** Files that every shard’s command finds, such as the program. */
-    inputs: z.array(z.strictObject({ path: z.string(), digest: z.string() })).default([]),
+    ...Guest.shape,
   }),
   z.strictObject({
     kind: z.literal('task'),
@@ -24,6 +29,22 @@ export const MapWork = z.discriminatedUnion('kind', [
     task: z.string(),
     /** Absolute path of its module on every worker; absent: workers offer the task by its name. */
     module: z.string().optional(),
+  }),
+  z.strictObject({
+    kind: z.literal('function'),
+    /** One statement over the tables, whose rows the function gets; absent: the rows of `data`. */
+    sql: z.string().min(1).optional(),
+    code: z.union([
+      /** Absolute path of a TypeScript module on every worker. */
+      z.strictObject({ module: z.string() }),
+      /** Stored files; `python` names the one with the function. It runs as a command does. */
+      Guest.extend({ python: z.string() }),
+      /** A function of Skein. */
+      z.strictObject({ builtIn: z.literal(true) }),
+    ]),
+    /** Name in the module; absent: its only function. */
+    name: z.string().optional(),
+    options: z.record(z.string(), z.string()).default({}),
   }),
 ]);
 export type MapWork = z.output<typeof MapWork>;

@@ -5,18 +5,26 @@
  * Rows travel between jobs as artifacts. So memory is bounded by the needs of one job, and DuckDB spills
  * the rows that exceed them.
  */
+import { basename } from 'node:path';
 import { SkeinError } from '@skein/api';
 import { boundsOf } from '@skein/data';
 import { MANIFEST, Piece, type DataSet } from '@skein/data/data-set';
-import type { TaskJob } from '../tasks/define-task.ts';
 import { defineBuiltin, type Builtin, type BuiltinContext } from '../tasks/builtin.ts';
 import { resourcesOf } from './map-resources.ts';
 import { bytesRead, paced } from './pace.ts';
+import { BATCH_ROWS } from './function/json-lines.ts';
+import { mapFunction } from './function/map-function.ts';
 import { DATA, MapInput, MapOutput, type MapWork } from './map-input.ts';
-import { runAll } from './run-all.ts';
-import { builtinJob, shardJobs, type JobFrame } from './stage-jobs.ts';
+import { pieceOf, runAll } from './run-all.ts';
+import {
+  builtinJob,
+  shardJobs,
+  type FunctionWork,
+  type JobFrame,
+  type ShardWork,
+} from './stage-jobs.ts';
 import { runStatement } from './run-statement.ts';
-import type { Tools } from './statement-tools.ts';
+import type { StatementOver, Tools } from './statement-tools.ts';
 import { describe, list, parts, statement, type JobTable } from './statement-tasks.ts';
 import { describedTables, listedTables } from './describe-tables.ts';
 
@@ -27,14 +35,14 @@ export const mapRun = defineBuiltin({
   output: MapOutput,
   waits: true,
   async run(input, context) {
-    const { work, group, format } = input;
+    const { work, group, format, folders } = input;
     const plan: string[] = [];
     let tables: Record<string, JobTable> = input.tables;
-    if (work !== undefined && work.kind !== 'sql') {
-      const frame = {
-        ...input,
-        resources: { cores: input.cores ?? 1, memoryBytes: input.memoryBytes ?? SHARD_BYTES },
-      };
+    const frame = {
+      ...input,
+      resources: { cores: input.cores ?? 1, memoryBytes: input.memoryBytes ?? SHARD_BYTES },
+    };
+    if (work?.kind === 'command' || work?.kind === 'task') {
       const table = onlyTable(input);
       plan.push(`${work.kind} over each of ${table.shards.length} shards`);
       if (input.explain) return { plan, shards: 0, sizeBytes: 0 };
@@ -42,20 +50,50 @@ export const mapRun = defineBuiltin({
       if (group === undefined) return ended(mapped, plan, context);
       tables = { [DATA]: mapped };
     }
-    const sql = work?.kind === 'sql' ? work.sql : `FROM ${DATA}`;
+    const sql = (isStated(work) ? work.sql : undefined) ?? `FROM ${DATA}`;
     const chosen = await resourcesOf(input, context);
     // Before any job starts: otherwise a job with too little memory fails after others have worked.
     boundsOf(chosen.resources);
     const tools = toolsOf({ ...input, resources: chosen.resources }, chosen.slots, plan, context);
-    const known = await describedTables(await listedTables(tables, tools), tools);
-    const result = await runStatement(
-      { sql, tables: known, group, format, folders: input.folders, explain: input.explain },
-      tools,
-    );
-    if (result === undefined) return { plan, shards: 0, sizeBytes: 0 };
-    return ended({ format, shards: [...result] }, plan, context);
+    const rowsOf = async (given: Omit<StatementOver, 'explain'>, own: Tools) => {
+      const known = await describedTables(await listedTables(given.tables, own), own);
+      return runStatement({ ...given, tables: known, explain: input.explain }, own);
+    };
+    if (work?.kind !== 'function') {
+      const result = await rowsOf({ sql, tables, group, format, folders }, tools);
+      if (result === undefined) return { plan, shards: 0, sizeBytes: 0 };
+      return ended({ format, shards: [...result] }, plan, context);
+    }
+    const rows = await rowsOf({ sql, tables, group: undefined, format: 'jsonl' }, tools);
+    plan.push(`function ${nameOf(work)} over batches of at most ${BATCH_ROWS} rows`);
+    if (rows === undefined) return { plan, shards: 0, sizeBytes: 0 };
+    const mapped = await mapFunction(work, rows, frame, context);
+    if (mapped.length === 0) return ended({ format, shards: [] }, plan, context);
+    const made = { format: 'jsonl', shards: mapped } as const;
+    const isWhole = group === undefined && folders === undefined;
+    if (isWhole && format === 'jsonl') return ended(made, plan, context);
+    const all = { sql: `FROM ${DATA}`, tables: { [DATA]: made }, group, format, folders };
+    const result = await rowsOf(all, {
+      ...tools,
+      plan: [],
+      // Jobs are found again by the names of their stages.
+      run: (stage, ...given) => tools.run(`${stage} of results`, ...given),
+    });
+    return ended({ format, shards: [...result!] }, plan, context);
   },
 });
+
+/** Whether it begins with a statement. */
+const isStated = (
+  work: MapWork | undefined,
+): work is Extract<MapWork, { kind: 'sql' | 'function' }> =>
+  work?.kind === 'sql' || work?.kind === 'function';
+
+function nameOf({ code, name }: FunctionWork): string {
+  if ('builtIn' in code) return `skein:${name}`;
+  const file = 'python' in code ? code.python : basename(code.module);
+  return name === undefined ? `of ${file}` : `${name} of ${file}`;
+}
 
 /** DuckDB reads this in less time than a job takes to begin and to hand over its rows. */
 const PIECE_BYTES = 16 * 2 ** 20;
@@ -82,7 +120,7 @@ function onlyTable({ tables }: MapInput): DataSet {
 }
 
 async function mapShards(
-  work: Exclude<MapWork, { kind: 'sql' }>,
+  work: ShardWork,
   table: DataSet,
   { format, group }: MapInput,
   frame: JobFrame,
@@ -93,12 +131,6 @@ async function mapShards(
   const sizes = table.shards.map(({ sizeBytes }) => sizeBytes);
   const done = await paced('map', sizes, context, (follow) => runAll(context, jobs, [], follow));
   return { format: to, shards: done.map(pieceOf) };
-}
-
-/** The piece that a job of the map has left: the one output of a command, or the value of a task. */
-function pieceOf({ result }: TaskJob): Piece {
-  const { digest, sizeBytes } = Piece.parse(result?.outputs[0] ?? result?.value);
-  return { digest, sizeBytes };
 }
 
 async function ended(

@@ -1,8 +1,15 @@
 /** Enqueues jobs and waits for all of them; used by tasks that start other jobs. */
 import { SkeinError, type NewJobInput } from '@skein/api';
 import { hasFailed } from '@skein/api/job-states';
+import { Piece } from '@skein/data/data-set';
 import type { TaskContext, TaskJob } from '../tasks/define-task.ts';
 import { enqueueAfter } from '../tasks/enqueue-after.ts';
+
+/** The piece that a job of a map has left: the one output of a command, or the value of a task. */
+export function pieceOf({ result }: TaskJob): Piece {
+  const { digest, sizeBytes } = Piece.parse(result?.outputs[0] ?? result?.value);
+  return { digest, sizeBytes };
+}
 
 /** Jobs of one call to the store. */
 const CHUNK = 500;

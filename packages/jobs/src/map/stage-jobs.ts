@@ -4,6 +4,9 @@ import type { DataFormat, Piece } from '@skein/data/data-set';
 import type { z } from 'zod';
 import type { Builtin } from '../tasks/builtin.ts';
 import type { TaskModule } from '../work.ts';
+import { FUNCTION_TASK } from './function/task-name.ts';
+import type { Lines } from './function/json-lines.ts';
+import { PYTHON_RUNNER } from './function/python-runner.ts';
 import { MAP_LABEL } from '../worker/labels.ts';
 import type { MapInput, MapWork, Resources } from './map-input.ts';
 import type { statement } from './statement-tasks.ts';
@@ -42,10 +45,14 @@ export function builtinJob(
   };
 }
 
+/** Work on the shards as they are. */
+export type ShardWork = Extract<MapWork, { kind: 'command' | 'task' }>;
+export type FunctionWork = Extract<MapWork, { kind: 'function' }>;
+
 /** A command or a task over each shard. */
 export function shardJobs(
   frame: JobFrame,
-  work: Exclude<MapWork, { kind: 'sql' }>,
+  work: ShardWork,
   shards: readonly Piece[],
   [from, to]: readonly [from: DataFormat, to: DataFormat],
 ): NewJobInput[] {
@@ -82,8 +89,40 @@ function taskOf(task: string, module: TaskModule, input: unknown): NewJobInput['
   return { kind: 'task', task, module, input };
 }
 
+/** A function over lines of a file of JSON lines. */
+export function functionJob(
+  frame: JobFrame,
+  { code, name, options }: FunctionWork,
+  { digest, from, to }: Piece & Lines,
+  [index, count]: readonly [index: number, count: number],
+): NewJobInput {
+  const own = frameOf(frame, 'map', index, count);
+  if ('python' in code) {
+    const { python, ...guest } = code;
+    const given = [
+      python,
+      name ?? '',
+      '{in}',
+      '{out}',
+      `${from}`,
+      `${to}`,
+      JSON.stringify(options),
+    ];
+    const argv = ['python3', '-c', PYTHON_RUNNER, ...given];
+    return { ...own, work: commandOf({ ...guest, argv }, digest, 'in.jsonl', 'out.jsonl') };
+  }
+  const input = { digest, from, to, name, options, ...('module' in code ? code : {}) };
+  return {
+    ...own,
+    // The modules that it imports may have changed.
+    cache: 'builtIn' in code,
+    requires: [MAP_LABEL],
+    work: taskOf(FUNCTION_TASK, { offered: true }, input),
+  };
+}
+
 function commandOf(
-  { argv, inputs, image, trusted, network }: Extract<MapWork, { kind: 'command' }>,
+  { argv, inputs, image, trusted, network }: Omit<Extract<MapWork, { kind: 'command' }>, 'kind'>,
   digest: string,
   from: string,
   to: string,

@@ -16,6 +16,7 @@ import { createHoldings } from '../artifact-holdings.ts';
 import type { Claim, Job } from '../contract.ts';
 import { openEngines } from '@skein/data';
 import { openCopies } from '../map/remote/copies.ts';
+import { FUNCTION_MODULE, FUNCTION_TASK } from '../map/function/task-name.ts';
 import { MAP_TASKS } from '../map/map-run.ts';
 import { LOG_BYTES } from '../store/bounds.ts';
 import { whenReachable } from '../store/when-reachable.ts';
@@ -118,7 +119,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     drivers: options.sandboxes,
     sandboxes,
     trusts,
-    offeredTasks: given,
+    offeredTasks: trusts ? new Map([...given, [FUNCTION_TASK, FUNCTION_MODULE]]) : given,
     builtins: trusts ? MAP_TASKS : new Map(),
     engines,
     copies,

@@ -71,6 +71,10 @@ export const map = defineCommand({
       'Read the needed columns of files in a bucket',
     'skein map --data clean/data-set.json --sql "SELECT avg(amount) FROM data" --explain':
       'Show the plan over what another map has left',
+    'skein map --data texts.parquet --function clean.py#clean --sql "SELECT id, text FROM data" --out clean':
+      'A Python function over batches of rows',
+    'skein map --data texts.jsonl --function skein:chunk --with tokenizer=tokenizer.json --with tokens=512 --with overlap=64 --out chunks':
+      'Texts in chunks of at most 512 tokens',
     'skein map --data text.jsonl --out clean -- python3 clean.py {in} {out}':
       'A program of any language',
   },
@@ -88,6 +92,11 @@ export const map = defineCommand({
       'NAME',
       'Task that takes { digest, format } and returns { digest, sizeBytes }; of --module, or one that workers offer.',
     ),
+    function: text(
+      'FILE[#NAME]',
+      'Function over batches of the statement’s rows: of a .ts or .py file, or skein:chunk, skein:tokens, skein:images.',
+    ),
+    with: many('NAME=VALUE', 'Option of the function, its second argument.'),
     module: text('FILE', 'Module that exports the task, at this path on every worker.'),
     by: many('COLUMN', 'Bring rows with equal values of this column together.'),
     reduce: text(
@@ -138,14 +147,23 @@ export const map = defineCommand({
   async run(context, { command, ...options }): Promise<MapOutcome> {
     const { cwd } = context;
     if (options.data.length === 0) throw usageError('--data FILE is missing: the tables.');
-    const kinds = [options.sql, options.task, command].filter((given) => given !== undefined);
-    if (kinds.length > 1) throw usageError('--sql, --task and a command exclude each other.');
+    const kinds = [options.function ?? options.sql, options.task, command].filter(
+      (given) => given !== undefined,
+    );
+    if (kinds.length > 1) {
+      throw usageError('--sql or --function, --task and a command exclude each other.');
+    }
+    if (options.with.length > 0 && options.function === undefined) {
+      throw usageError('--with NAME=VALUE is an option of --function FILE: give both.');
+    }
     const grouped = options.by.length > 0;
     if (grouped !== (options.reduce !== undefined)) {
       throw usageError('--by COLUMN and --reduce SQL go together.');
     }
     if (kinds.length === 0 && !grouped) {
-      throw usageError('Give the work: --sql, --task, a command, or --by with --reduce.');
+      throw usageError(
+        'Give the work: --sql, --function, --task, a command, or --by with --reduce.',
+      );
     }
     if (options.module !== undefined && options.task === undefined) {
       throw usageError('--module FILE exports the task that --task NAME names: give both.');
@@ -157,7 +175,8 @@ export const map = defineCommand({
       '--network host': options.network === 'host',
     };
     const [unused] = Object.entries(ofCommands).filter(([, isGiven]) => isGiven);
-    if (command === undefined && unused !== undefined) {
+    const isProgram = command !== undefined || options.function?.split('#')[0]?.endsWith('.py');
+    if (isProgram !== true && unused !== undefined) {
       throw usageError(`${unused[0]} is for a command over the shards, and there is none.`);
     }
     if (options.save !== undefined) requireName(options.save);
@@ -165,7 +184,7 @@ export const map = defineCommand({
       throw usageError('--note TEXT is kept with the version of --save NAME: give both.');
     }
     if (options.partitionBy.length > 0) {
-      const isStatement = options.sql !== undefined || grouped;
+      const isStatement = (options.sql ?? options.function) !== undefined || grouped;
       if (options.out === undefined || !isStatement) {
         throw usageError('--partition-by COLUMN is for the result of a statement in --out FOLDER.');
       }
@@ -217,7 +236,7 @@ export const map = defineCommand({
         const rows = isSmall ? await rowsOf(context, client, manifest) : undefined;
         const done = { job, shards, sizeBytes, plan, ...defined({ rows }), fetched };
         if (options.save === undefined || manifest === undefined) return done;
-        const statement = options.sql ?? options.reduce ?? command?.join(' ');
+        const statement = options.sql ?? options.reduce ?? options.function ?? command?.join(' ');
         const saved = await saveMap(context, { client, submit }, manifest, {
           name: options.save,
           note: options.note ?? '',
