@@ -71,7 +71,7 @@ async function openCounter(path: string): Promise<Count> {
     const isFolder = (await stat(path)).isDirectory();
     const file = isFolder ? join(path, 'tokenizer.json') : path;
     const read = readJson(await readFile(file), JSON_BOUNDS.model);
-    const tokenizer = new Tokenizer(read as object, {});
+    const tokenizer = new Tokenizer(read, {});
     return (text) => tokenizer.encode(text, { add_special_tokens: false }).ids.length;
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
