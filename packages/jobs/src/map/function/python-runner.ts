@@ -29,8 +29,7 @@ KINDS = {bool: 'boolean', int: 'number', float: 'number', str: 'text',
          list: 'list', tuple: 'list', dict: 'object'}
 
 def batches(file):
-    rows, size = [], 0
-    at = file.tell()
+    at, rows, size = start, [], 0
     while at < end:
         line = file.readline()
         at += len(line)
