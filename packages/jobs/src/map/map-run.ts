@@ -154,8 +154,10 @@ function toolsOf(frame: JobFrame, slots: number, plan: string[], context: Builti
     plan,
     ask: context.ask,
     async run(stage, task, inputs, isShown = true) {
-      const jobs = inputs.map((input, index) =>
-        builtinJob(frame, [stage, index, inputs.length], task as Builtin, input),
+      const jobs = await Promise.all(
+        inputs.map((input, index) =>
+          builtinJob(frame, [stage, index, inputs.length], task as Builtin, input),
+        ),
       );
       const all = (follow?: (ids: readonly string[]) => void) =>
         runAll(context, jobs, previous, follow);

@@ -1,5 +1,6 @@
 /** The jobs of a map, as values. */
 import type { NewJobInput } from '@skein/api';
+import { digestOf } from '@skein/api/canonical';
 import type { DataFormat, Piece } from '@skein/data/data-set';
 import type { z } from 'zod';
 import type { Builtin } from '../tasks/builtin.ts';
@@ -28,17 +29,19 @@ export interface JobFrame extends Pick<MapInput, 'attempts' | 'requires'> {
 /** A statement of a stage. */
 export type StatementInput = Omit<z.input<typeof statement.input>, 'edition' | 'resources'>;
 
-/** The idempotency key is the place in the map: a conductor that starts anew finds its jobs again. */
-export function builtinJob(
+export async function builtinJob(
   frame: JobFrame,
   [stage, index, count]: readonly [stage: string, index: number, count: number],
   { name: task, isKept = true }: Builtin,
   input: Readonly<Record<string, unknown>>,
-): NewJobInput {
+): Promise<NewJobInput> {
   const { resources, requires } = frame;
   const given = { ...input, resources, edition: EDITION };
+  const own = frameOf(frame, stage, index, count);
   return {
-    ...frameOf(frame, stage, index, count),
+    ...own,
+    // A conductor that starts anew finds its jobs again; with other workers it may have another plan, which needs others.
+    idempotencyKey: `${own.idempotencyKey}/${await digestOf(given)}`,
     cache: isKept,
     requires: [MAP_LABEL, ...requires],
     work: { ...taskOf(task, { offered: true }, given), limits: { wallMs: DAY_MS } },
@@ -75,7 +78,7 @@ function frameOf(
   stage: string,
   index: number,
   count: number,
-): Omit<NewJobInput, 'work'> {
+): Omit<NewJobInput, 'work'> & { readonly idempotencyKey: string } {
   return {
     name: count === 1 ? stage : `${stage} ${index + 1}/${count}`,
     resources,
