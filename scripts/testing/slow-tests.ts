@@ -48,6 +48,7 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/cli/src/commands/jobs/jobs-alone.test.ts',
   'packages/cli/src/commands/jobs/jobs.test.ts',
   'packages/cli/src/commands/jobs/map-fleet.test.ts',
+  'packages/cli/src/commands/jobs/map-incremental.test.ts',
   'packages/cli/src/commands/jobs/map-memory.test.ts',
   'packages/cli/src/commands/jobs/map-partitions.test.ts',
   'packages/cli/src/commands/jobs/map-remote.test.ts',

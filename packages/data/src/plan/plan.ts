@@ -27,6 +27,8 @@ export interface PlanInput {
   readonly memoryBytes: number;
   /** The least that is worth a job of its own. */
   readonly pieceBytes: number;
+  /** Whether the results of single files are kept for a later map, which is worth a job for each. */
+  readonly isByFile?: boolean | undefined;
 }
 
 export interface Shuffle {
@@ -68,7 +70,7 @@ export function whyAlone(slots: number, sizeBytes: number, pieceBytes: number): 
 export function planStatement(input: PlanInput): Plan {
   const { statement, aggregates, tables, slots, memoryBytes, pieceBytes } = input;
   const total = Object.values(tables).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  const why = whyAlone(slots, total, pieceBytes);
+  const why = input.isByFile === true ? undefined : whyAlone(slots, total, pieceBytes);
   if (why !== undefined) return one(why);
   if (!isSelect(statement)) return one('the statement is no plain SELECT');
   const unshared = whyNotShared(statement);

@@ -44,6 +44,10 @@ export function cutTable(
   return pieces;
 }
 
+/** Each file as a piece: what other files there are makes no difference to its job. */
+export const byFile = (table: JobTable): JobTable[] =>
+  table.shards.map((shard) => ({ ...table, shards: [shard] }));
+
 function rangesOf(groups: Groups | undefined, pieceBytes: number): readonly RowRange[] {
   if (groups === undefined) return [];
   return cutRows(

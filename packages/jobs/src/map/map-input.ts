@@ -87,6 +87,8 @@ export const MapInput = z.object({
   attempts: z.int().min(1).default(3),
   /** Labels that workers need: of the machine where the files lie. */
   requires: z.array(z.string()).default([]),
+  /** Keeps results by file, and takes those that an earlier map has kept. */
+  incremental: z.boolean().default(false),
   /** Plans, and runs nothing. */
   explain: z.boolean().default(false),
 });

@@ -145,12 +145,18 @@ async function ended(
   return { manifest: digest, shards: dataSet.shards.length, sizeBytes, plan };
 }
 
-function toolsOf(frame: JobFrame, slots: number, plan: string[], context: BuiltinContext): Tools {
+function toolsOf(
+  frame: JobFrame & Pick<MapInput, 'incremental'>,
+  slots: number,
+  plan: string[],
+  context: BuiltinContext,
+): Tools {
   let previous: readonly string[] = [];
   return {
     slots,
     memoryBytes: frame.resources.memoryBytes,
     pieceBytes: PIECE_BYTES,
+    isByFile: frame.incremental,
     plan,
     ask: context.ask,
     async run(stage, task, inputs, isShown = true) {

@@ -4,7 +4,7 @@
  */
 import { identifier, type Stages } from '@skein/data';
 import type { Piece } from '@skein/data/data-set';
-import { cutTable } from './chunks.ts';
+import { byFile, cutTable } from './chunks.ts';
 import { into, PART, type StatementOver, type Tools } from './statement-tools.ts';
 import type { StatementInput } from './stage-jobs.ts';
 import { parts, statement, type JobTable } from './statement-tasks.ts';
@@ -54,7 +54,9 @@ export async function runStages(plan: Stages, given: StatementOver, tools: Tools
   const pieces = new Map(
     names.map((name) => [
       name,
-      cutTable(tables[name]!, tools.slots, tools.pieceBytes, found!.groups[name]),
+      tools.isByFile
+        ? byFile(tables[name]!)
+        : cutTable(tables[name]!, tools.slots, tools.pieceBytes, found!.groups[name]),
     ]),
   );
   lines.push(`in stages: ${plan.why}`);
@@ -118,12 +120,14 @@ export async function runStages(plan: Stages, given: StatementOver, tools: Tools
 function partitionsOf(
   tables: StatementOver['tables'],
   names: readonly string[],
-  { slots, memoryBytes }: Tools,
+  { slots, memoryBytes, isByFile }: Tools,
 ): number {
   const bytes = names
     .flatMap((name) => tables[name]!.shards)
     .reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  return Math.min(512, Math.max(2 * slots, Math.ceil(bytes / (memoryBytes * PARTITION_SHARE))));
+  const count = Math.max(2 * slots, Math.ceil(bytes / (memoryBytes * PARTITION_SHARE)));
+  // Rows of kept results are in as many partitions, until there are twice as many.
+  return Math.min(512, isByFile ? 2 ** Math.ceil(Math.log2(count)) : count);
 }
 
 /** A statement over the view `part` for each partition that has rows. */

@@ -34,14 +34,14 @@ const bytesOf = ({ shards }: JobTable): number =>
 
 async function planOf(given: StatementOver, tools: Tools): Promise<Plan> {
   const { sql, tables, group } = given;
-  const { ask, slots, memoryBytes, pieceBytes, run } = tools;
+  const { ask, slots, memoryBytes, pieceBytes, isByFile, run } = tools;
   const why = whyAlone(
     slots,
     Object.values(tables).reduce((sum, table) => sum + bytesOf(table), 0),
     pieceBytes,
   );
   // Most statements end here, and need no tree.
-  if (why !== undefined) return { kind: 'one', why };
+  if (why !== undefined && !isByFile) return { kind: 'one', why };
   const { statement: tree, aggregates } = await ask('parse', sql);
   const names = Object.keys(tables);
   const statements = names.map((name) => `FROM ${identifier(name)}`);
@@ -49,7 +49,7 @@ async function planOf(given: StatementOver, tools: Tools): Promise<Plan> {
   const facts = names.map((name, index) => {
     const columns = Object.fromEntries(found!.types[index] ?? []);
     const table = tables[name]!;
-    const canBeCut = table.format === 'parquet' || table.shards.length > 1;
+    const canBeCut = (table.format === 'parquet' && !isByFile) || table.shards.length > 1;
     return [name, { sizeBytes: bytesOf(table), columns, canBeCut }] as const;
   });
   const plan = planStatement({
@@ -59,6 +59,7 @@ async function planOf(given: StatementOver, tools: Tools): Promise<Plan> {
     slots,
     memoryBytes,
     pieceBytes,
+    isByFile,
   });
   const isSimple = plan.kind === 'one' || (plan.merge === undefined && plan.finish === undefined);
   if (group === undefined || isSimple) return plan;

@@ -13,6 +13,8 @@ export interface Tools {
   readonly memoryBytes: number;
   /** The least that is worth a job of its own. */
   readonly pieceBytes: number;
+  /** Whether each file is a piece, so that a later map takes the kept results of the same files. */
+  readonly isByFile: boolean;
   /** Receives what is done, and why. */
   readonly plan: string[];
   readonly ask: Ask;

@@ -87,6 +87,9 @@ export const map = defineCommand({
       'Table: .csv, .tsv, .jsonl or .parquet, a folder or a pattern of these, an address of one, as in s3://bucket/logs/*.parquet, a manifest, .json, or a version of a data set, such as heart@3; default name: data.',
     ),
     sql: text('SQL', 'Statement over the tables by their names, or @FILE.sql.'),
+    incremental: flag(
+      'Keep the results by file, so that the next map with this option reads only new and changed files.',
+    ),
     explain: flag('Print the plan of the statement and its reasons, and run nothing.'),
     task: text(
       'NAME',
@@ -189,6 +192,9 @@ export const map = defineCommand({
         throw usageError('--partition-by COLUMN is for the result of a statement in --out FOLDER.');
       }
     }
+    if (options.incremental && options.sql === undefined && !grouped) {
+      throw usageError('--incremental is for a statement; other work takes kept results anyway.');
+    }
     // Before any job starts, so that no work is lost for a folder that cannot be made.
     if (options.out !== undefined)
       await (await openSink(context, options.out))[Symbol.asyncDispose]();
@@ -221,6 +227,7 @@ export const map = defineCommand({
             format: options.format ?? (isShown ? 'csv' : first!.format),
             attempts: options.attempts,
             ...(options.partitionBy.length === 0 ? {} : { folders: [...options.partitionBy] }),
+            incremental: options.incremental,
             explain: options.explain,
           }),
         );

@@ -20,7 +20,7 @@ export interface InlineTools extends AsyncDisposable {
 
 export function inlineTools(
   folder: string,
-  options: Partial<CopiesOptions> = {},
+  options: Partial<CopiesOptions> & { readonly isByFile?: boolean } = {},
   engines: Engines = openEngines(),
 ): InlineTools {
   const remote = join(folder, 'remote');
@@ -63,6 +63,7 @@ export function inlineTools(
     tools: (slots, pieceBytes) => ({
       slots,
       pieceBytes,
+      isByFile: options.isByFile ?? false,
       memoryBytes: resources.memoryBytes,
       plan: [],
       ask,
