@@ -66,6 +66,7 @@ const LOADERS = {
   'data head': async () => (await import('./commands/data/head.ts')).dataHead,
   'data rm': async () => (await import('./commands/data/rm.ts')).dataRm,
   'data profile': async () => (await import('./commands/data/profile.ts')).dataProfile,
+  'data split': async () => (await import('./commands/data/split.ts')).dataSplit,
   'queue ls': async () => (await import('./commands/jobs/queue.ts')).queueLs,
   'queue pause': async () => (await import('./commands/jobs/queue.ts')).queuePause,
   'queue drain': async () => (await import('./commands/jobs/queue.ts')).queueDrain,

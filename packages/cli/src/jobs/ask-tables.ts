@@ -1,8 +1,9 @@
 /** Statements of a command over the tables that it was given: each is a job of the node. */
 import { defined } from '@skein/api/defined';
+import type { Client } from '@skein/api/client';
 import { SkeinError } from '@skein/api/errors';
 import { hasFailed } from '@skein/api/job-states';
-import type { DataFormat, Source } from '@skein/data/data-set';
+import type { DataFormat, DataSet, Source } from '@skein/data/data-set';
 import type { MapOutput } from '@skein/jobs/map';
 import type { Context } from '../command-line/command.ts';
 import { bytes, decimal, many, manyArguments, text, withDefault } from '../command-line/option.ts';
@@ -40,6 +41,7 @@ export interface StatementChoice extends ConnectionChoice {
 type Tables = Readonly<Record<string, Source>>;
 
 export interface Statements {
+  readonly client: Client;
   /** The one table that files are. @throws SkeinError USAGE. */
   readonly tableOf: (files: readonly string[]) => Promise<Source>;
   /** The rows of a statement, which are few. @throws SkeinError STEP_FAILED. */
@@ -85,6 +87,7 @@ export async function withStatements<T>(
         return (job.result.value as MapOutput).manifest!;
       };
       return use({
+        client,
         store,
         async tableOf(files) {
           const { data, ...others } = await tablesOf(context, client, files, {
@@ -107,4 +110,11 @@ export async function withStatements<T>(
       });
     },
   );
+}
+
+/** Stored rows as a table of the next statement. */
+export async function storedTable(client: Client, manifest: string): Promise<DataSet> {
+  const { DataSet: schema } = await import('@skein/data/data-set');
+  const content = await client.downloadArtifact({ digest: manifest });
+  return schema.parse(await new Response(content).json());
 }

@@ -6,7 +6,7 @@ import { testFolder } from '../../../../../scripts/testing/folder.ts';
 import { runCli } from '../../testing/cli.ts';
 import type { ShownProfile } from '../../output/profile.ts';
 
-const TIMEOUT = 60_000;
+const TIMEOUT = 180_000;
 const ROWS = 60_000;
 const CITIES = ['Oslo', 'Rome', "L'Aquila, <b>"];
 
