@@ -11,7 +11,7 @@ import { unwritable } from '@skein/api/file-errors';
 import { downloadArtifact } from '@skein/api/files';
 import { makeFolders } from '@skein/api/folders';
 import { formatBytes } from '@skein/api/units';
-import type { LocalDataSet } from '@skein/data/data-set';
+import type { DataSet, LocalDataSet } from '@skein/data/data-set';
 import { isBucket, openBucket } from '@skein/state/bucket';
 import type { Context } from '../command-line/command.ts';
 import { manifestIn } from './data-set.ts';
@@ -102,10 +102,23 @@ export async function writeResult(
   manifest: string,
   out: string,
 ): Promise<string[]> {
-  const { DataSet: schema, MANIFEST } = await import('@skein/data/data-set');
+  const { DataSet: schema } = await import('@skein/data/data-set');
   const content = await client.downloadArtifact({ digest: manifest }, { signal: context.signal });
-  const dataSet = schema.parse(await new Response(content).json());
-  await using sink = await openSink(context, out);
+  const sink = await openSink(context, out);
+  try {
+    return await writeInto(sink, context, client, schema.parse(await new Response(content).json()));
+  } finally {
+    await sink[Symbol.asyncDispose]();
+  }
+}
+
+async function writeInto(
+  sink: Sink,
+  context: Context,
+  client: Client,
+  dataSet: DataSet,
+): Promise<string[]> {
+  const { MANIFEST } = await import('@skein/data/data-set');
   const before = await filesIn(sink, MANIFEST);
   const shards: LocalDataSet['shards'] = [];
   const names = new Set<string>();

@@ -1,7 +1,7 @@
 /** Cuts tables into pieces that jobs share: between files, and within Parquet files between their rows. */
 import type { RowRange } from '@skein/data/cut-parquet';
 import { cutRows } from '@skein/data/cut-parquet';
-import type { JobTable } from './statement-tasks.ts';
+import type { JobTable } from './job-table.ts';
 
 /** Pieces for each job that runs at once: what one is late, others make up. */
 const PER_SLOT = 3;

@@ -2,7 +2,8 @@
 import { commonColumns } from '@skein/data';
 import { RemoteAccess } from '@skein/data/data-set';
 import type { Tools } from './statement-tools.ts';
-import { describe, list, type JobTable } from './statement-tasks.ts';
+import type { JobTable } from './job-table.ts';
+import { describe, list } from './statement-tasks.ts';
 
 /** Replaces addresses by the files to which they lead. */
 export async function listedTables(

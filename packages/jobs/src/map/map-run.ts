@@ -25,7 +25,8 @@ import {
 } from './stage-jobs.ts';
 import { runStatement } from './run-statement.ts';
 import type { StatementOver, Tools } from './statement-tools.ts';
-import { describe, list, parts, statement, type JobTable } from './statement-tasks.ts';
+import type { JobTable } from './job-table.ts';
+import { describe, list, parts, statement } from './statement-tasks.ts';
 import { describedTables, listedTables } from './describe-tables.ts';
 
 /** The task that conducts a map. */

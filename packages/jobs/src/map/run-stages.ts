@@ -7,7 +7,8 @@ import type { Piece } from '@skein/data/data-set';
 import { byFile, cutTable } from './chunks.ts';
 import { into, PART, type StatementOver, type Tools } from './statement-tools.ts';
 import type { StatementInput } from './stage-jobs.ts';
-import { parts, statement, type JobTable } from './statement-tasks.ts';
+import type { JobTable } from './job-table.ts';
+import { parts, statement } from './statement-tasks.ts';
 
 type Types = readonly (readonly [name: string, type: string])[];
 /** Files of the rows of a stage, by partition. */

@@ -6,7 +6,7 @@ import type { PlacedFile } from '@skein/data/data-set';
 import { testFolder } from '../../../../scripts/testing/folder.ts';
 import { writeRows } from '../../../data/src/testing/parquet.ts';
 import { runStatement } from './run-statement.ts';
-import type { JobTable } from './statement-tasks.ts';
+import type { JobTable } from './job-table.ts';
 import { inlineTools, type InlineTools } from './testing/inline-tools.ts';
 
 const FILES = 3;

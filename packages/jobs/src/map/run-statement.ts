@@ -3,7 +3,8 @@ import { identifier, planStatement, whyAlone, type Plan } from '@skein/data';
 import type { Piece } from '@skein/data/data-set';
 import { runStages } from './run-stages.ts';
 import type { StatementInput } from './stage-jobs.ts';
-import { statement, parts, type JobTable } from './statement-tasks.ts';
+import type { JobTable } from './job-table.ts';
+import { statement, parts } from './statement-tasks.ts';
 import { into, PART, type StatementOver, type Tools } from './statement-tools.ts';
 
 /** @returns the shards of its rows; undefined where it only plans. */

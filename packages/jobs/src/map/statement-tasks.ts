@@ -10,23 +10,15 @@ import {
   Piece,
   RemoteAccess,
   RemoteFile,
-  Source,
 } from '@skein/data/data-set';
 import { findFiles } from '@skein/state/find-files';
 import { z } from 'zod';
 import { defineBuiltin, type BuiltinContext } from '../tasks/builtin.ts';
+import { JobTable } from './job-table.ts';
 import { Resources } from './map-input.ts';
 import { placedTables } from './remote/placed.ts';
 
 const MIB = 2 ** 20;
-
-/** A table of a statement, as a job has it. */
-export const JobTable = Source.extend({
-  dates: DateFormats.optional(),
-  /** Rows of its only file. */
-  rows: z.object({ from: z.int(), to: z.int() }).optional(),
-});
-export type JobTable = z.infer<typeof JobTable>;
 
 const Common = z.object({
   /** The edition of these tasks: results that an earlier one has kept are not taken. */

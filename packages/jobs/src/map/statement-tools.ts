@@ -4,7 +4,7 @@ import type { DataFormat } from '@skein/data/data-set';
 import type { z } from 'zod';
 import type { Builtin } from '../tasks/builtin.ts';
 import type { MapInput } from './map-input.ts';
-import type { JobTable } from './statement-tasks.ts';
+import type { JobTable } from './job-table.ts';
 
 export interface Tools {
   /** Jobs that run at once. */

@@ -5,7 +5,7 @@
  * they take more than their bound or where the disk is full.
  */
 import { createHash } from 'node:crypto';
-import { mkdir, open, rm } from 'node:fs/promises';
+import { mkdir, open, rm, truncate, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { SkeinError } from '@skein/api/errors';
 import type { RemoteAccess, RemoteFile } from '@skein/data/data-set';
@@ -140,8 +140,8 @@ export function openCopies(options: CopiesOptions): Copies {
     entries.set(key, entry);
     entry.busy = (async () => {
       await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-      await using empty = await open(path, 'w', 0o600);
-      await empty.truncate(sizeBytes);
+      await writeFile(path, '', { mode: 0o600 });
+      await truncate(path, sizeBytes);
     })();
     return entry;
   }

@@ -4,7 +4,7 @@ import { SkeinError } from '@skein/api/errors';
 import type { Fetch, Table } from '@skein/data';
 import { RemoteAccess } from '@skein/data/data-set';
 import type { BuiltinContext } from '../../tasks/builtin.ts';
-import type { JobTable } from '../statement-tasks.ts';
+import type { JobTable } from '../job-table.ts';
 import { inParallel, type RemoteCopy } from './copies.ts';
 
 type Shard = JobTable['shards'][number];
@@ -96,9 +96,13 @@ async function needFooter(copy: RemoteCopy): Promise<void> {
   const from = (bytes: number) => [{ start: Math.max(0, sizeBytes - bytes), end: sizeBytes }];
   // DuckDB reads the mark at the beginning, too.
   await copy.need([{ start: 0, end: Math.min(sizeBytes, 4) }, ...from(FOOTER_BYTES)]);
-  await using file = await open(path);
+  const file = await open(path);
   const trailer = Buffer.alloc(TRAILER_BYTES);
   const place = Math.max(0, sizeBytes - TRAILER_BYTES);
-  await file.read(trailer, 0, TRAILER_BYTES, place);
+  try {
+    await file.read(trailer, 0, TRAILER_BYTES, place);
+  } finally {
+    await file.close();
+  }
   await copy.need(from(Math.min(sizeBytes, trailer.readUInt32LE(0) + TRAILER_BYTES)));
 }

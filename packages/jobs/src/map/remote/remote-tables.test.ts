@@ -11,7 +11,7 @@ import {
 } from '../../../../state/src/sources/testing/file-server.ts';
 import { describedTables, listedTables } from '../describe-tables.ts';
 import { runStatement } from '../run-statement.ts';
-import type { JobTable } from '../statement-tasks.ts';
+import type { JobTable } from '../job-table.ts';
 import { inlineTools, type InlineTools } from '../testing/inline-tools.ts';
 import type { CopiesOptions } from './copies.ts';
 
