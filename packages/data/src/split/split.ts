@@ -47,7 +47,7 @@ export function refuseUnknown({ columns, by, label, time }: SplitChoice): void {
 export function partSql(choice: SplitChoice, part: Part): string {
   const at = PARTS.indexOf(part);
   const { columns, time, label } = choice;
-  const all = columns.map((name) => `${identifier(name)}`).join(', ');
+  const all = columns.map((name) => identifier(name)).join(', ');
   const unit = digestOf(choice.by.length > 0 ? choice.by : columns, String(choice.seed));
   if (time !== undefined) {
     const { from, to } = bounds(choice, at);
@@ -73,7 +73,10 @@ export function partSql(choice: SplitChoice, part: Part): string {
 
 const bounds = ({ shares }: SplitChoice, at: number): { from: number; to: number } => {
   const upTo = (count: number): number =>
-    shares.slice(0, count).reduce((sum, share) => sum + share, 0);
+    Math.min(
+      1,
+      shares.slice(0, count).reduce((sum, share) => sum + share, 0),
+    );
   return { from: upTo(at), to: upTo(at + 1) };
 };
 
