@@ -79,6 +79,9 @@ describe.skipIf(openssl.skip)(`credentials of an address ${openssl.reason}`, () 
     expect(printed(wrong)).not.toContain('of-another-team');
     const unset = await deploy(named, {});
     expect(unset.stderr).toMatch(/--token-env names RISK_TOKEN, and this variable is not set/);
+    const plain = [address.replace('https:', 'http:'), ...named.slice(1)];
+    const refused = await deploy(plain, { RISK_TOKEN: TOKEN });
+    expect(refused.stderr).toMatch(/sent over TLS only: write https:/);
     expect(seen).toEqual([undefined, 'Bearer of-another-team']);
 
     const deployed = await deploy(named, { RISK_TOKEN: TOKEN });

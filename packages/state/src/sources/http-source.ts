@@ -126,6 +126,12 @@ export function httpsSource(text: string, options: SourceOptions): Source {
   const address = placeOf(url);
   const fileName = nameIn(url);
   const token = tokenOf(options);
+  if (token !== undefined && url.protocol !== 'https:') {
+    throw new SkeinError(
+      'USAGE',
+      `The token of --token-env is sent over TLS only: write https: in place of ${url.protocol} in ${address}.`,
+    );
+  }
   const files: HttpFiles = {
     address,
     urlOf(name) {
