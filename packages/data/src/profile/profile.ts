@@ -2,7 +2,7 @@
  * The profile of a table, from the answers to its two statements.
  *
  * Distinct values are exact up to about 50,000; beyond, the hashes that are divisible by a number are
- * counted (adaptive sampling, Flajolet 1990), 0.5 % off. Quantiles are exact up to a million rows;
+ * counted (adaptive sampling, Flajolet 1990), about 1 % off. Quantiles are exact up to a million rows;
  * beyond, they come from a t-digest (Dunning 2019). A value that is not exact is marked.
  */
 import { kindOf, type Column, type Kind } from './columns.ts';

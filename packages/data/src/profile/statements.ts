@@ -24,7 +24,7 @@ export const EXACT_ROWS = 1_000_000;
 export const SHARES = [
   0.01, 0.05, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9, 0.95, 0.99,
 ];
-/** Values whose hashes are held: beyond, a sample of the hashes is counted, 0.5 % off. */
+/** Values whose hashes are held: beyond, a sample of the hashes is counted, about 1 % off. */
 const HELD_VALUES = 50_000;
 
 const pairsOf = (count: number): Pair[] =>
