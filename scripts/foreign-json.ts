@@ -18,6 +18,7 @@ const EXCEPTIONS: Readonly<Record<string, readonly string[]>> = {
     'packages/server/src/language/declarations.ts',
     'packages/server/src/language/rollout/rollouts.ts',
     'packages/serving/src/composition/composition-worker.ts',
+    'packages/state/src/data-sets/data-sets.ts',
     'packages/state/src/transfer/conflicts.ts',
   ],
   'rows of an SQLite file that this package alone writes, read on every claim of a job': [

@@ -1,13 +1,20 @@
 // Unpacks Node beside this file, or where that folder is read-only, in the user's cache. Prints its path.
 // Plain JavaScript for any Node from 20 on.
 const { createHash } = require('node:crypto');
-const { createReadStream, createWriteStream, mkdirSync, renameSync, rmSync } = require('node:fs');
+const {
+  createReadStream,
+  createWriteStream,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+} = require('node:fs');
 const { dirname, join } = require('node:path');
 const { Transform } = require('node:stream');
 const { pipeline } = require('node:stream/promises');
 const { createBrotliDecompress } = require('node:zlib');
 
-const { sha256 } = require('./package.json').skein;
+const { sha256 } = JSON.parse(readFileSync(join(__dirname, 'package.json'), 'utf8')).skein;
 /** The folder cannot be written. */
 const UNWRITABLE = ['EACCES', 'EPERM', 'EROFS'];
 

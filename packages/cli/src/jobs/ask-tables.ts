@@ -9,7 +9,7 @@ import type { Context } from '../command-line/command.ts';
 import { bytes, decimal, many, manyArguments, text, withDefault } from '../command-line/option.ts';
 import { usageError } from '../command-line/usage.ts';
 import { connectionOptions, type ConnectionChoice } from '../connection/connection.ts';
-import { rowsOf } from './data-set.ts';
+import { recordsOf } from './data-set.ts';
 import { withJobs } from './embedded.ts';
 import { followJob } from './follow.ts';
 import { mapJob } from './map-job.ts';
@@ -101,11 +101,7 @@ export async function withStatements<T>(
           throw usageError('Give the files of one table, without NAME=.');
         },
         async ask(name, sql, tables) {
-          const lines = await rowsOf(context, client, await store(name, sql, tables, 'jsonl'));
-          return lines
-            .split('\n')
-            .filter((line) => line !== '')
-            .map((line) => JSON.parse(line) as Record<string, unknown>);
+          return recordsOf(context, client, await store(name, sql, tables, 'jsonl'));
         },
       });
     },

@@ -193,3 +193,13 @@ export async function rowsOf(
   const rest = (part: string): string => part.slice(part.indexOf('\n') + 1);
   return parts.map((part, index) => (index > 0 && format === 'csv' ? rest(part) : part)).join('');
 }
+
+/** The rows of a small data set in JSON lines. */
+export async function recordsOf(
+  context: Context,
+  client: Client,
+  manifest: string,
+): Promise<Record<string, unknown>[]> {
+  const lines = (await rowsOf(context, client, manifest)).split('\n');
+  return lines.filter(Boolean).map((line) => JSON.parse(line) as Record<string, unknown>);
+}

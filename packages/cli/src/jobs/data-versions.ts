@@ -19,7 +19,7 @@ import type { PlacedFile, Source } from '@skein/data/data-set';
 import type { MapOutput } from '@skein/jobs/map';
 import type { Context } from '../command-line/command.ts';
 import { usageError } from '../command-line/usage.ts';
-import { rowsOf } from './data-set.ts';
+import { recordsOf } from './data-set.ts';
 import type { Submit } from './embedded.ts';
 import { followJob } from './follow.ts';
 import { mapJob } from './map-job.ts';
@@ -162,10 +162,7 @@ export async function rowsByStatement<Row = Readonly<Record<string, unknown>>>(
     throw new SkeinError('STEP_FAILED', `Job ${id} did not succeed: ${message}`);
   }
   const { manifest } = result.value as MapOutput;
-  return (await rowsOf(context, client, manifest!))
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as Row);
+  return (await recordsOf(context, client, manifest!)) as Row[];
 }
 
 /** Finds the schema of a table and counts its rows in a job, then adds the version. */

@@ -11,7 +11,7 @@ import { z } from 'zod';
 import { identifier, quoted } from '../engine/sql-text.ts';
 import { numberOf, textOf, type Column } from './columns.ts';
 import type { Row } from './answers.ts';
-import type { ColumnProfile, Profile } from './profile.ts';
+import type { ColumnProfile, Profile } from './result.ts';
 
 const MODERATE = 0.1;
 const LARGE = 0.25;

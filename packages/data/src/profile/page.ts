@@ -2,7 +2,7 @@
 import { escapeMarkup } from '@skein/api/safe-text';
 import { formatFigure } from '@skein/api/units';
 import type { ColumnChange } from './drift.ts';
-import type { Bin, ColumnProfile, Count, Profile } from './profile.ts';
+import type { Bin, ColumnProfile, Count, Profile } from './result.ts';
 
 const STYLE = `
 :root { color-scheme: light dark; --ink: light-dark(#17212b, #e6ecee); --paper: light-dark(#f6f5f1, #0d1315);

@@ -5,63 +5,11 @@
  * counted (adaptive sampling, Flajolet 1990), about 1 % off. Quantiles are exact up to a million rows;
  * beyond, they come from a t-digest (Dunning 2019). A value that is not exact is marked.
  */
-import { kindOf, type Column, type Kind } from './columns.ts';
+import { kindOf, type Column } from './columns.ts';
 import type { ColumnShape, ColumnSummary, Pair, Shape, Summary } from './answers.ts';
 import { BINS, categoryPairs, EXACT_ROWS, numericPairs, SHARES, thinningOf } from './statements.ts';
-import { warningsOf, type Warning } from './warnings.ts';
-
-export interface Count {
-  readonly value: string;
-  readonly count: number;
-}
-
-export interface Bin {
-  readonly from: number;
-  readonly to: number;
-  readonly count: number;
-}
-
-export interface ColumnProfile extends Column {
-  readonly kind: Kind;
-  readonly count: number;
-  readonly missing: number;
-  readonly distinct: number;
-  /** Figures that are not exact. */
-  readonly approximate: readonly ('distinct' | 'quantiles' | 'top')[];
-  /** Numbers that are infinite, not a number, or beyond 1e150. */
-  readonly infinite?: number;
-  /** A number; of a time its text. */
-  readonly min?: number | string;
-  readonly max?: number | string;
-  readonly mean?: number;
-  /** Standard deviation of the sample. */
-  readonly deviation?: number;
-  readonly quantiles?: readonly { readonly share: number; readonly value: number }[];
-  readonly lengths?: { readonly min: number; readonly mean: number; readonly max: number };
-  /** The most frequent values, their first 100 characters. */
-  readonly top: readonly Count[];
-  /** All values and their counts, where there are few. */
-  readonly values?: readonly Count[];
-  /** Bins of equal width; times are in seconds since 1970. */
-  readonly histogram?: readonly Bin[];
-}
-
-export interface Association {
-  readonly a: string;
-  readonly b: string;
-  readonly measure: 'pearson' | 'cramer-v';
-  readonly value: number;
-}
-
-export interface Profile {
-  readonly rows: number;
-  /** Rows that are equal to an earlier one. */
-  readonly duplicates: number;
-  readonly columns: readonly ColumnProfile[];
-  /** The strongest first. */
-  readonly associations: readonly Association[];
-  readonly warnings: readonly Warning[];
-}
+import type { Association, Bin, ColumnProfile, Count, Profile } from './result.ts';
+import { warningsOf } from './warnings.ts';
 
 /** Values that a profile shows of each column. */
 const SHOWN_VALUES = 10;

@@ -1,12 +1,5 @@
 /** Findings of a profile that a person should look at before training. */
-import type { Profile } from './profile.ts';
-
-export interface Warning {
-  readonly kind: 'constant' | 'missing' | 'unique' | 'leak' | 'infinite' | 'duplicates';
-  /** Absent: the whole table. */
-  readonly column?: string;
-  readonly message: string;
-}
+import type { Profile, Warning } from './result.ts';
 
 /** A column with a larger share of missing values carries little. */
 const MOSTLY_MISSING = 0.5;

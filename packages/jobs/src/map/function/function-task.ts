@@ -7,16 +7,11 @@ import { importUserModule } from '@skein/api/user-modules';
 import { Piece } from '@skein/data/data-set';
 import { z } from 'zod';
 import { defineTask } from '../../tasks/define-task.ts';
+import type { BatchFunction } from './batch-function.ts';
 import { builtInFunction } from './built-in/built-in.ts';
-import { batchesOf, linesBefore, type Columns } from './json-lines.ts';
+import { batchesOf, linesBefore } from './json-lines.ts';
 import { linesOf, type Schema } from './result-rows.ts';
 import { FUNCTION_TASK } from './task-name.ts';
-
-/** Takes the columns of a batch of rows, and returns the columns of its result, with more or fewer rows. */
-export type BatchFunction = (
-  columns: Columns,
-  options: Readonly<Record<string, string>>,
-) => unknown;
 
 export const functionTask = defineTask({
   name: FUNCTION_TASK,

@@ -1,6 +1,6 @@
 /** Functions of Skein over batches, by name, and the options that each takes. */
 import { SkeinError } from '@skein/api/errors';
-import type { BatchFunction } from '../function-task.ts';
+import type { BatchFunction } from '../batch-function.ts';
 
 /** Loaded with their libraries when a job calls them. */
 const BUILT_IN: Readonly<Record<string, () => Promise<BatchFunction>>> = {

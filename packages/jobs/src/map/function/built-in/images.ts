@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import type * as SharpModule from 'sharp';
 import { SkeinError } from '@skein/api/errors';
 import { importOptional } from '@skein/api/user-modules';
-import type { BatchFunction } from '../function-task.ts';
+import type { BatchFunction } from '../batch-function.ts';
 import { assertOptions, integerOption, textColumn } from './built-in.ts';
 
 type Sharp = typeof SharpModule;

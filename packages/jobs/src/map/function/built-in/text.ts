@@ -3,7 +3,7 @@ import { stat, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SkeinError } from '@skein/api/errors';
 import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
-import type { BatchFunction } from '../function-task.ts';
+import type { BatchFunction } from '../batch-function.ts';
 import { assertOptions, integerOption, textColumn } from './built-in.ts';
 import { chunksOf } from './chunks.ts';
 
