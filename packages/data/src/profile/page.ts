@@ -10,6 +10,7 @@ const STYLE = `
   --accent: light-dark(#0d5c63, #62c6cc); --warn: light-dark(#96590a, #f0b455); }
 body { margin: 0 auto; max-width: 72rem; padding: 2rem 1rem; font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); }
 section { background: var(--surface); border: 1px solid var(--line); border-radius: 12px; padding: 1rem 1.25rem; margin: 1rem 0; }
+h1 { overflow-wrap: anywhere; }
 h2 { margin: 0; font-size: 1.1rem; overflow-wrap: anywhere; } h2 small { color: var(--muted); font-weight: normal; }
 .columns { display: grid; grid-template-columns: repeat(auto-fill, minmax(20rem, 1fr)); gap: 1rem; } .columns section { margin: 0; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; } th, td { text-align: left; padding: .15rem .5rem .15rem 0; vertical-align: top; overflow-wrap: anywhere; }
