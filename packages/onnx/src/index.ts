@@ -2,7 +2,7 @@ export { float, floats, type Attribute } from './model/attribute.ts';
 export { GraphBuilder, type ModelOptions } from './model/builder.ts';
 export { checkModel } from './model/check.ts';
 export { elementTypeNumber, elementTypeOf } from './tensor/element-type.ts';
-export { externalTensors, inlineExternalData } from './model/external-data.ts';
+export { externalTensors, inlineExternalData, LARGEST_FILE } from './model/external-data.ts';
 export {
   bfloat16ToNumber,
   float16ToNumber,
@@ -10,6 +10,7 @@ export {
   numberToFloat16,
 } from './tensor/half.ts';
 export { replaceWeights } from './model/given-weights.ts';
+export { LARGEST_GRAPH, packModel, readPacked } from './model/packed-model.ts';
 export { activation } from './layers/activation.ts';
 export { averagePool, conv, globalAveragePool, maxPool } from './layers/conv.ts';
 export { dense } from './layers/dense.ts';

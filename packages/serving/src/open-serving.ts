@@ -75,7 +75,7 @@ export interface InferOptions {
 }
 
 /** Largest model file. */
-const MAX_MODEL_BYTES = 2 ** 31;
+const MAX_MODEL_BYTES = 2 ** 36;
 const ACTOR = 'local';
 
 const silent: ServingObserver = {

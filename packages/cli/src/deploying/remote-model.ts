@@ -14,8 +14,10 @@ import { makeDataFolder } from '../connection/connection.ts';
 import type { Context } from '../command-line/command.ts';
 import { uploadNotes } from './upload.ts';
 
-/** Protobuf's limit, and so that one of an ONNX model with its weights. */
-const MOST_BYTES = 2 ** 31 - 1;
+/** The limit of protocol buffers, and so of the file of a model. */
+const MOST_FILE_BYTES = 2 ** 31 - 1;
+/** Bytes of a model with its weights. */
+const MOST_BYTES = 2 ** 36;
 /** Files of weights; exporters write one, or one for each tensor of a layer. */
 const MOST_FILES = 1000;
 
@@ -55,7 +57,7 @@ export async function fetchModel(
     const draw = uploadNotes(notes, `Downloading ${name}`);
     let size = 0;
     const path = await fetchFile(source, name, place, {
-      maxBytes: MOST_BYTES - received,
+      maxBytes: name === source.fileName ? MOST_FILE_BYTES : MOST_BYTES - received,
       signal,
       onProgress(bytes, total) {
         size = bytes;

@@ -8,7 +8,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { untilAborted } from '@skein/api/waits';
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -96,9 +96,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   let registeredAt = performance.now();
   const folder = await openScratch();
   const engines = openEngines();
-  const remote = join(folder, 'remote');
-  await mkdir(remote);
-  const copies = openCopies({ folder: remote });
+  const copies = openCopies({ folder: join(folder, 'remote') });
   const leases = await keepLeases({
     store,
     worker: id,

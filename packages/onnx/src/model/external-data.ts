@@ -46,7 +46,7 @@ export async function inlineExternalData(
   const total = found.reduce((sum, { external }) => sum + external.length, 0);
   if (total > LARGEST_FILE) {
     throw unsupportedModel(
-      `The model keeps ${total} bytes in other files, more than one ONNX file can hold (${LARGEST_FILE}). Export it with float16 weights, or quantise it.`,
+      `The model keeps ${total} bytes in other files, more than one ONNX file can hold (${LARGEST_FILE}): such a model can be deployed and served alone.`,
     );
   }
   const files = new Map<string, Uint8Array>();
@@ -75,7 +75,8 @@ export async function inlineExternalData(
   }
 }
 
-function externals(model: Model): { tensor: TensorProto; external: ExternalTensor }[] {
+/** @throws as `externalTensors`. */
+export function externals(model: Model): { tensor: TensorProto; external: ExternalTensor }[] {
   const result = [];
   for (const { tensor, place } of storedTensors(model)) {
     if (tensor.dataLocation !== Location.EXTERNAL) continue;

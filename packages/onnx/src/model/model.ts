@@ -95,6 +95,7 @@ const FOREIGN: readonly (readonly [prefix: string, name: string])[] = [
   ['GGUF', 'a GGUF file'],
   ['\x1f\x8b', 'a gzip archive (unpack it first)'],
   ['ORTM', 'in ONNX Runtime’s own ORT format'],
+  ['SKEINXTD', 'a model above 2 GiB as Skein stores it, which can only be served'],
   ['<', 'an HTML or XML page'],
   ['{', 'a JSON text'],
 ];

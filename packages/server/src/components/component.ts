@@ -12,4 +12,4 @@ export interface Opening {
 }
 
 /** A model file may be larger than any inference request. */
-export const MAX_MODEL_BYTES = 2 ** 31;
+export const MAX_MODEL_BYTES = 2 ** 36;

@@ -19,7 +19,7 @@ import {
   openFederationStore,
 } from '@skein/federation/coordinator';
 import { modelFacts } from '@skein/federation/site';
-import { OnnxError, readModel } from '@skein/onnx';
+import { LARGEST_FILE, OnnxError, readModel } from '@skein/onnx';
 import type { Registry } from '@skein/serving';
 import { TrainError } from '@skein/train';
 import { createDiskSpace, FLEET_NAMESPACE, openFileArtifacts } from '@skein/state';
@@ -114,6 +114,9 @@ export async function openFederationsAt(
     view: async (id) => viewOf(await coordinator.view(id)),
     async start({ model: name, version, plan }) {
       const record = await registry.version(name, version);
+      if (record.sizeBytes > LARGEST_FILE) {
+        throw new SkeinError('TRAINING_MODEL_UNFIT', 'A model above 2 GiB cannot be trained.');
+      }
       const path = await registry.pathOf(record);
       const { digest } = await artifacts.put(createReadStream(path), MAX_MODEL_BYTES);
       const { task, parameters } = factsOf(await readFile(path));

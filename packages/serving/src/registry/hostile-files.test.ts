@@ -3,7 +3,8 @@ import { readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { testFolder } from '../../../../scripts/testing/folder.ts';
-import { mlp, readModel, writeModel } from '@skein/onnx';
+import { mlp, packModel, readModel, readPacked, writeModel, type Model } from '@skein/onnx';
+import { messageBytesOf, OWN_NAME, pagesOf, PREFIX_BYTES, prefixOf } from '@skein/onnx/packed-form';
 import { openFileArtifacts, openSqliteState } from '@skein/state';
 import { moveOut } from '../../../onnx/src/testing/small-models.ts';
 import { inspectFile, type InspectionBounds } from './inspector.ts';
@@ -57,6 +58,54 @@ describe('a file', () => {
     await expect(inspect(nested(depth))).rejects.toMatchObject({
       code: expect.stringMatching(/^MODEL_/) as string,
     });
+  });
+});
+
+describe('a model above 2 GiB', () => {
+  function packed(change: (model: Model) => void = () => undefined): Uint8Array {
+    const model = readModel(writeModel(mlp({ sizes: [4, 8, 2], seed: 1 })));
+    const bytes = moveOut(model, { location: 'weights' });
+    const { head } = packModel(model);
+    const length = messageBytesOf(head)!;
+    const read = readPacked(head.subarray(PREFIX_BYTES, PREFIX_BYTES + length), 2 ** 20);
+    change(read);
+    const message = writeModel(read);
+    const file = new Uint8Array(pagesOf(PREFIX_BYTES + message.byteLength) + bytes.byteLength);
+    file.set(prefixOf(message.byteLength));
+    file.set(message, PREFIX_BYTES);
+    return file;
+  }
+  const placed = (entries: Record<string, string>) => (model: Model) =>
+    void moveOut(model, { location: OWN_NAME, ...entries });
+
+  it('is taken with all its weights', async () => {
+    await expect(inspect(packed())).resolves.toBeDefined();
+  });
+
+  it.each([
+    ['the artifact of another model', placed({ location: 'a'.repeat(64), offset: '4096' })],
+    ['a file of the host', placed({ location: '/etc/passwd', offset: '4096' })],
+    ['memory of the node', placed({ location: '*/_ORT_MEM_ADDR_/*', offset: '4194304' })],
+    ['bytes behind its end', placed({ offset: '4097' })],
+    ['bytes of its graph', placed({ offset: '64' })],
+  ])('may not have as its weights: %s', async (_, change) => {
+    const refused = { code: 'MODEL_EXTERNAL_DATA' };
+    await expect(inspect(packed(change))).rejects.toMatchObject(refused);
+  });
+
+  it('is refused where any part of its head is wrong', async () => {
+    const whole = packed();
+    const length = pagesOf(PREFIX_BYTES);
+    for (let cut = 0; cut < length; cut += 101) {
+      await expect(inspect(whole.subarray(0, cut))).rejects.toMatchObject({
+        code: expect.stringMatching(/^MODEL_/) as string,
+      });
+    }
+    for (const claimed of [2 ** 29, 2 ** 53, 0]) {
+      const lying = whole.slice();
+      lying.set(prefixOf(claimed));
+      await expect(inspect(lying)).rejects.toMatchObject({ code: 'MODEL_FILE_INVALID' });
+    }
   });
 });
 

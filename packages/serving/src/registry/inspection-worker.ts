@@ -1,8 +1,10 @@
 /** Reads one model file in its own thread. */
-import { readFileSync } from 'node:fs';
 import { serve } from '@skein/calls/serve';
 import { inspectModel } from './inspection.ts';
 
-const calls = { inspect: (path: string) => inspectModel(readFileSync(path)) };
+const calls = {
+  inspect: ([path, sizeBytes]: readonly [path: string, sizeBytes: number]) =>
+    inspectModel(path, sizeBytes),
+};
 export type InspectionCalls = typeof calls;
 serve(calls);

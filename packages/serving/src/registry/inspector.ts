@@ -5,7 +5,6 @@
  *
  * A file may be hostile: the thread has a limit of time and one of memory.
  */
-import { readFile } from 'node:fs/promises';
 import { SkeinError, type ErrorCode } from '@skein/api';
 import { startThread, WorkerLost, withWorker } from '@skein/calls';
 import { OnnxError, type OnnxErrorKind } from '@skein/onnx';
@@ -21,8 +20,6 @@ const SMALL_BYTES = 1 << 16;
 const INSPECT_MS = 60_000;
 /** Bound of the thread's heap, in MiB; the bytes of the file, and of large tensors, are not in it. */
 const HEAP_MIB = 1024;
-/** Protobuf's limit, and so ONNX's; larger models keep their weights in separate files. */
-const LARGEST_BYTES = 2 ** 31 - 1;
 
 const WORKER_ENTRY = new URL('./inspection-worker.ts', import.meta.url);
 
@@ -43,15 +40,9 @@ export async function inspectFile(
   sizeBytes: number,
   { timeoutMs = INSPECT_MS, heapMib = HEAP_MIB }: InspectionBounds = {},
 ): Promise<Inspection> {
-  if (sizeBytes > LARGEST_BYTES) {
-    throw new SkeinError(
-      'MODEL_FILE_INVALID',
-      `The file has ${sizeBytes} bytes; an ONNX model has at most ${LARGEST_BYTES}.`,
-    );
-  }
   try {
-    if (sizeBytes <= SMALL_BYTES) return inspectModel(await readFile(path));
-    return await inspectInThread(path, timeoutMs, heapMib);
+    if (sizeBytes <= SMALL_BYTES) return inspectModel(path, sizeBytes);
+    return await inspectInThread([path, sizeBytes], timeoutMs, heapMib);
   } catch (error) {
     if (error instanceof OnnxError) throw refusal(error.kind, error.message);
     throw error;
@@ -59,7 +50,7 @@ export async function inspectFile(
 }
 
 async function inspectInThread(
-  path: string,
+  file: readonly [path: string, sizeBytes: number],
   timeoutMs: number,
   heapMib: number,
 ): Promise<Inspection> {
@@ -71,7 +62,7 @@ async function inspectInThread(
   });
   const signal = AbortSignal.timeout(timeoutMs);
   try {
-    return await withWorker(thread, ({ call }) => call('inspect', path, { signal }));
+    return await withWorker(thread, ({ call }) => call('inspect', file, { signal }));
   } catch (error) {
     if (signal.aborted) {
       throw refusal('invalid', `The model could not be read within ${timeoutMs} ms.`);

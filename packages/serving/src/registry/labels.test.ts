@@ -1,8 +1,17 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { mlp, writeModel } from '@skein/onnx';
 import { scikitClassifier } from '../../../onnx/src/testing/scikit-classifier.ts';
+import { testFolder } from '../../../../scripts/testing/folder.ts';
 import { inspectModel } from './inspection.ts';
 import { labelsIn, labelsOf } from './labels.ts';
+
+function metadataOf(bytes: Uint8Array) {
+  const path = join(testFolder(), 'model.onnx');
+  writeFileSync(path, bytes);
+  return inspectModel(path, bytes.byteLength).metadata;
+}
 
 function fileWith(key: string, value: string): Uint8Array {
   const model = mlp({ sizes: [4, 3], seed: 1 });
@@ -23,14 +32,14 @@ test.each([
   ['labels', JSON.stringify(['x'.repeat(70_000)]), undefined],
   ['other', '["cat"]', undefined],
 ])('the metadata %s: %s', (key, value, labels) => {
-  expect(labelsIn(inspectModel(fileWith(key, value)).metadata)).toEqual(labels);
+  expect(labelsIn(metadataOf(fileWith(key, value)))).toEqual(labels);
 });
 
 test('labels of a ZipMap are kept, unless the metadata name as many', () => {
   const model = scikitClassifier('linear', [0, 1, 2]);
   const labelsAfter = (key: string, value: string) => {
     model.metadataProps = [{ $typeName: 'onnx.StringStringEntryProto', key, value }];
-    return labelsIn(inspectModel(writeModel(model)).metadata);
+    return labelsIn(metadataOf(writeModel(model)));
   };
   expect(labelsAfter('other', '')).toEqual(['0', '1', '2']);
   expect(labelsAfter('labels', '["a","b","c"]')).toEqual(['a', 'b', 'c']);

@@ -82,7 +82,7 @@ async function receive(
     if (bytes <= maxBytes) return;
     throw new SkeinError(
       'MODEL_UNSUPPORTED',
-      `${name} has at least ${bytes} bytes; a model may have ${maxBytes}. Export it with float16 weights, or quantise it.`,
+      `${name} has at least ${bytes} bytes; ${maxBytes} are taken. Export the model with its weights in files of their own, or with float16 weights.`,
     );
   };
   requireSize(totalBytes ?? 0);

@@ -42,7 +42,7 @@ export interface Copies {
 }
 
 export interface CopiesOptions {
-  /** Exists, and is removed by the caller. */
+  /** Made with the first copy, and removed by the caller. */
   readonly folder: string;
   readonly maxBytes?: number | undefined;
   readonly keptFreeBytes?: number | undefined;
