@@ -1,4 +1,5 @@
 /** A data set: shards of one format, by their content. Its manifest is an artifact like any other. */
+import { credentialIn } from '@skein/api/address-secrets';
 import { z } from 'zod';
 
 export const DataFormat = z.enum(['csv', 'jsonl', 'parquet']);
@@ -60,10 +61,15 @@ export const PlacedFile = z.object({
 });
 export type PlacedFile = z.infer<typeof PlacedFile>;
 
+/** The refusal shows no address: a job's log would have the credential. */
+export const Address = z.string().refine((address) => credentialIn(address) === undefined, {
+  error: 'The address has a credential: name the variable that holds it by tokenEnv.',
+});
+
 /** A file in a bucket or on a server: workers fetch the parts that statements read. */
 export const RemoteFile = z.object({
   /** `s3://…`, `gs://…` or `https://…`, without credentials. */
-  address: z.string().regex(/^[a-z0-9]+:\/\//),
+  address: Address.regex(/^[a-z0-9]+:\/\//),
   sizeBytes: z.int().min(0),
   /** Entity tag, generation or time: a file that has another one since the map began is refused. */
   identity: z.string().min(1),
@@ -93,7 +99,7 @@ export type DataSet = z.infer<typeof DataSet>;
 export const Source = DataSet.extend({
   shards: z.array(z.union([Piece, PlacedFile, RemoteFile])),
   /** Addresses and patterns that a worker replaces by the files to which they lead. */
-  addresses: z.array(z.string()).optional(),
+  addresses: z.array(Address).optional(),
   access: RemoteAccess.optional(),
 });
 export type Source = z.infer<typeof Source>;

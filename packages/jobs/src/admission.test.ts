@@ -155,3 +155,32 @@ describe('the job of a schedule', () => {
     );
   });
 });
+
+describe('an address with a credential', () => {
+  const address = 'https://b.example/a.csv?X-Amz-Signature=s3cr3t';
+  const map = (name: string, input: unknown): NewJobInput => ({
+    work: { ...task, task: name, module: { offered: true }, input },
+  });
+  const owner = { tenant: 't', mayTrust: true };
+  const admissible = (name: string, input: unknown) => validate(NewJob, map(name, input), 'job');
+
+  it.each<readonly [string, unknown]>([
+    ['skein-map', { tables: { data: { addresses: ['s3://b/a.csv', address] } } }],
+    ['skein-map-list', { addresses: [address] }],
+    ['skein-map-statement', { tables: { data: { shards: [{ address, sizeBytes: 1 }] } } }],
+  ])('is refused in the input of %s before it is stored', (name, input) => {
+    const admit = () => specOf(admissible(name, input), owner, 0);
+    expect(admit).toThrow(/b\.example\/a\.csv: the parameter X-Amz-Signature.*--token-env/);
+    expect(admit).not.toThrow('s3cr3t');
+  });
+
+  it('is refused in a schedule', () => {
+    const input = { tables: { data: { addresses: [address] } } };
+    const admit = () => scheduledSpecOf(admissible('skein-map', input), owner);
+    expect(admit).toThrow('--token-env');
+  });
+
+  it('is left to other tasks', () => {
+    expect(() => specOf(admissible('mine', { address }), owner, 0)).not.toThrow();
+  });
+});

@@ -5,6 +5,7 @@
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { SkeinError, type NewJob } from '@skein/api';
+import { credentialRefusal } from '@skein/api/address-secrets';
 import { canonical } from '@skein/api/canonical';
 import { SANDBOXES } from '@skein/api/implementations';
 import { registeredName } from '@skein/sandbox';
@@ -20,10 +21,11 @@ export interface Submitter {
 /**
  * @param now the store's clock, in milliseconds since the epoch.
  * @throws SkeinError SCOPE_MISSING when the work needs a trust that the caller does not have;
- *   REQUEST_INVALID when a limit is above what the job asks for.
+ *   REQUEST_INVALID when a limit is above what the job asks for, or a table's address has a credential.
  */
 export function specOf(job: NewJob, submitter: Submitter, now: number): JobSpec & { id: string } {
   const work = job.work as Work;
+  refuseCredentials(work);
   if (!submitter.mayTrust) {
     refuseTrust(work, job.name ?? nameOf(work));
     refuseExcess(job);
@@ -64,6 +66,24 @@ export function scheduledSpecOf(job: NewJob, submitter: Submitter): ScheduledSpe
   const { startAfterMs, finishWithinMs, ...rest } = job;
   const { id: _, ...spec } = specOf(rest, submitter, 0);
   return { ...spec, startAfterMs, finishWithinMs };
+}
+
+/** The store keeps the input of a map, and lists and lineage show it. */
+function refuseCredentials(work: Work): void {
+  if (work.kind !== 'task' || !work.task.startsWith('skein-map')) return;
+  for (const address of addressesIn(work.input)) {
+    const refusal = credentialRefusal(address);
+    if (refusal !== undefined) throw new SkeinError('REQUEST_INVALID', refusal);
+  }
+}
+
+/** Texts under `address` and `addresses`, at any depth: tasks of a map have them in tables and in shards. */
+function* addressesIn(value: unknown, name?: string): Generator<string> {
+  if (typeof value === 'string' && (name === 'address' || name === 'addresses')) yield value;
+  if (typeof value !== 'object' || value === null) return;
+  for (const [key, child] of Object.entries(value)) {
+    yield* addressesIn(child, Array.isArray(value) ? name : key);
+  }
 }
 
 function refuseTrust(work: Work, name: string): void {

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { glob, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { DataVersionName } from '@skein/api';
+import { credentialRefusal } from '@skein/api/address-secrets';
 import type { Client } from '@skein/api/client';
 import { SkeinError } from '@skein/api/errors';
 import type {
@@ -57,6 +58,8 @@ export async function tablesOf(
   for (const entry of given) {
     const [name, pattern] = namedPattern(context.cwd, entry);
     if (isAddress(pattern)) {
+      const refusal = credentialRefusal(pattern);
+      if (refusal !== undefined) throw usageError(`--data ${refusal}`);
       if (choice.access === undefined) throw notStored(pattern);
       addresses.set(name, [...(addresses.get(name) ?? []), pattern]);
       continue;

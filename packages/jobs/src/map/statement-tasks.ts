@@ -4,6 +4,7 @@ import { dirname, join, relative } from 'node:path';
 import { SkeinError } from '@skein/api/errors';
 import { boundsOf, type Answer } from '@skein/data';
 import {
+  Address,
   Columns,
   DataFormat,
   DateFormats,
@@ -29,7 +30,7 @@ const Common = z.object({
 /** Finds the files to which addresses lead. Never kept: the next map finds what is there then. */
 export const list = defineBuiltin({
   name: 'skein-map-list',
-  input: Common.extend({ addresses: z.array(z.string()), access: RemoteAccess }),
+  input: Common.extend({ addresses: z.array(Address), access: RemoteAccess }),
   output: z.array(RemoteFile),
   isKept: false,
   async run({ addresses, access }, { signal }) {

@@ -2,6 +2,7 @@
  * The address of a bucket as one URL, such as
  * `s3://bucket/prefix?endpoint=http://host:9000&region=eu-central-1` or `gs://bucket/prefix`.
  */
+import { credentialIn } from '@skein/api/address-secrets';
 import { SkeinError } from '@skein/api/errors';
 
 /** Form of the URLs of one kind of bucket. */
@@ -43,8 +44,6 @@ export function parseBucketAddress(
     throw wrong(`a bucket has no port; a server of your own is named as in ${server}`);
   }
   if (url.hash !== '') throw wrong('a "#" in a prefix is written as %23');
-  if (url.username !== '' || url.password !== '')
-    throw wrong(`credentials belong in ${credentials}`);
   for (const name of url.searchParams.keys()) {
     if (!parameters.includes(name)) throw wrong(`it has no parameter "${name}"`);
     if (url.searchParams.get(name) === '') throw wrong(`its ${name} is empty`);
@@ -56,6 +55,7 @@ export function parseBucketAddress(
   if (endpoint !== undefined && !URL.canParse(endpoint)) {
     throw wrong(`its endpoint "${endpoint}" is not a URL`);
   }
+  if (credentialIn(text) !== undefined) throw wrong(`credentials belong in ${credentials}`);
   let path: string;
   try {
     path = decodeURIComponent(url.pathname).replaceAll(/^\/+|\/+$/g, '');
@@ -71,5 +71,5 @@ export function parseBucketAddress(
 }
 
 function withoutSecrets(text: string): string {
-  return text.replace(/\/\/[^/@]*@/, '//…@');
+  return text.replaceAll(/\/\/[^/@]*@/g, '//…@');
 }

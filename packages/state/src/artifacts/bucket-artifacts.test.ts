@@ -335,6 +335,7 @@ describe('the address of a bucket', () => {
     ['http://b/x', 'look like'],
     ['s3://me:secret@b', 'AWS_SECRET_ACCESS_KEY'],
     ['s3://b?endpoint=h:9000', 'http://'],
+    ['s3://b?endpoint=http://me:secret@h:9000', 'AWS_SECRET_ACCESS_KEY'],
     ['s3://b?key=x', 'no parameter "key"'],
     ['s3://minio:9000/b', 's3://bucket/prefix?endpoint=http://minio:9000'],
     ['s3://b/100%', 'written as %25'],

@@ -37,8 +37,11 @@ it('reads no private address without leave', { timeout: TIMEOUT }, async () => {
 
 it.each([
   [['--data', 's3://logs/', ...SUM], /write which files of the folder/],
+  [['--data', 'https://b.example/a.csv?X-Amz-Signature=s3cr3t', ...SUM], /--token-env/],
+  [['--data', 'x=https://me:s3cr3t@b.example/a.csv', ...SUM], /--token-env/],
   [['--data', 's3://logs/a.csv', '--', 'cp', '{in}', '{out}'], /only a statement reads an address/],
 ])('refuses %j', { timeout: TIMEOUT }, async (words, message) => {
   const refused = await node.run('map', ...words);
   expect(refused).toMatchObject({ code: 2, stderr: expect.stringMatching(message) });
+  expect(refused.stderr).not.toContain('s3cr3t');
 });
