@@ -26,7 +26,8 @@ beforeAll(async () => {
       file,
       `SELECT i::INTEGER AS id, 'c' || (i * 7919) % 37 AS city, (i * 31) % 11 AS k,
               CASE WHEN i % 13 = 0 THEN NULL ELSE ((i * 7907) % 1000)::BIGINT END AS amount,
-              (i % 97) / 8 AS price, DATE '2026-01-01' + (i % 400)::INTEGER AS day
+              (i % 97) / 8 AS price, CASE WHEN i % 10 > 0 THEN -1 ELSE i % 7 END AS usual,
+              DATE '2026-01-01' + (i % 400)::INTEGER AS day
          FROM range(${at * ROWS}, ${(at + 1) * ROWS}) t(i)`,
     );
   }
@@ -106,6 +107,12 @@ const STATEMENTS: readonly (readonly [kind: 'parts' | 'merge' | 'shuffle' | 'one
     ],
     ['merge', 'SELECT region, sum(amount) AS s FROM data JOIN labels USING (city) GROUP BY region'],
     ['merge', 'SELECT lower(city) AS city, max(id) FROM data GROUP BY ALL'],
+    // One value of `usual` has nine rows of ten: parts add them up before a merge; a median needs them in one partition.
+    ['merge', 'SELECT usual, sum(amount) AS s, count(*) AS n FROM data GROUP BY usual'],
+    [
+      'shuffle',
+      'SELECT usual, median(amount) AS m, count(DISTINCT id) AS n FROM data GROUP BY usual',
+    ],
     ['shuffle', 'SELECT city, median(amount) AS m, stddev(price) FROM data GROUP BY city'],
     ['shuffle', 'SELECT city, count(DISTINCT k) FROM data GROUP BY city ORDER BY city'],
     ['shuffle', 'SELECT DISTINCT city, k FROM data'],
