@@ -1,5 +1,5 @@
 /** Errors of data sets. */
-import { type ErrorRow, UNKNOWN, UNMET } from './row.ts';
+import { type ErrorRow, INVALID, UNKNOWN, UNMET } from './row.ts';
 
 export const DATA_SET_ERRORS = {
   DATA_UNKNOWN: {
@@ -11,5 +11,10 @@ export const DATA_SET_ERRORS = {
     ...UNMET,
     meaning: 'A file of a version that is read where it lies has changed, or is gone.',
     fix: 'Put the old file back, or add the new one as a version: `skein data add NAME FILE --in-place`.',
+  },
+  CONTRACT_INVALID: {
+    ...INVALID,
+    meaning: 'A contract of a table is not YAML, or has a key or value that no rule takes.',
+    fix: 'Mend the place that the message names; `skein data suggest FILE --out contract.yaml` writes a contract to start from.',
   },
 } as const satisfies Record<string, ErrorRow>;
