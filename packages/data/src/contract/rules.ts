@@ -47,12 +47,12 @@ export function rulesOf({ schema }: Contract, columns: readonly Column[]): Rule[
       continue;
     }
     const { logicalType, physicalType } = property;
-    for (const type of [logicalType, physicalType]) {
+    const types = [
+      [logicalType, logicalType !== undefined && fitsLogical(logicalType, column.type)],
+      [physicalType, physicalType?.toUpperCase() === column.type.toUpperCase()],
+    ] as const;
+    for (const [type, fits] of types) {
       if (type === undefined) continue;
-      const fits =
-        type === logicalType
-          ? fitsLogical(logicalType!, column.type)
-          : type.toUpperCase() === column.type.toUpperCase();
       const rule = `type ${type}`;
       rules.push({
         rule,
