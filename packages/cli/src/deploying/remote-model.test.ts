@@ -77,7 +77,7 @@ it('keeps a download that broke off, and continues it', async () => {
   server.files.set('/models/large.onnx', file);
   server.cuts.push(2 ** 21, 0, 0, 0, 0);
   const broken = await node.run('deploy', `${server.url}/models/large.onnx`, ...LOCAL);
-  expect(broken.stderr).toMatch(/SOURCE_UNREACHABLE[^]*continues the download/);
+  expect(broken.stderr).toMatch(/SOURCE_UNREACHABLE[^]*continues its download/);
   server.cuts.length = 0;
   server.requests.length = 0;
   const { version } = await node.json<Deployed>(
