@@ -54,7 +54,10 @@ function configOf(storage: string, outside: string): object {
   const own = { access: '$all', publish: '$all' };
   return {
     storage,
-    uplinks: { outside: { url: outside, maxage: '60m' } },
+    // By default two slow answers close the way outside for five minutes, and every package is missing.
+    uplinks: {
+      outside: { url: outside, maxage: '60m', timeout: '2m', max_fails: 100, fail_timeout: '1s' },
+    },
     packages: {
       '@skein/*': own,
       skein: own,
