@@ -10,7 +10,7 @@ export {
   numberToFloat16,
 } from './tensor/half.ts';
 export { replaceWeights } from './model/given-weights.ts';
-export { LARGEST_GRAPH, packModel, readPacked } from './model/packed-model.ts';
+export { packModel, readPacked } from './model/packed-model.ts';
 export { activation } from './layers/activation.ts';
 export { averagePool, conv, globalAveragePool, maxPool } from './layers/conv.ts';
 export { dense } from './layers/dense.ts';

@@ -15,6 +15,8 @@ const MAGIC = 'SKEINXTD';
 
 /** Bytes before the message. */
 export const PREFIX_BYTES = 16;
+/** Bytes of a graph without its weights; the graphs of the largest language models have some 10 MiB. */
+export const LARGEST_GRAPH = 2 ** 28;
 /** Weights begin at its multiples. */
 export const PAGE_BYTES = 4096;
 /** The file itself, as a location of tensors; as long as a digest in hex. */

@@ -8,10 +8,7 @@ import {
 import { invalidModel, OnnxError } from '../onnx-error.ts';
 import { externals } from './external-data.ts';
 import { readModel, writeModel, type Model } from './model.ts';
-import { OWN_NAME, pagesOf, prefixOf, PREFIX_BYTES } from './packed-form.ts';
-
-/** Bytes of a graph without its weights; the graphs of the largest language models have some 10 MiB. */
-export const LARGEST_GRAPH = 2 ** 28;
+import { LARGEST_GRAPH, OWN_NAME, pagesOf, prefixOf, PREFIX_BYTES } from './packed-form.ts';
 
 /** A part of a file of weights, and the zeros after it. */
 export interface Stretch {
@@ -29,7 +26,7 @@ export interface PackedModel {
 
 /**
  * The one file of a model with its weights. Changes the model.
- * @throws OnnxError `external-data`, `unsupported` for a graph that is too large without them.
+ * @throws OnnxError `external-data`, `invalid` for a graph that is too large without them.
  */
 export function packModel(model: Model): PackedModel {
   const found = externals(model);

@@ -3,7 +3,6 @@ import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import {
   checkModel,
   externalTensors,
-  LARGEST_GRAPH,
   OnnxError,
   opsetOf,
   readModel,
@@ -14,7 +13,7 @@ import {
   type Model,
   type Signature,
 } from '@skein/onnx';
-import { messageBytesOf, PREFIX_BYTES } from '@skein/onnx/packed-form';
+import { LARGEST_GRAPH, messageBytesOf, PREFIX_BYTES } from '@skein/onnx/packed-form';
 import { labelsOf } from './labels.ts';
 
 export interface Inspection {
