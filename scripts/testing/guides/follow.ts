@@ -24,7 +24,6 @@ export const FOLLOWED = [
   'docs/guide/data.md',
   'docs/guide/data-sets.md',
   'docs/guide/data-quality.md',
-  'docs/guide/containers.md',
   'docs/guide/google-cloud.md',
   'docs/guide/kubernetes.md',
   'docs/guide/kubernetes-jobs.md',
@@ -32,6 +31,7 @@ export const FOLLOWED = [
 
 /** Pages that start their own nodes: each has a reader of its own. */
 export const FOLLOWED_ALONE: readonly string[] = [
+  'docs/guide/containers.md',
   'docs/guide/workers.md',
   'docs/guide/judge.md',
   'docs/guide/operating.md',

@@ -150,7 +150,7 @@ it('a file whose announced size is above the limit is refused before it is sent'
   const client = rawClient(node.port);
   client.socket.write(
     'PUT /api/v1/models/bad/versions HTTP/1.1\r\nHost: localhost\r\n' +
-      'Content-Type: application/octet-stream\r\nContent-Length: 3000000000\r\n\r\nONNX',
+      'Content-Type: application/octet-stream\r\nContent-Length: 70000000000\r\n\r\nONNX',
   );
   expect(await client.until(/BODY_TOO_LARGE/)).toMatch(/^HTTP\/1\.1 413 /);
   client.socket.destroy();
