@@ -1,25 +1,50 @@
 /** Statements of a command over the tables that it was given: each is a job of the node. */
+import type { NewJobInput } from '@skein/api';
 import { defined } from '@skein/api/defined';
 import type { Client } from '@skein/api/client';
 import { SkeinError } from '@skein/api/errors';
 import { hasFailed } from '@skein/api/job-states';
-import type { DataFormat, DataSet, Source } from '@skein/data/data-set';
+import type { DataFormat, DataSet, RemoteAccess, RemoteFile, Source } from '@skein/data/data-set';
 import type { MapOutput } from '@skein/jobs/map';
 import type { Context } from '../command-line/command.ts';
-import { bytes, decimal, many, manyArguments, text, withDefault } from '../command-line/option.ts';
+import {
+  bytes,
+  decimal,
+  flag,
+  many,
+  manyArguments,
+  text,
+  withDefault,
+} from '../command-line/option.ts';
 import { usageError } from '../command-line/usage.ts';
 import { connectionOptions, type ConnectionChoice } from '../connection/connection.ts';
 import { recordsOf } from './data-set.ts';
 import { withJobs } from './embedded.ts';
 import { followJob } from './follow.ts';
-import { mapJob } from './map-job.ts';
+import { listJob, mapJob } from './map-job.ts';
 import { readsHere, tablesOf } from './tables.ts';
 
 export const filesArgument = manyArguments(
   'FILE',
-  'Table: .csv, .tsv, .jsonl or .parquet, a folder or a pattern of these, a manifest, .json, or NAME@VERSION.',
+  'Table: .csv, .tsv, .jsonl or .parquet, a folder or a pattern of these, an address of one, as in s3://bucket/logs/*.parquet, a manifest, .json, or NAME@VERSION.',
   { required: true, completes: 'file' },
 );
+
+/** How the workers reach tables with addresses. */
+export const accessOptions = {
+  tokenEnv: text('NAME', 'Variable of the workers with the bearer token for https:// tables.'),
+  allowPrivate: flag('Let addresses lead to the machine or the network of a worker.'),
+};
+
+export interface AccessChoice {
+  readonly tokenEnv: string | undefined;
+  readonly allowPrivate: boolean;
+}
+
+export const accessOf = ({ tokenEnv, allowPrivate }: AccessChoice): RemoteAccess => ({
+  allowPrivate,
+  ...defined({ tokenEnv }),
+});
 
 export const statementOptions = {
   csv: many('NAME=VALUE', 'Setting of CSV that is not found out, as of skein map.'),
@@ -27,10 +52,11 @@ export const statementOptions = {
   queue: withDefault(text('NAME', 'Queue.'), 'default'),
   cores: decimal('N', 'Cores of each job; default: all of a worker.', [0.01, 4096]),
   memory: bytes('Memory of each job; default: half of a worker’s.'),
+  ...accessOptions,
   ...connectionOptions,
 };
 
-export interface StatementChoice extends ConnectionChoice {
+export interface StatementChoice extends ConnectionChoice, AccessChoice {
   readonly csv: readonly string[];
   readonly column: readonly string[];
   readonly queue: string;
@@ -65,26 +91,22 @@ export async function withStatements<T>(
   choice: StatementChoice,
   use: (statements: Statements) => Promise<T>,
 ): Promise<T> {
-  const { csv, column, queue, cores, memory, ...connection } = choice;
+  const { csv, column, queue, cores, memory, tokenEnv, allowPrivate, ...connection } = choice;
   return withJobs(
     context,
     { ...connection, mayStart: true, queues: [queue] },
     async (client, submit, isHere) => {
       const inPlace = isHere && (await readsHere(client));
+      const run = async (job: NewJobInput): Promise<unknown> => {
+        const { id } = await submit(job);
+        const { state, message = state, result } = await followJob(context, client, id);
+        if (!hasFailed(state) && result !== undefined) return result.value;
+        throw new SkeinError('STEP_FAILED', `Job ${id}, ${job.name}, did not succeed: ${message}`);
+      };
       const store: Statements['store'] = async (name, sql, tables, format) => {
-        const { id } = await submit(
-          mapJob({ queue, name }, tables, {
-            work: { kind: 'sql', sql },
-            format,
-            ...defined({ cores, memoryBytes: memory }),
-          }),
-        );
-        const job = await followJob(context, client, id);
-        if (hasFailed(job.state) || job.result === undefined) {
-          const why = job.message ?? job.state;
-          throw new SkeinError('STEP_FAILED', `Job ${id}, ${name}, did not succeed: ${why}`);
-        }
-        return (job.result.value as MapOutput).manifest!;
+        const work = { kind: 'sql', sql };
+        const input = { work, format, ...defined({ cores, memoryBytes: memory }) };
+        return ((await run(mapJob({ queue, name }, tables, input))) as MapOutput).manifest!;
       };
       return use({
         client,
@@ -96,9 +118,16 @@ export async function withStatements<T>(
             columns: column,
             csv,
             inPlace,
+            access: accessOf({ tokenEnv, allowPrivate }),
           });
-          if (data !== undefined && Object.keys(others).length === 0) return data;
-          throw usageError('Give the files of one table, without NAME=.');
+          if (data === undefined || Object.keys(others).length > 0) {
+            throw usageError('Give the files of one table, without NAME=.');
+          }
+          const { addresses, access, ...table } = data;
+          if (addresses === undefined || access === undefined) return data;
+          // Once: every statement reads these files, and refuses one that has changed.
+          const listed = await run(listJob({ queue, name: 'list' }, addresses, access));
+          return { ...table, access, shards: listed as RemoteFile[] };
         },
         async ask(name, sql, tables) {
           return recordsOf(context, client, await store(name, sql, tables, 'jsonl'));

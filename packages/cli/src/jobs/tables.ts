@@ -17,7 +17,7 @@ import { HERE, MAP_LABEL } from '@skein/jobs/labels';
 import { isAddress } from '@skein/state/sources';
 import type { Context } from '../command-line/command.ts';
 import { pairsOf, usageError } from '../command-line/usage.ts';
-import { findVersion, sourceOf, versionIn } from './data-versions.ts';
+import { findVersion, sourceOf, versionIn, withoutSecrets } from './data-versions.ts';
 import { columnsOf, formatOf, uploadDataSet, type Cutting } from './data-set.ts';
 
 export interface TablesChoice extends Cutting {
@@ -59,7 +59,7 @@ export async function tablesOf(
     const [name, pattern] = namedPattern(context.cwd, entry);
     if (isAddress(pattern)) {
       const refusal = credentialRefusal(pattern);
-      if (refusal !== undefined) throw usageError(`--data ${refusal}`);
+      if (refusal !== undefined) throw usageError(refusal);
       if (choice.access === undefined) throw notStored(pattern);
       addresses.set(name, [...(addresses.get(name) ?? []), pattern]);
       continue;
@@ -134,11 +134,11 @@ const notStored = (address: string): Error =>
 
 /** The path of an address, which ends as its files do. @throws SkeinError USAGE: a folder has no format. */
 function pathIn(address: string): string {
-  if (!URL.canParse(address)) throw usageError(`--data ${address} is not an address.`);
+  if (!URL.canParse(address)) throw usageError(`${withoutSecrets(address)} is not an address.`);
   const { pathname } = new URL(address);
   if (!pathname.endsWith('/') && pathname !== '') return pathname;
   throw usageError(
-    `--data ${address}: write which files of the folder, such as ${address.replace(/\/?(\?|$)/, '/*.parquet$1')}.`,
+    `${address}: write which files of the folder, such as ${address.replace(/\/?(\?|$)/, '/*.parquet$1')}.`,
   );
 }
 

@@ -50,7 +50,10 @@ export async function pinnedGet(first: URL, request: PinnedRequest): Promise<Pin
     passed.push(answered);
     const next = URL.canParse(location, url) ? new URL(location, url) : undefined;
     if (passed.length > MOST_REDIRECTS || next === undefined || !/^https?:$/.test(next.protocol)) {
-      const why = passed.length > MOST_REDIRECTS ? 'again and again' : `to "${location}"`;
+      const why =
+        passed.length > MOST_REDIRECTS
+          ? 'again and again'
+          : `to "${location.replace(/[?#].*$/s, '')}"`;
       throw new SkeinError('SOURCE_UNKNOWN', `${placeOf(first)} redirects ${why}.`);
     }
     if (url.protocol === 'https:' && next.protocol === 'http:') {

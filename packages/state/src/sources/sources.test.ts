@@ -171,6 +171,7 @@ describe('an address', () => {
     for (const [location, why] of [
       ['/moved', /again and again/],
       ['file:///etc/passwd', /redirects to/],
+      ['ftp://host/file?sig=s3cr3t', /redirects to "ftp:\/\/host\/file"/],
     ] as const) {
       to(location);
       await expect(fetched(`${server.url}/moved`)).rejects.toMatchObject({

@@ -5,6 +5,7 @@ import { text } from '../../command-line/option.ts';
 import { usageError } from '../../command-line/usage.ts';
 import { readGivenFile, writeGivenFile } from '../../file.ts';
 import { filesArgument, statementOptions, withStatements } from '../../jobs/ask-tables.ts';
+import { withoutSecrets } from '../../jobs/data-versions.ts';
 import { columnsOfTable, profileTable } from '../../jobs/profile-tables.ts';
 import { renderTable } from '../../output/table.ts';
 
@@ -72,7 +73,7 @@ export const dataSuggest = defineCommand({
       profileTable(statements, await statements.tableOf(files)),
     );
     const { suggestContract } = await import('@skein/data/contract');
-    const content = suggestContract(files.join(' '), profile);
+    const content = suggestContract(files.map(withoutSecrets).join(' '), profile);
     return { wrote: await writeGivenFile(context.cwd, out, content) };
   },
   render: ({ wrote }, style) => style.dim(`wrote ${wrote}`),

@@ -5,6 +5,7 @@ import { many, text } from '../../command-line/option.ts';
 import { usageError } from '../../command-line/usage.ts';
 import { writeGivenFile } from '../../file.ts';
 import { filesArgument, statementOptions, withStatements } from '../../jobs/ask-tables.ts';
+import { withoutSecrets } from '../../jobs/data-versions.ts';
 import { changesOfTables, profileTable } from '../../jobs/profile-tables.ts';
 import { renderProfile, type ShownProfile } from '../../output/profile.ts';
 
@@ -43,7 +44,7 @@ export const dataProfile = defineCommand({
     const changes = 'changes' in found ? found.changes : undefined;
     const content =
       extension === '.html'
-        ? profilePage(files.join(' '), found, changes)
+        ? profilePage(files.map(withoutSecrets).join(' '), found, changes)
         : `${JSON.stringify(found, undefined, 2)}\n`;
     return { ...found, wrote: await writeGivenFile(context.cwd, out, content) };
   },

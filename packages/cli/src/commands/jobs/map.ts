@@ -6,6 +6,7 @@ import type { MapOutput } from '@skein/jobs/map';
 import { formatBytes } from '@skein/api/units';
 import { defineCommand } from '../../command-line/command.ts';
 import { connectionOptions } from '../../connection/connection.ts';
+import { accessOf, accessOptions } from '../../jobs/ask-tables.ts';
 import { rowsOf } from '../../jobs/data-set.ts';
 import { withJobs } from '../../jobs/embedded.ts';
 import { followJob } from '../../jobs/follow.ts';
@@ -140,8 +141,7 @@ export const map = defineCommand({
     image: text('IMAGE', 'Root file system of the command’s sandbox.'),
     trusted: flag('Allow the command to run without isolation.'),
     network: withDefault(choice(['none', 'host'], 'Network access; host needs --trusted.'), 'none'),
-    tokenEnv: text('NAME', 'Variable of the workers with the bearer token for https:// tables.'),
-    allowPrivate: flag('Let addresses lead to the machine or the network of a worker.'),
+    ...accessOptions,
     server: connectionOptions.server,
     key: connectionOptions.key,
     ...trustOptions,
@@ -212,9 +212,7 @@ export const map = defineCommand({
           csv: options.csv,
           inPlace: isHere && isStatement && (await readsHere(client)),
           onVersion: (version) => versions.push(version),
-          access: isStatement
-            ? { allowPrivate: options.allowPrivate, ...defined({ tokenEnv: options.tokenEnv }) }
-            : undefined,
+          access: isStatement ? accessOf(options) : undefined,
         });
         const isShown = isStatement && options.out === undefined && options.save === undefined;
         const [first] = Object.values(tables);
