@@ -1,6 +1,6 @@
 // The import direction of docs/concepts/architecture.md, checked by `npm run imports`:
 //   onnx, calls ← runtime;  api ← http;  api, calls ← state;  runtime, state ← train;  api, calls ← data;  state, sandbox, data ← jobs;
-//   runtime, state ← serving ← fleet, generative;  train, http, state ← federation;  all of these and console ← server ← cli;  apps and examples take what they need.
+//   api ← edge;  runtime, state ← serving ← fleet, generative;  train, http, state ← federation;  all of these and console ← server ← cli;  apps and examples take what they need.
 const packages = '^packages/([^/]+)/';
 const gateway = '^packages/server/src/gateway/';
 
@@ -33,6 +33,7 @@ const allowed = {
   fleet: ['api', 'onnx', 'runtime', 'state', 'serving'],
   ui: ['api'],
   federation: ['api', 'onnx', 'train', 'http', 'state', 'ui'],
+  edge: ['api'],
   generative: ['api', 'calls', 'onnx', 'serving', 'state'],
   console: ['onnx', 'api', 'http', 'ui'],
   server: [
@@ -113,11 +114,16 @@ export default {
     {
       name: 'browser-safe',
       comment:
-        'onnx and api run in browsers: nothing of Node, but for what api tells of the machine.',
+        'onnx, api and edge run in browsers: nothing of Node, but for what api tells of the machine.',
       severity: 'error',
       from: {
-        path: '^packages/(onnx|api)/src/',
-        pathNot: ['\\.test\\.ts$', '/testing/', '^packages/api/src/machine/'],
+        path: '^packages/(onnx|api|edge)/src/',
+        pathNot: [
+          '\\.test\\.ts$',
+          '/testing/',
+          '^packages/api/src/machine/',
+          '^packages/edge/src/node/',
+        ],
       },
       to: { dependencyTypes: ['core'] },
     },

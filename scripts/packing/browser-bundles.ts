@@ -10,6 +10,7 @@ import { build, createLogger, type LogOptions } from 'vite';
 /** Entry points that work in a page, by package. */
 const FOR_PAGES: Readonly<Record<string, readonly string[]>> = {
   api: ['.', './client', './errors', './units'],
+  edge: ['.', './publish'],
   federation: ['.', './site'],
   onnx: ['.', './element-type', './numbers', './tensor'],
   runtime: ['./contract', './wasm'],

@@ -8,6 +8,7 @@
  */
 import { ACCESS_ERRORS } from './errors/access.ts';
 import { DATA_SET_ERRORS } from './errors/data-sets.ts';
+import { EDGE_ERRORS } from './errors/edge.ts';
 import { FEDERATION_ERRORS } from './errors/federation.ts';
 import { FLEET_ERRORS } from './errors/fleet.ts';
 import { LANGUAGE_ERRORS } from './errors/language.ts';
@@ -38,6 +39,7 @@ export const ERRORS = {
   ...LANGUAGE_ERRORS,
   ...LOCAL_MODEL_ERRORS,
   ...FEDERATION_ERRORS,
+  ...EDGE_ERRORS,
   ...NODE_ERRORS,
 } as const satisfies Record<string, ErrorRow>;
 

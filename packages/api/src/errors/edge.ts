@@ -1,0 +1,28 @@
+/** Errors of bundles for devices: their keys, their files and their updates. */
+import { PRECONDITION, UNAVAILABLE, UNFIT, UNMET, type ErrorRow } from './row.ts';
+
+export const EDGE_ERRORS = {
+  EDGE_KEYS: {
+    ...PRECONDITION,
+    meaning: 'A key of a publisher of bundles is missing, or is not a key.',
+    fix: 'Name the folder with the keys of this publisher, and the place whose root.json has them.',
+  },
+  EDGE_UNTRUSTED: {
+    ...UNFIT,
+    meaning:
+      'A file of a publisher lacks the signatures that the trusted root demands, differs from the signed file, or is older than an accepted one.',
+    fix: 'Keep the installed version; it still runs. Publish again with the keys of the newest root. If a key may be stolen, publish a root without it.',
+  },
+  EDGE_EXPIRED: {
+    ...UNMET,
+    meaning:
+      'A signed file of a publisher has expired, so a device accepts no update. The installed version still runs.',
+    fix: 'Sign the files anew. If the files are current, correct the clock of the device.',
+  },
+  EDGE_UNREACHABLE: {
+    ...UNAVAILABLE,
+    meaning: 'The place where bundles are published cannot be read now.',
+    fix: 'Check its address and the network. The installed version still runs, and a download continues where it stopped.',
+    retryMs: 60_000,
+  },
+} as const satisfies Record<string, ErrorRow>;

@@ -1,0 +1,12 @@
+/** The publisher's side: keys, roots and signed files. */
+export { createKey, importKey, type EdgeKey } from './trust/keys.ts';
+export { ROLES, type Role } from './trust/metadata.ts';
+export { EXPIRES_DAYS, type RoleKeys } from './trust/sign.ts';
+export {
+  createRoot,
+  lastRoot,
+  publish,
+  publishedTargets,
+  rotateRoot,
+  type Place,
+} from './trust/publish.ts';
