@@ -1,0 +1,10 @@
+/** `@skein/onnx/quantise`: smaller and faster models, from model to model. */
+export { observe, rangesOf, type Observed } from './calibration/calibrate.ts';
+export { METHODS, type Method } from './calibration/range.ts';
+export { biasShift, inputAxis } from './correct-bias.ts';
+export { withOpen, type Evaluator, type OpenModel, type Samples } from './evaluator.ts';
+export { joinBias } from './join-bias.ts';
+export { layersOf, type Layer } from './layers.ts';
+export { bitsOf, FORMS, permits, planAll, type Form, type Plan } from './plan.ts';
+export { quantise, valuesToCalibrate, type RewriteOptions } from './rewrite.ts';
+export { saturates } from './saturation.ts';
