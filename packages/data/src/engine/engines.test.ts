@@ -3,7 +3,7 @@
  * caller stops waiting.
  */
 import { mkdirSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { testFolder } from '../../../../scripts/testing/folder.ts';
@@ -92,6 +92,31 @@ describe('a statement', () => {
       message: expect.stringMatching(/^DuckDB cannot hold the rows: .*Out of Memory Error.*$/),
     });
   });
+
+  it(
+    'sorts wide rows by one thread where several hold too many',
+    { timeout: TIMEOUT },
+    async () => {
+      const data = await tableOf('csv', ['x', '1']);
+      const bounds = { processBytes: 1024 * MIB, memoryBytes: 250 * MIB, threads: 4 };
+      const wide =
+        'SELECT hash(i) AS id, repeat(hash(i)::VARCHAR, 60) AS t FROM range(250000) r(i)';
+      const given = statement(
+        data,
+        `SELECT id, length(t) AS n FROM (${wide} ORDER BY id)`,
+        'csv',
+        bounds,
+      );
+      await writeFile(join(given.folder, 'left-by-several.csv'), '');
+      const { value, isByOne } = await ask('statement', given);
+      expect(isByOne).toBe(true);
+      const rows = (await readFile(value.files[0]![0]!, 'utf8')).trim().split('\n').slice(1);
+      const ids = rows.map((row) => BigInt(row.split(',')[0]!));
+      expect(ids).toHaveLength(250_000);
+      expect(ids.every((id, at) => at === 0 || ids[at - 1]! < id)).toBe(true);
+      expect(await readdir(given.folder)).toEqual(['rows.csv']);
+    },
+  );
 
   it('ends when its process exceeds the memory of the job', async () => {
     const data = await tableOf('csv', ['id', '1']);

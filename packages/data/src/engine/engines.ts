@@ -3,10 +3,11 @@
  * outlives its caller, and the peak of memory is measured. A process stays warm for the next
  * statement of the same tenant, which then does not wait for its start (0.3 s).
  */
+import { mkdir, rm } from 'node:fs/promises';
 import { SkeinError } from '@skein/api/errors';
 import { startProcess, workerEnvironment, WorkerLost, type CallWorker } from '@skein/calls';
 import type { EngineCalls } from './engine-process.ts';
-import type { Fetch } from './queries.ts';
+import type { Fetch, Statement } from './queries.ts';
 
 const ENTRY = new URL('./engine-process.ts', import.meta.url);
 
@@ -113,7 +114,7 @@ export function openEngines(): Engines {
     name: keyof EngineCalls,
     given: never,
     { signal, onProgress, fetch }: AskOptions = {},
-  ): Promise<unknown> {
+  ): Promise<object> {
     signal?.throwIfAborted();
     const engine = take(owner);
     engine.onProgress = onProgress;
@@ -121,7 +122,7 @@ export function openEngines(): Engines {
     const stop = (): void => void end(engine);
     signal?.addEventListener('abort', stop, { once: true });
     try {
-      const answer: unknown = await engine.worker.call(name, given);
+      const answer = (await engine.worker.call(name, given)) as object;
       keep(engine);
       return answer;
     } catch (error) {
@@ -137,9 +138,35 @@ export function openEngines(): Engines {
 
   return {
     // Each name has its own argument and answer; one function for all names has no type for that.
-    of: (owner) => ((name, given, options) => asked(owner, name, given as never, options)) as Ask,
+    of: (owner) =>
+      ((name, given, options) =>
+        withFewThreads(given as Partial<Statement>, (own) =>
+          asked(owner, name, own as never, options),
+        )) as Ask,
     async [Symbol.asyncDispose]() {
       await Promise.all([...all].map(end));
     },
   };
+}
+
+/**
+ * Asks once more with one thread where the rows did not fit: each thread holds rows of its own, which a
+ * sort of wide rows cannot spill.
+ */
+async function withFewThreads<T>(
+  given: Partial<Statement>,
+  ask: (given: Partial<Statement>) => Promise<T>,
+): Promise<T> {
+  try {
+    return await ask(given);
+  } catch (error) {
+    const { bounds, folder } = given;
+    const isShort = error instanceof SkeinError && error.code === 'MEMORY_SHORT';
+    if (!isShort || bounds === undefined || bounds.threads === 1) throw error;
+    if (folder !== undefined) {
+      await rm(folder, { recursive: true });
+      await mkdir(folder);
+    }
+    return { ...(await ask({ ...given, bounds: { ...bounds, threads: 1 } })), isByOne: true };
+  }
 }

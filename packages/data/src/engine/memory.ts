@@ -9,6 +9,8 @@ export interface Answer<Value> {
   readonly value: Value;
   /** The most memory that its process held at once, in bytes. */
   readonly peakBytes: number;
+  /** Whether the rows did not fit with several threads, so that one thread read them again. */
+  readonly isByOne?: true;
 }
 
 const MIB = 2 ** 20;

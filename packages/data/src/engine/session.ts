@@ -54,6 +54,8 @@ export async function withTables<T>(
   // Loaded here: the library is large, and few processes need it.
   const { DuckDBInstance } = await loadDuckDb();
   const spill = join(scratch, 'spilled');
+  // Left by a process that was ended because it held too much.
+  await rm(spill, { recursive: true, force: true });
   // Do not make its parents: the folder of work that has ended is already removed.
   await mkdir(spill);
   const alone = bounds.threads === 1;

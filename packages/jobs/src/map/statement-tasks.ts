@@ -154,7 +154,8 @@ const limitsOf = (resources: Resources, { folder }: BuiltinContext) => ({
 });
 
 /** Writes into the job's log how much memory the work took. */
-function noted<T>({ log }: BuiltinContext, { value, peakBytes }: Answer<T>): T {
+function noted<T>({ log }: BuiltinContext, { value, peakBytes, isByOne }: Answer<T>): T {
+  if (isByOne) log('The rows did not fit with several threads: one thread has read them again.');
   log(`DuckDB took at most ${Math.ceil(peakBytes / MIB)} MiB of memory.`);
   return value;
 }
