@@ -36,21 +36,24 @@ export const SMALL: PlacedRows = {
 
 /** Memory of the job: the least, and enough for two threads. */
 const SPILL_MEMORY_BYTES = { quick: 320 * MIB, full: 512 * MIB };
+/** Input over memory. DuckDB has 128 of the 320 MiB: twice as much as these is five times what it can hold. */
+const SPILL_TIMES = { quick: 2, full: 4 };
 
 export const SPILL: PlacedRows = {
   measures: [
     {
       key: 'spill_vs_duckdb',
-      what: 'texts that occur twice each, in four times the memory, grouped: time over DuckDB’s',
+      what: 'texts that occur twice each, four times the memory (quick: twice), grouped: time over DuckDB’s',
       unit: '×',
       target: { atMost: 1.8 },
     },
   ],
   async measure(place, { quick, progress }) {
     const memoryBytes = quick ? SPILL_MEMORY_BYTES.quick : SPILL_MEMORY_BYTES.full;
-    progress(`${(4 * memoryBytes) / MIB} MiB of CSV in ${memoryBytes / MIB} MiB`);
+    const bytes = memoryBytes * (quick ? SPILL_TIMES.quick : SPILL_TIMES.full);
+    progress(`${bytes / MIB} MiB of CSV in ${memoryBytes / MIB} MiB`);
     const { path, remove } = await place.folder('spill');
-    const tables = await writeTexts(place.duckdb, path, 4 * memoryBytes);
+    const tables = await writeTexts(place.duckdb, path, bytes);
     const sql = 'SELECT text, count(*) AS n, sum(key)::BIGINT AS keys FROM data GROUP BY text';
     const { rounds } = await versus(
       { place, folder: path, memoryBytes, isTight: true },

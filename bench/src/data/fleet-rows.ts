@@ -5,14 +5,16 @@ import { temporaryFolder } from '../harness/folder.ts';
 import type { RowGroup } from '../harness/row-group.ts';
 import { median } from '../harness/statistics.ts';
 import { assertSame, checkOf, startDuckDb, type DuckDb } from './duckdb.ts';
-import { startDataFleet, type DataFleet, type FleetWorker } from './fleet.ts';
+import { startDataFleet, type DataFleet } from './fleet.ts';
 import { killed } from './kills.ts';
 import type { Tables } from './duckdb.ts';
 import { writeGroupTable } from './tables.ts';
 
-const ROWS = { quick: 4_000_000, full: 20_000_000 };
+const ROWS = { quick: 8_000_000, full: 20_000_000 };
 const ROUNDS = { quick: 2, full: 5 };
 const KILLS = { quick: 20, full: 200 };
+/** Rows that kills meet: two pieces and more, and a statement that takes about as long as two kills are apart. */
+const FEW_ROWS = 2_500_000;
 /** Only the first worker has this label. */
 const SOLO = 'solo';
 const MEMORY_BYTES = 2 ** 30;
@@ -38,19 +40,27 @@ export const FLEET_ROWS: RowGroup = {
     let fleet: DataFleet | undefined;
     try {
       progress('two workers of one core');
-      const [tables, started] = await Promise.all([
-        tablesIn(duckdb, folder.path, quick ? ROWS.quick : ROWS.full),
-        startDataFleet(folder.path),
+      fleet = await startDataFleet(folder.path);
+      const { startWorker } = fleet;
+      const tables = async (): Promise<[few: Tables, many: Tables]> => [
+        await tableOf(duckdb, folder.path, FEW_ROWS),
+        await tableOf(duckdb, folder.path, quick ? ROWS.quick : ROWS.full),
+      ];
+      const [[few, many], ...workers] = await Promise.all([
+        tables(),
+        startWorker(0, SOLO),
+        startWorker(1, 'other'),
       ]);
-      fleet = started;
-      const workers: FleetWorker[] = [];
-      for (const [core, label] of [SOLO, 'other'].entries()) {
-        workers.push(await fleet.startWorker(core, label));
-      }
-      const spread = await measureSpread(duckdb, fleet, tables, quick ? ROUNDS.quick : ROUNDS.full);
+      const rounds = quick ? ROUNDS.quick : ROUNDS.full;
+      const spread = await measureSpread(
+        duckdb,
+        fleet,
+        few,
+        Array.from({ length: rounds }, () => many),
+      );
       const kills = quick ? KILLS.quick : KILLS.full;
       progress(`${kills} kills`);
-      const { lost, ...others } = await killed({ duckdb, fleet, workers, tables, kills });
+      const { lost, ...others } = await killed({ duckdb, fleet, workers, tables: few, kills });
       return {
         results: { data_two_workers: spread.ratio, data_lost: lost },
         details: { twoWorkers: spread, kills: others },
@@ -63,17 +73,25 @@ export const FLEET_ROWS: RowGroup = {
   },
 };
 
-async function tablesIn(duckdb: DuckDb, folder: string, rows: number): Promise<Tables> {
-  const path = join(folder, 'tables');
-  await mkdir(path);
-  return writeGroupTable(duckdb, path, rows);
+async function tableOf(duckdb: DuckDb, parent: string, rows: number): Promise<Tables> {
+  const folder = join(parent, `rows-${rows}`);
+  await mkdir(folder);
+  return writeGroupTable(duckdb, folder, rows);
 }
 
-/** One and two workers in turn, over the same file; the first round, which starts their engines, counts for neither. */
-async function measureSpread(duckdb: DuckDb, { skein }: DataFleet, tables: Tables, rounds: number) {
+/**
+ * One and two workers in turn, over the same file. The first round counts for neither.
+ * @param first tables of the round that starts the engines.
+ */
+async function measureSpread(
+  duckdb: DuckDb,
+  { skein }: DataFleet,
+  first: Tables,
+  rounds: readonly Tables[],
+) {
   const [one, two]: [number[], number[]] = [[], []];
   let plan: readonly string[] = [];
-  for (let round = 0; round <= rounds; round++) {
+  for (const [round, tables] of [first, ...rounds].entries()) {
     // True of each row, and new in each round: no result of an earlier round is taken.
     const sql = `SELECT id6, median(v3) AS v3, count(*) AS n FROM data WHERE v2 < ${100 + round} GROUP BY id6`;
     const alone = await skein.statement(sql, tables, {

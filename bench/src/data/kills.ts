@@ -20,7 +20,7 @@ const STATEMENTS: readonly ((than: number) => string)[] = [
 /** Each row has a smaller v2. Another number in each statement: no result of an earlier one is taken. */
 const ABOVE_ALL = 1000;
 const WORKER_EVERY = 4;
-const LONGEST_PAUSE_MS = 1500;
+const LONGEST_PAUSE_MS = 800;
 const SEED = 42;
 const OPTIONS = { memoryBytes: 512 * 2 ** 20, attempts: 1000 };
 

@@ -30,8 +30,8 @@ export async function writeGroupTable(
   const query = `SELECT ${named(drawn('id1', K), 3)} AS id1, ${named(drawn('id2', K), 3)} AS id2,
       ${named(drawn('id3', rows / K), 10)} AS id3, ${drawn('id4', K)} AS id4, ${drawn('id5', K)} AS id5,
       ${drawn('id6', rows / K)} AS id6, ${drawn('v1', 5)} AS v1, ${drawn('v2', 15)} AS v2, ${fraction('v3')} AS v3
-    FROM range(${rows}) t(i)`;
-  return { data: await write(duckdb, folder, 'group', query, 'parquet') };
+    FROM ${NUMBERS}`;
+  return { data: await write(duckdb, folder, 'group', query, 'parquet', rows) };
 }
 
 /** The left table as `data`, with `small`, `medium` and `big`; their keys are a millionth, a thousandth and all of its rows. */
@@ -45,13 +45,13 @@ export async function writeJoinTables(
   const keys = (...numbers: readonly number[]): string =>
     numbers.map((at) => `id${at}, ${named(`id${at}`, 10)} AS id${at + 3}`).join(', ');
   const right = (ids: string, count: number): string =>
-    `SELECT ${ids}, ${fraction('v2')} AS v2 FROM (SELECT i, i + ${partnerless(count)} + 1 AS own FROM range(${count}) t(i))`;
+    `SELECT ${ids}, ${fraction('v2')} AS v2 FROM (SELECT i, i + ${partnerless(count)} + 1 AS own FROM ${NUMBERS})`;
   // A prime, so that each number occurs once, far from the numbers before and after it.
   const permuted = (from: string): string => `(${from} * 2654435761 % ${rows})::BIGINT + 1`;
   const queries: Record<string, string> = {
     data: `SELECT ${keys(1, 2, 3)}, v1
       FROM (SELECT ${drawn('id1', small)} AS id1, ${drawn('id2', medium)} AS id2,
-        ${permuted('i')} AS id3, ${fraction('v1')} AS v1 FROM range(${rows}) t(i))`,
+        ${permuted('i')} AS id3, ${fraction('v1')} AS v1 FROM ${NUMBERS})`,
     small: `SELECT ${keys(1)}, v2 FROM (${right('own AS id1', small)})`,
     medium: `SELECT ${keys(1, 2)}, v2
       FROM (${right(`${drawn('id1', small)} AS id1, own AS id2`, medium)})`,
@@ -63,18 +63,19 @@ export async function writeJoinTables(
       )})`,
   };
   const tables: Record<string, string> = {};
+  const counts: Record<string, number> = { data: rows, small, medium, big: rows };
   for (const [name, query] of Object.entries(queries)) {
-    tables[name] = await write(duckdb, folder, `join-${name}`, query, 'parquet');
+    tables[name] = await write(duckdb, folder, `join-${name}`, query, 'parquet', counts[name]);
   }
   return tables;
 }
 
-/** The same tables as CSV, next to the given ones. */
-export async function asCsv(duckdb: DuckDb, tables: Tables): Promise<Tables> {
+/** The same tables as CSV, next to the given ones; of each the first rows. */
+export async function asCsv(duckdb: DuckDb, tables: Tables, rows: number): Promise<Tables> {
   const written: Record<string, string> = {};
   for (const [name, path] of Object.entries(tables)) {
     const { dir, name: own } = parse(path);
-    written[name] = await write(duckdb, dir, own, `FROM '${path}'`, 'csv');
+    written[name] = await write(duckdb, dir, own, `FROM '${path}' LIMIT ${rows}`, 'csv');
   }
   return written;
 }
@@ -86,8 +87,8 @@ const partnerless = (count: number): number => Math.max(1, Math.round(count / 10
 export async function writeOrders(duckdb: DuckDb, folder: string): Promise<Tables> {
   const query = `SELECT i AS number, 'product-' || lpad(${drawn('product', 10_000)}::VARCHAR, 11, '0') AS product,
       ${drawn('count', 9)} AS pieces, (${drawn('amount', 1_000_000)} / 100)::DECIMAL(9, 2) AS amount
-    FROM range(6000000) t(i)`;
-  return { data: await write(duckdb, folder, 'orders', query, 'csv') };
+    FROM ${NUMBERS}`;
+  return { data: await write(duckdb, folder, 'orders', query, 'csv', 6_000_000) };
 }
 
 /** Texts that occur twice each, far apart: to group them, all of them are held. */
@@ -95,8 +96,8 @@ export async function writeTexts(duckdb: DuckDb, folder: string, bytes: number):
   const texts = Math.round(bytes / 2 / TEXT_BYTES);
   const number = `i % ${texts}`;
   const text = `to_hex(hash(${number}) | (1::UBIGINT << 63)) || lpad((${number})::VARCHAR, 80, '.')`;
-  const query = `SELECT i % 97 AS key, ${text} AS text FROM range(${2 * texts}) t(i)`;
-  return { data: await write(duckdb, folder, 'texts', query, 'csv') };
+  const query = `SELECT i % 97 AS key, ${text} AS text FROM ${NUMBERS}`;
+  return { data: await write(duckdb, folder, 'texts', query, 'csv', 2 * texts) };
 }
 
 /** A row of `writeTexts`: its text, a key of two digits, the comma and the end of the line. */
@@ -119,15 +120,21 @@ export async function writeShards(
   return paths;
 }
 
+/** The table of the numbers `i` from 0. All threads read a table; one alone would read DuckDB's `range`. */
+const NUMBERS = 'numbers';
+
+/** @param count of NUMBERS. */
 async function write(
   duckdb: DuckDb,
   folder: string,
   name: string,
   query: string,
   format: Format,
+  count = 0,
 ): Promise<string> {
   const path = join(folder, `${name}.${format}`);
-  await duckdb.ask({ statements: [copyTo(query, path, format)] });
+  const numbers = `CREATE TABLE ${NUMBERS} AS SELECT range AS i FROM range(${count})`;
+  await duckdb.ask({ statements: [numbers, copyTo(query, path, format)] });
   return path;
 }
 
