@@ -102,6 +102,7 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/console/src/runs/runs.test.ts',
   'packages/console/src/serving/playground.test.ts',
   'packages/console/src/serving/serving.test.ts',
+  'packages/edge/src/bundle/bundle.test.ts',
   'packages/edge/src/trust/every-byte.test.ts',
   'packages/federation/src/audit/**',
   'packages/federation/src/coordinator/aggregation/accused.test.ts',

@@ -10,3 +10,5 @@ export {
   rotateRoot,
   type Place,
 } from './trust/publish.ts';
+export { packBundle, type Packed, type PackOptions } from './bundle/pack.ts';
+export { givenInputs } from './bundle/golden.ts';

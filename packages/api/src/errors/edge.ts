@@ -1,5 +1,5 @@
 /** Errors of bundles for devices: their keys, their files and their updates. */
-import { PRECONDITION, UNAVAILABLE, UNFIT, UNMET, type ErrorRow } from './row.ts';
+import { INVALID, PRECONDITION, UNAVAILABLE, UNFIT, UNKNOWN, UNMET, type ErrorRow } from './row.ts';
 
 export const EDGE_ERRORS = {
   EDGE_KEYS: {
@@ -18,6 +18,16 @@ export const EDGE_ERRORS = {
     meaning:
       'A signed file of a publisher has expired, so a device accepts no update. The installed version still runs.',
     fix: 'Sign the files anew. If the files are current, correct the clock of the device.',
+  },
+  EDGE_BUNDLE_UNKNOWN: {
+    ...UNKNOWN,
+    meaning: 'A publisher has no bundle of this name.',
+    fix: 'Correct the name; the message lists the bundles that the place has.',
+  },
+  EDGE_BUNDLE_INVALID: {
+    ...INVALID,
+    meaning: 'The manifest of a bundle, or a model to pack, cannot be used.',
+    fix: 'Correct what the message names, and pack the model again. A device that is too old for a schema needs a newer version of Skein.',
   },
   EDGE_UNREACHABLE: {
     ...UNAVAILABLE,
