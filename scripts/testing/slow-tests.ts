@@ -148,6 +148,7 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/jobs/src/map/function/function.test.ts',
   'packages/jobs/src/map/map.test.ts',
   'packages/jobs/src/map/remote/remote-tables.test.ts',
+  'packages/jobs/src/map/run-all.test.ts',
   'packages/jobs/src/map/run-statement.test.ts',
   'packages/jobs/src/open-jobs.test.ts',
   'packages/jobs/src/pipeline/pipeline.test.ts',
