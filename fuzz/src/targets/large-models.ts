@@ -139,6 +139,46 @@ const LARGE_MODELS: Readonly<Record<string, (n: Scale) => Uint8Array>> = {
       const [list] = graph.node('Constant', [], { value_ints: range(n(200_000)) });
       return graph.node('Reshape', [x, list])[0];
     }),
+  'a chain of branches': (n) =>
+    built((graph, x) => {
+      let condition = graph.initializer('first', tensor('bool', [], Uint8Array.of(1)));
+      for (let i = 0; i < n(3000); i++) {
+        const branch = new GraphBuilder('branch');
+        branch.node('Identity', [condition], {}, { outputs: ['c'] });
+        branch.output('c', 'bool', []);
+        const attributes = { then_branch: { graph: branch }, else_branch: { graph: branch } };
+        [condition] = graph.node('If', [condition], attributes, { name: `n${i}` });
+      }
+      return graph.node('Where', [condition, x, x])[0];
+    }),
+  'a chain of copies': (n) =>
+    built((graph, x) => {
+      let at = x;
+      for (let i = 0; i < n(20_000); i++)
+        [at] = graph.node('Identity', [at], {}, { name: `n${i}` });
+      return at;
+    }),
+  'one convolution that is scaled many times': (n) =>
+    built(
+      (graph, x) => {
+        const data = new Float32Array(n(60_000));
+        const w = graph.initializer('w', tensor('float32', [data.length, 1, 1], data));
+        const two = graph.initializer('two', tensor('float32', [], Float32Array.of(2)));
+        let [at] = graph.node('Conv', [x, w]);
+        for (let i = 0; i < n(10_000); i++)
+          [at] = graph.node('Mul', [at, two], {}, { name: `n${i}` });
+        return at;
+      },
+      [1, 1, null],
+    ),
+  'weights that are rearranged many times': (n) =>
+    built((graph) => {
+      const data = new Float32Array(n(60_000));
+      let at = graph.initializer('w', tensor('float32', [data.length / 2, 2], data));
+      for (let i = 0; i < n(10_000); i++)
+        [at] = graph.node('Transpose', [at], {}, { name: `n${i}` });
+      return at;
+    }),
   'a sequence of a billion steps': () =>
     built(
       (graph, x) => {

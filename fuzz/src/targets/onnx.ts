@@ -2,7 +2,7 @@
 import {
   checkModel,
   externalTensors,
-  foldConstants,
+  liftConstants,
   gradient,
   inferShapes,
   inStages,
@@ -11,6 +11,7 @@ import {
   readModel,
   removeDeadNodes,
   signatureOf,
+  specialise,
   trainableParameters,
   withLoss,
   writeModel,
@@ -87,8 +88,10 @@ const PASSES: readonly ((model: Model) => unknown)[] = [
   inferShapes,
   // It changes the model.
   (model) => isSizeBound(readModel(writeModel(model))),
-  (model) => readModel(writeModel(foldConstants(model))),
+  (model) => readModel(writeModel(liftConstants(model))),
   (model) => inferShapes(removeDeadNodes(model)),
+  (model) => checkModel(readModel(writeModel(specialise(model)))),
+  (model) => specialise(model, { exact: true, bind: firstInput(model) }),
   (model) =>
     inStages(
       model,
@@ -101,6 +104,12 @@ const PASSES: readonly ((model: Model) => unknown)[] = [
   },
   (model) => withLoss(model, { loss: { kind: 'cross-entropy' }, weights: 'sample' }),
 ];
+
+/** Conditions and shapes that depend on the input become constants. */
+function firstInput(model: Model): Readonly<Record<string, number>> {
+  const [first] = model.graph!.input;
+  return first === undefined ? {} : { [first.name]: 1 };
+}
 
 function differentiated({ model, loss, seeds }: LossModel): Model {
   // The gradient of the first input; a loss without a gradient in it is refused.

@@ -24,6 +24,10 @@ it('prints the outputs of the network, the loss and the gradients', () => {
   ]);
 });
 
+it('prints the inputs that are left', () => {
+  expect(runSample(folder, 1)).toMatchObject({ stdout: 'x\n', stderr: '' });
+});
+
 it('names only existing exports', () => {
   const table = text.slice(text.indexOf('| to …'), text.indexOf('Every error about'));
   const names = [...table.matchAll(/`([a-z]\w+)`/g)].map(([, name]) => name!);

@@ -7,7 +7,7 @@
  * Impossible sizes are an error; facts beyond the bounds become unknown.
  */
 import { isExact, nearestNumber } from '../tensor/numbers.ts';
-import { elementSize, values, type Tensor } from '../tensor/tensor.ts';
+import { elementSize, values, type ElementType, type Tensor } from '../tensor/tensor.ts';
 import type { Inferred } from './rule.ts';
 import { type Size, LONGEST_LIST } from './size.ts';
 
@@ -31,7 +31,9 @@ export function bounded(
     return isSize(size) ? size : fail(`axis ${axis} would have the size ${size}.`);
   });
   const follows =
-    elements !== undefined && elements.length <= LONGEST_LIST && elements.every(isElement);
+    elements !== undefined &&
+    elements.length <= LONGEST_LIST &&
+    elements.every((element) => isElement(element, type));
   return { type, shape: sizes, ...(follows ? { elements } : {}) };
 }
 
@@ -53,10 +55,10 @@ export function isSize(size: unknown): size is number {
   return Number.isInteger(size) && (size as number) >= 0 && isExact(size as number);
 }
 
-function isElement(element: Size): boolean {
-  return typeof element === 'string'
-    ? element.length <= LONGEST_SYMBOL
-    : Number.isSafeInteger(element);
+/** A sum of int32 that does not fit wraps around when the graph runs. */
+function isElement(element: Size, type: ElementType): boolean {
+  if (typeof element === 'string') return element.length <= LONGEST_SYMBOL;
+  return type === 'int32' ? element === (element | 0) : Number.isSafeInteger(element);
 }
 
 /**

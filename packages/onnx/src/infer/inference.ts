@@ -6,7 +6,7 @@
  * A value without a rule, or that depends on data, is unknown, which is not an error. A node that
  * can never run is an error.
  */
-import type { NodeProto, ValueInfoProto } from 'onnx-buf';
+import type { NodeProto, TensorProto, ValueInfoProto } from 'onnx-buf';
 import { elementTypeOf } from '../tensor/element-type.ts';
 import { constantValue } from '../model/constant.ts';
 import { opsetOf, type Model } from '../model/model.ts';
@@ -44,13 +44,22 @@ export class Inference {
   readonly #known = new Map<string, Inferred>();
   readonly #constants = new Map<string, Tensor>();
   /** Numbers that stand for names that are too long for a symbol. */
-  readonly #shortNames = new Map<string, number>();
+  readonly #shortNames: Map<string, number>;
   /** The shapes that the file itself states, for operators without a rule. */
   readonly #stated: ReadonlyMap<string, ValueInfoProto>;
+  /** The graph around this one. */
+  readonly #outer: Inference | undefined;
 
-  constructor(opset: number, stated: readonly ValueInfoProto[] = []) {
+  constructor(opset: number, stated: readonly ValueInfoProto[] = [], outer?: Inference) {
     this.opset = opset;
     this.#stated = new Map(stated.map((each) => [each.name, each]));
+    this.#outer = outer;
+    this.#shortNames = outer === undefined ? new Map() : outer.#shortNames;
+  }
+
+  /** Inference of a body, such as a branch of If, that reads values of this graph and redefines none. */
+  nested(): Inference {
+    return new Inference(this.opset, [], this);
   }
 
   get known(): ReadonlyMap<string, Inferred> {
@@ -58,11 +67,11 @@ export class Inference {
   }
 
   of(name: string): Inferred | undefined {
-    return this.#known.get(name);
+    return this.#known.get(name) ?? this.#outer?.of(name);
   }
 
   constantOf(name: string): Tensor | undefined {
-    return this.#constants.get(name);
+    return this.#constants.get(name) ?? this.#outer?.constantOf(name);
   }
 
   /** A symbol for an unknown size of a value. */
@@ -87,6 +96,17 @@ export class Inference {
     this.#known.set(name, inferredOf(value));
   }
 
+  addInitialiser(stored: TensorProto): void {
+    const value = tensorOf(stored);
+    const type = elementTypeOf(stored.dataType);
+    if (value !== undefined) this.addConstant(stored.name, value);
+    else if (type !== undefined) {
+      const shape = stored.dims.map(Number);
+      requireShape(stored.name, shape);
+      this.addKnown(stored.name, { type, shape });
+    }
+  }
+
   addNode(proto: NodeProto): void {
     const inferred = this.#infer(proto);
     proto.output.forEach((name, index) => {
@@ -105,7 +125,7 @@ export class Inference {
   #valueOf(proto: NodeProto): Tensor | undefined {
     if (proto.opType === 'Constant') return constantValue(proto);
     if (proto.opType !== 'Concat') return undefined;
-    const parts = proto.input.map((name) => this.#constants.get(name));
+    const parts = proto.input.map((name) => this.constantOf(name));
     const lists: NumericTensor[] = [];
     let length = 0;
     for (const part of parts) {
@@ -123,7 +143,7 @@ export class Inference {
     if (proto.domain !== '' && proto.domain !== 'ai.onnx') return [];
     const rule = inferenceRule(proto.opType);
     if (rule === undefined) return [];
-    if (proto.input.some((name) => name !== '' && !this.#known.has(name))) return [];
+    if (proto.input.some((name) => name !== '' && this.of(name) === undefined)) return [];
     const node = new InferredNode(proto, this);
     return rule(node).map((result, output) => {
       const name = proto.output[output] ?? '';
@@ -189,16 +209,7 @@ export function inferenceOf(model: Model): Inference {
   const graph = model.graph;
   if (graph === undefined) throw invalidModel('The model holds no graph.');
   const inference = new Inference(opsetOf(model) ?? 1, [...graph.valueInfo, ...graph.output]);
-  for (const each of graph.initializer) {
-    const value = tensorOf(each);
-    const type = elementTypeOf(each.dataType);
-    if (value !== undefined) inference.addConstant(each.name, value);
-    else if (type !== undefined) {
-      const shape = each.dims.map(Number);
-      requireShape(each.name, shape);
-      inference.addKnown(each.name, { type, shape });
-    }
-  }
+  for (const each of graph.initializer) inference.addInitialiser(each);
   for (const each of graph.input) inference.addInput(each);
   for (const each of graph.node) inference.addNode(each);
   return inference;

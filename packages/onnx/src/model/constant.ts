@@ -1,12 +1,13 @@
 /** The value of a `Constant` node, whichever of its attributes holds it. */
 import type { AttributeProto, NodeProto } from 'onnx-buf';
 import { stringTensor, tensor, type Tensor } from '../tensor/tensor.ts';
+import { isStandard } from './node-view.ts';
 import { tensorOf } from './protos.ts';
 
 /** `undefined` for other nodes, and for values that tensors here cannot have. */
-export function constantValue({ opType, domain, attribute }: NodeProto): Tensor | undefined {
-  if (opType !== 'Constant' || (domain !== '' && domain !== 'ai.onnx')) return undefined;
-  for (const each of attribute) {
+export function constantValue(node: NodeProto): Tensor | undefined {
+  if (!isStandard(node, 'Constant')) return undefined;
+  for (const each of node.attribute) {
     const value = FORMS.get(each.name)?.(each);
     if (value !== undefined) return value;
   }

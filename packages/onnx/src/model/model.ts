@@ -159,6 +159,10 @@ function truncated(bytes: Uint8Array, missing: number): string {
 
 /** The same model with parts of its graph replaced. Weights are shared, not copied. */
 export function withGraph(model: Model, parts: Partial<GraphProto>): Model {
-  const graph = Object.assign(create(GraphProtoSchema), model.graph, parts);
-  return Object.assign(create(ModelProtoSchema), model, { graph });
+  return Object.assign(create(ModelProtoSchema), model, { graph: graphWith(model.graph!, parts) });
+}
+
+/** The same graph with some of its parts replaced. */
+export function graphWith(graph: GraphProto, parts: Partial<GraphProto>): GraphProto {
+  return Object.assign(create(GraphProtoSchema), graph, parts);
 }

@@ -101,6 +101,11 @@ export function titleOf({ name, opType, output }: NodeProto): string {
   return name === '' ? `The ${opType} node of '${output[0] ?? ''}'` : `Node '${name}' (${opType})`;
 }
 
+/** Whether a node is that operator of the standard, not one of another domain with its name. */
+export function isStandard({ domain, opType }: NodeProto, operator: string): boolean {
+  return opType === operator && (domain === '' || domain === 'ai.onnx');
+}
+
 /** The graphs in a node's attributes: the branches of If, the bodies of Loop and Scan. */
 export function subgraphsOf(node: NodeProto): readonly GraphProto[] {
   return node.attribute.flatMap(({ g, graphs }) => (g === undefined ? graphs : [g, ...graphs]));
@@ -113,12 +118,21 @@ export function readsOf(node: NodeProto): readonly string[] {
   return [...node.input, ...subgraphs.flatMap(capturedBy)];
 }
 
+/** A body may define a name after it has read that name from the graph around it. */
 function capturedBy(graph: GraphProto): string[] {
   const own = new Set([
     ...graph.input.map(({ name }) => name),
     ...graph.initializer.map(({ name }) => name),
-    ...graph.node.flatMap(({ output }) => output),
+    ...graph.sparseInitializer.map(({ values }) => values?.name ?? ''),
   ]);
-  const read = [...graph.node.flatMap(readsOf), ...graph.output.map(({ name }) => name)];
-  return read.filter((name) => !own.has(name));
+  const read: string[] = [];
+  const note = (name: string) => {
+    if (!own.has(name)) read.push(name);
+  };
+  for (const node of graph.node) {
+    readsOf(node).forEach(note);
+    for (const name of node.output) own.add(name);
+  }
+  for (const { name } of graph.output) note(name);
+  return read;
 }

@@ -10,12 +10,12 @@ import { tensor, values, type NumericTensor } from '../tensor/tensor.ts';
 import { ortRun, OrtTensor } from '../testing/ort.ts';
 import { branching } from '../testing/small-models.ts';
 import { removeDeadNodes } from './dead-nodes.ts';
-import { foldConstants } from './fold-constants.ts';
+import { liftConstants } from './lift-constants.ts';
 import { trainableParameters } from './freeze.ts';
 
 const feeds = { x: new OrtTensor('float32', Float32Array.of(1, 2), [2]) };
 
-describe('foldConstants', () => {
+describe('liftConstants', () => {
   it('makes initialisers of constants in every notation, and changes no result', async () => {
     const graph = new GraphBuilder('constants');
     graph.input('x', 'float32', [2]);
@@ -29,7 +29,7 @@ describe('foldConstants', () => {
     graph.output('y', 'float32', [2, 1]);
     const model = graph.model();
     const before = writeModel(model);
-    const folded = foldConstants(model);
+    const folded = liftConstants(model);
     checkModel(folded);
     expect(writeModel(model)).toEqual(before);
     expect(folded.graph!.node.map(({ opType }) => opType)).toEqual(['Mul', 'Sum', 'Reshape']);
@@ -43,7 +43,7 @@ describe('foldConstants', () => {
     const graph = new GraphBuilder('constant');
     graph.node('Constant', [], { value_float: float(2) }, { outputs: ['y'] });
     graph.output('y', 'float32', []);
-    expect(await ortRun(foldConstants(graph.model()), {})).toEqual({ y: [2] });
+    expect(await ortRun(liftConstants(graph.model()), {})).toEqual({ y: [2] });
   });
 
   it('keeps every 64-bit integer as it is', () => {
@@ -56,7 +56,7 @@ describe('foldConstants', () => {
     const [low, high] = [-(2n ** 63n), 2n ** 63n - 1n];
     model.graph!.node[0]!.attribute[0]!.i = high;
     model.graph!.node[1]!.attribute[0]!.ints = [low, high];
-    const held = foldConstants(model).graph!.initializer.map((each) =>
+    const held = liftConstants(model).graph!.initializer.map((each) =>
       values(tensorOf(each) as NumericTensor),
     );
     expect(held).toEqual([BigInt64Array.of(high), BigInt64Array.of(low, high)]);
@@ -77,6 +77,43 @@ describe('removeDeadNodes', () => {
     expect(pruned.graph!.node.map(({ opType }) => opType)).toEqual(['Add']);
     expect(pruned.graph!.initializer.map(({ name }) => name)).toEqual(['used']);
     expect(await ortRun(pruned, feeds)).toEqual({ y: [2, 3] });
+  });
+
+  it('keeps a value that a body reads before it defines its name', async () => {
+    const body = new GraphBuilder('body');
+    const [copied] = body.node('Neg', ['x'], {}, { outputs: ['z'] });
+    body.node('Neg', [copied], {}, { outputs: ['x'] });
+    body.output('x', 'float32', [2]);
+    const graph = new GraphBuilder('hiding');
+    graph.input('flag', 'bool', []);
+    graph.initializer('x', tensor('float32', [2], Float32Array.of(1, 1)));
+    const branch = { graph: body };
+    graph.node('If', ['flag'], { then_branch: branch, else_branch: branch }, { outputs: ['y'] });
+    graph.output('y', 'float32', [2]);
+    const pruned = removeDeadNodes(graph.model());
+    expect(pruned.graph!.initializer.map(({ name }) => name)).toEqual(['x']);
+  });
+
+  it('prunes bodies, and keeps no node for an output without a name', () => {
+    const body = new GraphBuilder('body');
+    body.initializer('spare', tensor('float32', [1], Float32Array.of(1)));
+    body.node('Exp', ['unread'], {}, { outputs: ['dead'] });
+    body.node('Neg', ['x'], {}, { outputs: ['z'] });
+    body.output('z', 'float32', [2]);
+    const graph = new GraphBuilder('dead bodies');
+    graph.input('x', 'float32', [2]);
+    graph.input('flag', 'bool', []);
+    graph.node('Exp', ['x'], {}, { outputs: ['unread'] });
+    graph.node('Dropout', ['x'], {}, { outputs: ['unused', ''] });
+    const branch = { graph: body };
+    graph.node('If', ['flag'], { then_branch: branch, else_branch: branch }, { outputs: ['c'] });
+    graph.node('Clip', ['c', '', ''], {}, { outputs: ['y'] });
+    graph.output('y', 'float32', [2]);
+    const pruned = removeDeadNodes(graph.model());
+    expect(pruned.graph!.node.map(({ opType }) => opType)).toEqual(['If', 'Clip']);
+    const kept = pruned.graph!.node[0]!.attribute[0]!.g!;
+    expect(kept.node.map(({ opType }) => opType)).toEqual(['Neg']);
+    expect(kept.initializer).toEqual([]);
   });
 
   it('keeps values that only a branch of If reads', () => {

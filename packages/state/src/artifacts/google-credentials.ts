@@ -13,7 +13,6 @@ export type GoogleHeaders = () => Promise<Record<string, string>>;
  */
 export async function googleHeaders(scope: string): Promise<GoogleHeaders> {
   const { GoogleAuth } = await import('google-auth-library');
-  // No request here names a project. Without one, the library asks Google for its name, which needs a role of its own.
-  const auth = new GoogleAuth({ scopes: scope, projectId: 'none' });
+  const auth = new GoogleAuth({ scopes: scope });
   return async () => Object.fromEntries(await auth.getRequestHeaders());
 }

@@ -2,7 +2,7 @@
  * From a network to the model that is trained and served: encoding of raw rows → network → readable
  * outputs. All of it is in one graph before the first step, so that training changes only weights.
  */
-import { elementCount, foldConstants, signatureOf, values, type Model } from '@skein/onnx';
+import { elementCount, liftConstants, signatureOf, values, type Model } from '@skein/onnx';
 import { dataError, modelError } from '../train-error.ts';
 import {
   fitArrayEncoding,
@@ -73,7 +73,7 @@ export function assemble(options: AssembleOptions): Model {
     return withEncoding(headed.model, headed.blueprint, options);
   }
   if (blueprintOf(model) !== undefined) return trainingModel(model);
-  const network = foldConstants(model);
+  const network = liftConstants(model);
   const [output] = signatureOf(network).outputs;
   if (output === undefined) throw modelError('The model has no output.');
   const { task, width, axis } = givenTask(outputRow(network, output.name), facts, options.task);

@@ -55,7 +55,7 @@ const inferSlice: InferenceRule = (node) => {
 };
 
 /** Start, end, axis and step of each sliced axis; `undefined` where it cannot be known. */
-function sliceRanges(
+export function sliceRanges(
   node: InferenceNode,
   rank: number,
 ): readonly { axis: number; start: number; end: number; step: number }[] | undefined {
@@ -112,7 +112,7 @@ function taken(
   return result;
 }
 
-function clamped(size: number, start: number, end: number, step: number): [number, number] {
+export function clamped(size: number, start: number, end: number, step: number): [number, number] {
   const clamp = (at: number, low: number, high: number) =>
     Math.min(Math.max(at < 0 ? at + size : at, low), high);
   return step > 0

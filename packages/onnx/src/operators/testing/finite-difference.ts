@@ -79,7 +79,7 @@ async function checkInDouble(of: OperatorCase, symbolic: boolean): Promise<boole
 }
 
 async function check(of: OperatorCase, precision: Precision, symbolic: boolean): Promise<void> {
-  const model = modelOf(of, precision, symbolic, []);
+  const model = modelOf(of, precision, symbolic);
   const forward = await open(model);
   const feeds = feedsOf(of, precision);
   const outputs = await forward.run(feeds);
@@ -159,11 +159,12 @@ function isVariable(input: OperatorInput | undefined): boolean {
   return input !== undefined && (input.role ?? 'variable') === 'variable';
 }
 
-function modelOf(
+/** A model of the one node: inputs x0, x1 …, outputs y0, y1 …. */
+export function modelOf(
   of: OperatorCase,
   precision: Precision,
   symbolic: boolean,
-  seeds: readonly { readonly index: number; readonly shape: readonly number[] }[],
+  seeds: readonly { readonly index: number; readonly shape: readonly number[] }[] = [],
 ): Model {
   const graph = new GraphBuilder('case');
   const declared = (shape: readonly number[], index?: number) => {
@@ -210,7 +211,7 @@ function packed(type: string, { shape, values: numbers }: OperatorInput): Numeri
   }
 }
 
-function feedsOf(of: OperatorCase, precision: Precision): Record<string, OrtTensor> {
+export function feedsOf(of: OperatorCase, precision: Precision): Record<string, OrtTensor> {
   const feeds: Record<string, OrtTensor> = {};
   of.inputs.forEach((input, i) => {
     if (input === undefined || input.role === 'constant') return;

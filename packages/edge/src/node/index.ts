@@ -1,2 +1,0 @@
-export { diskStorage } from './disk-storage.ts';
-export { folderPlace } from './folder-place.ts';
