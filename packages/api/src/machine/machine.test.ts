@@ -2,7 +2,13 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { testFolder } from '../../../../scripts/testing/folder.ts';
-import { readLimits, usableCoresOf, usableMemory, usableThreads } from './machine.ts';
+import {
+  freeWithinBounds,
+  readLimits,
+  usableCoresOf,
+  usableMemory,
+  usableThreads,
+} from './machine.ts';
 
 const MIB = 2 ** 20;
 
@@ -108,6 +114,38 @@ describe('the bounds of control groups', () => {
       'sys/fs/cgroup/a/memory.max': 'max',
     });
     expect(readLimits(root)).toEqual(none);
+  });
+});
+
+describe('memory that the bounds leave free', () => {
+  const stat = (prefix: string) =>
+    `anon 1000\nfile 900\n${prefix}inactive_file ${200 * MIB}\n${prefix}active_file ${100 * MIB}`;
+
+  it('includes the cached pages of files in version 2, and is the least of a path', () => {
+    files({
+      'proc/self/mountinfo': V2,
+      'proc/self/cgroup': '0::/pods/one',
+      'sys/fs/cgroup/pods/one/memory.max': 'max',
+      'sys/fs/cgroup/pods/memory.max': String(512 * MIB),
+      'sys/fs/cgroup/pods/memory.current': String(500 * MIB),
+      'sys/fs/cgroup/pods/memory.stat': stat(''),
+    });
+    expect(freeWithinBounds(root)).toBe(312 * MIB);
+  });
+
+  it('includes those of all groups below in version 1', () => {
+    files({
+      'proc/self/mountinfo': V1(),
+      'proc/self/cgroup': '4:memory:/a',
+      'sys/fs/cgroup/memory/a/memory.limit_in_bytes': String(512 * MIB),
+      'sys/fs/cgroup/memory/a/memory.usage_in_bytes': String(512 * MIB),
+      'sys/fs/cgroup/memory/a/memory.stat': `inactive_file 5\n${stat('total_')}`,
+    });
+    expect(freeWithinBounds(root)).toBe(300 * MIB);
+  });
+
+  it('does not exist without a bound', () => {
+    expect(freeWithinBounds(root)).toBeUndefined();
   });
 });
 

@@ -7,7 +7,7 @@
  * Follows Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/memory.rst of the kernel.
  */
 import { readFileSync } from 'node:fs';
-import { availableParallelism, totalmem } from 'node:os';
+import { availableParallelism, freemem, totalmem } from 'node:os';
 import { ownGroup, readMounts, type CgroupMounts } from './control-groups.ts';
 
 export interface MachineLimits {
@@ -21,12 +21,7 @@ export interface MachineLimits {
 
 /** The bounds of the control groups that this process is in. @param root of the file system. */
 export function readLimits(root = ''): MachineLimits {
-  const mounts = readMounts(textOf(`${root}/proc/self/mountinfo`));
-  const cgroup = textOf(`${root}/proc/self/cgroup`);
-  const unified = pathToRoot(mounts, mounts.unified, ownGroup(cgroup, ''));
-  const v1 = (controller: string): string[] =>
-    pathToRoot(mounts, mounts.v1.get(controller), ownGroup(cgroup, controller));
-  const read = (folder: string, file: string): string => textOf(`${root}${folder}/${file}`);
+  const { unified, v1, read } = ownGroups(root);
   return {
     cores: smallest([
       ...unified.map((folder) => {
@@ -49,6 +44,47 @@ export function readLimits(root = ''): MachineLimits {
       /^Cpus_allowed_list:\s*(\S+)$/m.exec(textOf(`${root}/proc/self/status`))?.[1],
     ),
   };
+}
+
+/**
+ * Memory that the bounds of the control groups leave free; absent: no bound. The kernel counts cached pages of files
+ * as used, and takes them back before it refuses memory: they are free here.
+ * @param root of the file system.
+ */
+export function freeWithinBounds(root = ''): number | undefined {
+  const { unified, v1, read } = ownGroups(root);
+  const within = (folder: string, limit: string, used: string, prefix: string): number => {
+    const stat = read(folder, 'memory.stat');
+    const cached = ['active_file', 'inactive_file'].map((name) =>
+      Number(new RegExp(`^${prefix}${name} (\\d+)$`, 'm').exec(stat)?.[1] ?? 0),
+    );
+    const bound = Number(read(folder, limit));
+    const left = bound - Number(read(folder, used)) + cached[0]! + cached[1]!;
+    return bound > 0 ? Math.max(1, left) : NaN;
+  };
+  return smallest([
+    ...unified.map((folder) => within(folder, 'memory.max', 'memory.current', '')),
+    ...v1('memory').map((folder) =>
+      within(folder, 'memory.limit_in_bytes', 'memory.usage_in_bytes', 'total_'),
+    ),
+  ]);
+}
+
+/** The control groups that this process is in, each with those above it, and their files. */
+function ownGroups(root: string) {
+  const mounts = readMounts(textOf(`${root}/proc/self/mountinfo`));
+  const cgroup = textOf(`${root}/proc/self/cgroup`);
+  return {
+    unified: pathToRoot(mounts, mounts.unified, ownGroup(cgroup, '')),
+    v1: (controller: string): string[] =>
+      pathToRoot(mounts, mounts.v1.get(controller), ownGroup(cgroup, controller)),
+    read: (folder: string, file: string): string => textOf(`${root}${folder}/${file}`),
+  };
+}
+
+/** Memory that this process and its children can still take, in bytes. */
+export function freeMemoryBytes(): number {
+  return Math.min(usableMemoryBytes(), freemem(), freeWithinBounds() ?? Infinity);
 }
 
 /** Bytes of memory that this process and its children may use together. */

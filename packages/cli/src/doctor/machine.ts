@@ -3,7 +3,7 @@ import { statfs } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { cpus, totalmem } from 'node:os';
 import { dirname } from 'node:path';
-import { usableCores, usableMemoryBytes } from '@skein/api/machine';
+import { freeMemoryBytes, usableCores, usableMemoryBytes } from '@skein/api/machine';
 import { formatBytes } from '@skein/api/units';
 import { broken, check, missing, ok, type Check, type CheckContext } from './check.ts';
 
@@ -33,7 +33,7 @@ export const checkMemory = check('Memory', true, () => {
     total < totalmem()
       ? ` (limited by a control group; the machine has ${formatBytes(totalmem())})`
       : '';
-  const free = Math.min(process.availableMemory(), total);
+  const free = freeMemoryBytes();
   const detail = `${formatBytes(free)} free of ${formatBytes(total)}${limited}`;
   return free >= LEAST_MEMORY
     ? ok(detail)
