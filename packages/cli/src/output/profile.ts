@@ -64,7 +64,11 @@ export function renderProfile(profile: ShownProfile, style: Style): string {
       ? []
       : [
           renderTable(style, strongest, [
-            ['CORRELATION', ({ value }) => value.toFixed(3), 'right'],
+            [
+              'CORRELATION',
+              ({ value, approximate }) => `${approximate === true ? '~' : ''}${value.toFixed(3)}`,
+              'right',
+            ],
             ['OF', ({ a, b }) => `${a}, ${b}`],
             ['', ({ measure }) => (measure === 'pearson' ? 'Pearson' : 'Cramér’s V')],
           ]),

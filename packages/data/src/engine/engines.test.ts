@@ -53,7 +53,11 @@ describe('boundsOf', () => {
       memoryBytes: 128 * MIB,
       threads: 1,
     });
-    expect(boundsOf({ cores: 8, memoryBytes: 600 * MIB }).threads).toBe(3);
+    expect(boundsOf({ cores: 8, memoryBytes: 704 * MIB })).toMatchObject({
+      memoryBytes: 3 * 128 * MIB,
+      threads: 3,
+    });
+    expect(boundsOf({ cores: 8, memoryBytes: 703 * MIB }).threads).toBe(2);
     expect(boundsOf({ cores: 2, memoryBytes: 4096 * MIB }).threads).toBe(2);
     expect(() => boundsOf({ cores: 1, memoryBytes: 319 * MIB })).toThrow('at least 320 MiB');
   });
@@ -70,6 +74,27 @@ describe('a statement', () => {
     },
     TIMEOUT,
   );
+
+  it('reports how much of its input it has read', { timeout: TIMEOUT }, async () => {
+    // Several of the pieces that DuckDB reads at once.
+    const rows = Array.from({ length: 400_000 }, (_, i) => `${i}${'x'.repeat(300)}`);
+    const data = await tableOf('csv', ['text', ...rows]);
+    const digests = Array.from({ length: 9 }, (_, i) => `max(sha256(text || '${i}'))`);
+    const slow = `SELECT ${digests.join(', ')} FROM data`;
+    const seen = Promise.withResolvers<number>();
+    const enough = new AbortController();
+    const onProgress = (fraction: number) => {
+      if (fraction === 0) return;
+      seen.resolve(fraction);
+      enough.abort();
+    };
+    const options = { onProgress, signal: enough.signal };
+    await ask('statement', statement(data, slow), options).then(
+      () => seen.reject(new Error('The statement ended before any progress.')),
+      () => undefined,
+    );
+    expect(await seen.promise).toBeLessThan(1);
+  });
 
   it('sorts more JSON than it may have memory', { timeout: TIMEOUT }, async () => {
     const count = 600_000;

@@ -155,7 +155,9 @@ export async function describeTable(
   scope: Omit<Scope, 'tables'>,
   table: Table,
 ): Promise<Described> {
-  return withTables({ ...scope, tables: { data: table } }, [], async (session) => {
+  // By names, the types are found from all files.
+  const data = { ...table, areAlike: false };
+  return withTables({ ...scope, tables: { data } }, [], async (session) => {
     const found = await columnTypes(session, 'data');
     if (table.format === 'csv') {
       refuseUncut(table, Object.keys(found));

@@ -14,6 +14,8 @@ export interface Table {
   readonly csv?: CsvDialect | undefined;
   /** Rows of the only file, which is Parquet; end exclusive. Absent: all. */
   readonly rows?: { readonly from: number; readonly to: number } | undefined;
+  /** Whether the columns of CSV files meet by their places, not by their names. Absent: if the files have one header. */
+  readonly areAlike?: boolean | undefined;
   /** Parquet files that have their footers alone: a statement asks for the other parts that it reads. */
   readonly isPartial?: boolean | undefined;
 }
@@ -42,7 +44,7 @@ export function csvSettings(csv: CsvDialect = {}): string {
 }
 
 /** A table function that yields the rows of the files. */
-export function reader({ files, format, columns = {}, dates = {}, csv }: Table): string {
+export function reader({ files, format, columns = {}, dates = {}, csv, areAlike }: Table): string {
   const paths = list(files);
   switch (format) {
     case 'csv': {
@@ -53,8 +55,7 @@ export function reader({ files, format, columns = {}, dates = {}, csv }: Table):
         .map(([name, type]) => `${quoted(name)}: ${quoted(type)}`);
       const settings = [
         csvSettings(csv),
-        // Columns of several files meet by their names.
-        ...(files.length > 1 ? ['union_by_name = true'] : []),
+        ...(files.length > 1 && areAlike !== true ? ['union_by_name = true'] : []),
         ...(types.length === 0 ? [] : [`types = {${types.join(', ')}}`]),
         ...(date === undefined ? [] : [`dateformat = ${quoted(date)}`]),
         ...(timestamp === undefined ? [] : [`timestampformat = ${quoted(timestamp)}`]),

@@ -8,6 +8,7 @@ import type * as DuckDb from '@duckdb/node-api';
 import { SkeinError } from '@skein/api/errors';
 import { importOptional } from '@skein/api/user-modules';
 import type { DataFormat } from '../data-set.ts';
+import { haveOneHeader } from './csv-headers.ts';
 import type { Bounds } from './memory.ts';
 import { reader, rowsOfRange, typedJson, writer, type Table } from './reader.ts';
 import { identifier, list, quoted } from './sql-text.ts';
@@ -95,6 +96,9 @@ export async function withTables<T>(
     // Parts of a file that are here later must not be read from a copy.
     await session.run('SET enable_external_file_cache = false');
     await session.run('SET enable_external_access = false');
+    // Without its bar DuckDB does not follow its progress.
+    await session.run('SET enable_progress_bar = true');
+    await session.run('SET enable_progress_bar_print = false');
     await session.run('SET lock_configuration = true');
     for (const [name, table] of Object.entries(tables))
       await createView(session, name, table, spill);
@@ -114,7 +118,12 @@ async function createView(
   spill: string,
 ): Promise<void> {
   const view = `CREATE VIEW ${identifier(name)} AS`;
-  const source = reader(table);
+  const areAlike =
+    table.areAlike ??
+    (table.format === 'csv' &&
+      table.columns !== undefined &&
+      haveOneHeader(table.files, table.csv));
+  const source = reader({ ...table, areAlike });
   if (table.format === 'jsonl') {
     // DuckDB cannot spill while it holds the buffers of JSON, and reads them anew for each pass.
     const rows = join(spill, `${Buffer.from(name).toString('hex')}.parquet`);

@@ -38,7 +38,6 @@ export type ColumnSummary = z.output<typeof ColumnSummary>;
 export interface Summary {
   readonly rows: number;
   readonly columns: readonly ColumnSummary[];
-  readonly correlations: readonly (number | null)[];
 }
 
 const ColumnShape = z.object({
@@ -54,6 +53,7 @@ export interface Shape {
   readonly duplicates: number;
   readonly columns: readonly ColumnShape[];
   readonly pairs: readonly z.output<typeof Entries>[];
+  readonly correlations: readonly (number | null)[];
 }
 
 export type Row = Readonly<Record<string, unknown>>;
@@ -63,7 +63,6 @@ const places = (count: number): string[] => Array.from({ length: count }, (_, at
 export function readSummary(row: Row, columns: number): Summary {
   return {
     rows: z.number().parse(row['rows']),
-    correlations: z.array(z.number().nullable()).parse(row['correlations']),
     columns: places(columns).map((name) => ColumnSummary.parse(row[name])),
   };
 }
@@ -73,5 +72,6 @@ export function readShape(row: Row, columns: number): Shape {
     duplicates: z.number().parse(row['duplicates']),
     columns: places(columns).map((name) => ColumnShape.parse(row[name])),
     pairs: z.array(Entries).parse(row['pairs']),
+    correlations: z.array(z.number().nullable()).parse(row['correlations']),
   };
 }

@@ -49,7 +49,12 @@ ${
         ['column', 'column', 'measure', 'value'],
         associations
           .slice(0, 30)
-          .map(({ a, b, measure, value }) => [a, b, NAMES[measure], value.toFixed(3)]),
+          .map(({ a, b, measure, value, approximate }) => [
+            a,
+            b,
+            NAMES[measure],
+            `${approximate === true ? 'about ' : ''}${value.toFixed(3)}`,
+          ]),
       )
 }
 </main></body></html>

@@ -3,7 +3,8 @@
  *
  * Distinct values are exact up to about 50,000; beyond, the hashes that are divisible by a number are
  * counted (adaptive sampling, Flajolet 1990), about 1 % off. Quantiles are exact up to a million rows;
- * beyond, they come from a t-digest (Dunning 2019). A value that is not exact is marked.
+ * beyond, they come from a t-digest (Dunning 2019), and correlations
+ * from a sample of rows by their hash. A value that is not exact is marked.
  */
 import { kindOf, type Column } from './columns.ts';
 import type { ColumnShape, ColumnSummary, Pair, Shape, Summary } from './answers.ts';
@@ -19,7 +20,9 @@ export function profileOf(columns: readonly Column[], summary: Summary, shape: S
     columnOf(column, summary, summary.columns[at]!, shape.columns[at]!),
   );
   const associations = [
-    ...associated(columns, numericPairs(columns), 'pearson', (at) => summary.correlations[at]),
+    ...associated(columns, numericPairs(columns), 'pearson', (at) => shape.correlations[at]).map(
+      (each) => (summary.rows > EXACT_ROWS ? { ...each, approximate: true as const } : each),
+    ),
     ...associated(columns, categoryPairs(columns, summary), 'cramer-v', (at) =>
       cramersV(shape.pairs[at] ?? []),
     ),

@@ -49,6 +49,8 @@ export interface Association {
   readonly b: string;
   readonly measure: 'pearson' | 'cramer-v';
   readonly value: number;
+  /** Found from a sample of the rows. */
+  readonly approximate?: true;
 }
 
 export interface Profile {

@@ -142,3 +142,18 @@ function indexOf(before: readonly number[]): number {
   const [p, q] = [rowsOf(1, CITIES), rows].map((each) => sharesOf(each.map((row) => row.size)));
   return p!.reduce((sum, share, at) => sum + (share - q![at]!) * Math.log(share / q![at]!), 0);
 }
+
+it(
+  'finds correlations of a large table from a sample of its rows, and marks them',
+  async () => {
+    const lines = Array.from({ length: 1_100_000 }, (_, row) => {
+      const [a, noise] = [(row * 7919) % 10_007, (row * 104_729) % 10_009];
+      return `${a},${a + noise}`;
+    });
+    await writeFile(join(folder, 'large.csv'), `a,sum\n${lines.join('\n')}\n`);
+    const [found] = (await profiled('large.csv')).associations;
+    expect(found).toMatchObject({ measure: 'pearson', approximate: true });
+    expect(found!.value).toBeCloseTo(Math.SQRT1_2, 2);
+  },
+  TIMEOUT,
+);
