@@ -133,7 +133,7 @@ describe('memory that the bounds leave free', () => {
     expect(freeWithinBounds(root)).toBe(312 * MIB);
   });
 
-  it('includes those of all groups below in version 1', () => {
+  it('includes the pages of all groups below in version 1', () => {
     files({
       'proc/self/mountinfo': V1(),
       'proc/self/cgroup': '4:memory:/a',

@@ -1,7 +1,7 @@
 /**
  * Whether CSV files have one header, so that their columns meet by their places. Where DuckDB brings columns
  * together by their names, it takes a table for 42 rows a file: a join then holds the large table in memory, and
- * looks up the rows of the small one.
+ * not the small one.
  */
 import { closeSync, openSync, readSync } from 'node:fs';
 import type { CsvDialect } from '../data-set.ts';

@@ -44,3 +44,10 @@ export function digestOf(names: readonly string[], salt = ''): string {
   const values = names.map((name) => `coalesce(to_json(${identifier(name)})::VARCHAR, 'null')`);
   return `md5(concat_ws(',', '${salt.replaceAll("'", "''")}', ${values.join(', ')}))`;
 }
+
+/** Two hashes of values, 128 bits, for comparisons inside one statement: MD5 of their texts takes far longer. */
+export function hashesOf(names: readonly string[]): readonly [string, string] {
+  const values = names.map(identifier);
+  // Another order mixes the bits in another way.
+  return [`hash(${values.join(', ')})`, `hash('', ${values.toReversed().join(', ')})`];
+}

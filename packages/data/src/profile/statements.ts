@@ -6,7 +6,7 @@
  * some hundred values.
  */
 import { identifier, quoted } from '../engine/sql-text.ts';
-import { kindOf, numberOf, textOf, type Column } from './columns.ts';
+import { hashesOf, kindOf, numberOf, textOf, type Column } from './columns.ts';
 import type { Pair, Summary } from './answers.ts';
 
 /** The numeric columns whose correlations are computed: 780 pairs. */
@@ -113,10 +113,7 @@ export function shapeSql(columns: readonly Column[], summary: Summary, table: st
     ([a, b]) => `map_entries(histogram({a: ${textOf(columns[a]!)}, b: ${textOf(columns[b]!)}}))`,
   );
   const from = identifier(table);
-  const names = columns.map(({ name }) => identifier(name));
-  const row = `hash(${names.join(', ')})`;
-  // Another order mixes the bits in another way.
-  const other = `hash('', ${names.toReversed().join(', ')})`;
+  const [row, other] = hashesOf(columns.map(({ name }) => name));
   const kept = Math.ceil(summary.rows / EXACT_ROWS);
   const correlations = numericPairs(columns).map(([a, b]) =>
     finite(`corr(${numberOf(columns[a]!)}, ${numberOf(columns[b]!)})`),
