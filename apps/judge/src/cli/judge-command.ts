@@ -15,7 +15,8 @@ import { withPackage } from './open-package.ts';
 import { withSandbox } from './sandboxes.ts';
 import type { Command } from './options.ts';
 
-export const runJudge: Command = async (operands, options, { stdout, signal }) => {
+export const runJudge: Command = async (operands, options, terminal) => {
+  const { stdout, signal } = terminal;
   const [path, ...names] = operands;
   if (path === undefined || names.length === 0) {
     throw new SkeinError('USAGE', 'judge needs a problem package and the files to judge.');
@@ -34,7 +35,7 @@ export const runJudge: Command = async (operands, options, { stdout, signal }) =
         stdout.write(options.json ? `${JSON.stringify(step.value)}\n` : lineOf(step.value));
       }
     });
-  return withSandbox(options, judgeIn, [path]);
+  return withSandbox(options, terminal, judgeIn, [path]);
 };
 
 async function readSubmitted(path: string): Promise<ProgramFile> {

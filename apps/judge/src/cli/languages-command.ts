@@ -7,9 +7,10 @@ import type { Command } from './options.ts';
 const MORE =
   '`sudo npm run provision -- --all-languages` in a clone installs all of them, on Debian and Ubuntu; the image judge-all has them too.';
 
-export const runLanguages: Command = async (operands, options, { stdout }) => {
+export const runLanguages: Command = async (operands, options, terminal) => {
+  const { stdout } = terminal;
   if (operands.length > 0) throw new SkeinError('USAGE', `languages takes no ${operands[0]}.`);
-  return withSandbox(options, async (sandbox) => {
+  return withSandbox(options, terminal, async (sandbox) => {
     const rows = LANGUAGES.map(({ code, name, extensions }) => {
       const toolchain = sandbox.toolchains.get(code);
       return { code, name, extensions, ...(toolchain ?? { available: false }) };

@@ -1,7 +1,7 @@
 /** The sandbox of a command: the driver that was asked for, or the first that works here. */
 import type { JudgeSandbox } from '../judging/judge-sandbox.ts';
 import { findGuests } from '../service/worker/guests.ts';
-import type { CommandOptions } from './options.ts';
+import type { CommandOptions, Terminal } from './options.ts';
 
 /**
  * Runs the work with a sandbox, and closes its driver on every way out.
@@ -11,11 +11,17 @@ import type { CommandOptions } from './options.ts';
  */
 export async function withSandbox<Result>(
   options: Pick<CommandOptions, 'driver' | 'image'>,
+  { stderr }: Pick<Terminal, 'stderr'>,
   work: (sandbox: JudgeSandbox) => Promise<Result>,
   packages: readonly string[] = [],
 ): Promise<Result> {
   const { driver, image } = options;
-  const guests = await findGuests({ driver, image, hidden: packages });
+  const guests = await findGuests({
+    driver,
+    image,
+    hidden: packages,
+    onFilling: (message) => stderr.write(`${message}\n`),
+  });
   try {
     return await work(guests.sandbox);
   } finally {

@@ -24,7 +24,7 @@ export const runVerify: Command = async (paths, options, terminal) => {
     }
     return ok ? 0 : 1;
   };
-  return withSandbox(options, verifyAll, paths);
+  return withSandbox(options, terminal, verifyAll, paths);
 };
 
 async function verifyOne(

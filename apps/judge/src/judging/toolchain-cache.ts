@@ -14,6 +14,8 @@ export interface JudgeSandboxOptions {
   readonly image?: string | undefined;
   /** Folder of the host in which prepared caches of toolchains are kept; default: none are. */
   readonly cacheFolder?: string | undefined;
+  /** Receives the sentence that explains the wait, before a cache is filled. */
+  readonly onFilling?: ((message: string) => void) | undefined;
 }
 
 const MAX_BYTES = 512 * 2 ** 20;
@@ -31,7 +33,7 @@ export async function prepareCache(
   language: Cached,
   version: string,
   driver: SandboxDriver,
-  { image, cacheFolder }: JudgeSandboxOptions,
+  { image, cacheFolder, onFilling }: JudgeSandboxOptions,
 ): Promise<string | undefined> {
   if (cacheFolder === undefined) return undefined;
   const { code, cache, env } = language;
@@ -40,6 +42,9 @@ export async function prepareCache(
   const digest = createHash('sha256').update(identity).digest('hex').slice(0, 16);
   const target = join(cacheFolder, `${code}-${digest}`);
   if (await exists(target)) return target;
+  onFilling?.(
+    `Compiling the standard library of ${language.name}, once for this machine: up to a minute.`,
+  );
   await makeFolders(cacheFolder, 0o755);
   const fresh = await mkdtemp(join(cacheFolder, 'unfinished-'));
   try {

@@ -13,6 +13,7 @@ import {
   type JudgeSandboxFacts,
   resumeJudgeSandbox,
 } from '../../judging/judge-sandbox.ts';
+import type { JudgeSandboxOptions } from '../../judging/toolchain-cache.ts';
 
 export interface GuestOptions {
   /** Default: the first that works here. */
@@ -23,6 +24,7 @@ export interface GuestOptions {
   readonly hidden?: readonly string[] | undefined;
   /** Default: the user's cache. */
   readonly cacheFolder?: string | undefined;
+  readonly onFilling?: JudgeSandboxOptions['onFilling'];
 }
 
 /** Data that a thread starts with. */
@@ -82,7 +84,7 @@ function hiddenBy({ hidden, cacheFolder }: Pick<Known, 'hidden' | 'cacheFolder'>
 
 /** @throws SkeinError JUDGE_SANDBOX that lists what each driver lacks. */
 export async function findGuests(options: GuestOptions): Promise<Guests> {
-  const { image, hidden = [], cacheFolder = judgeCacheFolder() } = options;
+  const { image, hidden = [], cacheFolder = judgeCacheFolder(), onFilling } = options;
   const names = options.driver === undefined ? JUDGE_DRIVERS : [options.driver];
   const drivers: SandboxDriver[] = await Promise.all(
     names.map((name) => createJudgeDriver(name, image, hiddenBy({ hidden, cacheFolder }))),
@@ -92,7 +94,7 @@ export async function findGuests(options: GuestOptions): Promise<Guests> {
   };
   try {
     return {
-      sandbox: await chooseJudgeSandbox(drivers, { image, cacheFolder }),
+      sandbox: await chooseJudgeSandbox(drivers, { image, cacheFolder, onFilling }),
       cacheFolder,
       close,
     };

@@ -33,7 +33,8 @@ export interface JudgeWorker extends Worker {
  */
 export async function startJudgeWorker(options: JudgeWorkerOptions): Promise<JudgeWorker> {
   const { store, artifacts, log } = options;
-  const facts = await prepareGuests(options);
+  const onFilling = (message: string): void => log?.('info', message, {});
+  const facts = await prepareGuests({ onFilling, ...options });
   const cacheFolder = options.cacheFolder ?? judgeCacheFolder();
   await removeUnusedPackages(packagesIn(cacheFolder), Date.now());
   const languages = [...facts.toolchains].filter(([, toolchain]) => toolchain.available);
