@@ -10,3 +10,11 @@ export {
 } from './bundle/manifest.ts';
 export { joinChunks, readChunk } from './bundle/files.ts';
 export { goldenFault, measureGolden, parseGolden } from './bundle/golden.ts';
+export {
+  openUpdater,
+  type UpdateOutcome,
+  type Updater,
+  type UpdaterOptions,
+} from './update/updater.ts';
+export { opfsStorage } from './update/opfs-storage.ts';
+export type { Storage } from './update/storage.ts';

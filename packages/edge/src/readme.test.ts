@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { runSample } from '../../../scripts/testing/readme.ts';
 
-it('publishes, and reads what was published', () => {
+it('packs a bundle and installs it', () => {
   const { stdout, stderr } = runSample(join(import.meta.dirname, '..'));
-  expect([stdout, stderr]).toEqual(["[ 'risk.json' ] 1\n", '']);
+  expect([stdout, stderr]).toEqual(["{ kind: 'updated', version: 1, from: null } true\n", '']);
 });

@@ -115,7 +115,7 @@ async function openComponents(opening: Opening): Promise<RunningNode> {
     },
   });
   const languageModels = openLanguageModels(opening, { storage, callers, plane, use });
-  const federations = openFederations(opening, { folder, registry: storage.registry });
+  const federations = await openFederations(opening, { folder, registry: storage.registry });
   const faces = openFaces(opening, {
     languageModels,
     fleet,

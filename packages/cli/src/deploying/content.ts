@@ -3,7 +3,7 @@ import { openAsBlob } from 'node:fs';
 import { basename, extname } from 'node:path';
 import type { Run } from '@skein/api';
 import { lineageMetadata, modelOfRun } from '@skein/state/run-versions';
-import { isAddress, openSource } from '@skein/state/sources';
+import { isAddress, openSource, requireTokenUse } from '@skein/state/sources';
 import type { Context } from '../command-line/command.ts';
 import { usageError } from '../command-line/usage.ts';
 import { dataFolder, type ConnectionChoice } from '../connection/connection.ts';
@@ -84,6 +84,7 @@ export async function contentOf(
   file: string | undefined,
   options: ContentOptions,
 ): Promise<Content> {
+  requireTokenUse(options.tokenEnv, file === undefined ? [] : [file]);
   const help = await helpOf(context, options);
   if (options.run !== undefined) {
     requireFits(help);

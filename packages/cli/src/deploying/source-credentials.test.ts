@@ -93,6 +93,18 @@ describe.skipIf(openssl.skip)(`credentials of an address ${openssl.reason}`, () 
     expect(JSON.stringify(versions)).not.toContain(TOKEN);
   }, 60_000);
 
+  it.each([
+    ['s3://models/risk.onnx', 'AWS_ACCESS_KEY_ID'],
+    ['gs://models/risk.onnx', 'GOOGLE_APPLICATION_CREDENTIALS'],
+    ['hf://owner/risk', 'HF_TOKEN'],
+    ['risk.onnx', 'none is given'],
+  ])('of %s are not the token of --token-env, which is refused', async (address, where) => {
+    const { deploy } = await place();
+    const refused = await deploy([address, '--token-env', 'RISK_TOKEN'], { RISK_TOKEN: TOKEN });
+    expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining(where) });
+    expect(refused.stderr).toContain('Leave --token-env out');
+  });
+
   it('of a bucket of Google come from the file of GOOGLE_APPLICATION_CREDENTIALS, or the machine', async () => {
     const { folder, tls, node, deploy } = await place();
     await using bucket = await startGcsServer({ tls, token: TOKEN });
@@ -129,9 +141,7 @@ describe.skipIf(openssl.skip)(`credentials of an address ${openssl.reason}`, () 
       }),
     );
     const none = { METADATA_SERVER_DETECTION: 'none' };
-    // Without a project, Google's library requests its name.
-    const project = { GOOGLE_CLOUD_PROJECT: 'models' };
-    const byFile = { ...none, ...project, GOOGLE_APPLICATION_CREDENTIALS: credentials };
+    const byFile = { ...none, GOOGLE_APPLICATION_CREDENTIALS: credentials };
     expect(await deploy([address], byFile)).toMatchObject({ code: 0 });
     expect(exchanges.map((each) => Object.fromEntries(each))).toEqual([
       expect.objectContaining({

@@ -189,6 +189,15 @@ export function variantFor({ name, version, variants }: Manifest, backend: Backe
   return best;
 }
 
+/** Whether a version such as 1.30.0 is not below another. */
+export function isRuntimeAtLeast(version: string, least: string): boolean {
+  const [own, other] = [version, least].map((text) => text.split('.').map(Number));
+  for (const [i, part] of other!.entries()) {
+    if ((own![i] ?? 0) !== part) return (own![i] ?? 0) > part;
+  }
+  return true;
+}
+
 export function invalid(message: string, cause?: unknown): SkeinError {
   return new SkeinError('EDGE_BUNDLE_INVALID', message, { cause });
 }

@@ -1,5 +1,4 @@
 /** The coordinator; Node only. */
 export { type Coordinator, type FederationView } from './coordinator.ts';
 export { openCoordinator } from './open-coordinator.ts';
-export { openFederationStore } from '../store/open-store.ts';
 export { completePlan } from '../plan/complete.ts';

@@ -5,11 +5,12 @@ import { Readable } from 'node:stream';
 import { SkeinError, validate } from '@skein/api';
 import { hasEnded } from '@skein/api/job-states';
 import type { Answer, Ask, Engines } from '@skein/data';
-import type { Outcome } from '../contract.ts';
+import type { Job, JobStore, Outcome } from '../contract.ts';
 import type { Copies } from '../map/remote/copies.ts';
 import { refuseStale, whileHeld, type AttemptTools } from '../worker/attempt/attempt-tools.ts';
 import { failureFrom } from '../worker/attempt/outcome.ts';
 import { throughOutage } from '../worker/attempt/through-outage.ts';
+import { freeOf } from '../worker/capacity.ts';
 import { DEFAULT_LIMITS } from '../worker/limits.ts';
 import type { TaskWork, WorkResult } from '../work.ts';
 import type { Builtin, BuiltinContext } from './builtin.ts';
@@ -92,6 +93,10 @@ function contextOf(
   /** Opened anew after an outage. */
   const keep = (open: () => AsyncIterable<Uint8Array>) =>
     throughOutage(() => artifacts.put(whileHeld(lease, open()), Number.POSITIVE_INFINITY), lease);
+  const workers = async () =>
+    (await store.workers()).filter(
+      ({ queues, mode }) => mode === 'open' && queues.includes(job.queue),
+    );
   return {
     job: job.id,
     attempt,
@@ -105,10 +110,23 @@ function contextOf(
       used.peakMemoryBytes = Math.max(used.peakMemoryBytes, peakBytes);
       return answer;
     }) as Ask,
-    workers: async () =>
-      (await store.workers()).filter(
-        ({ queues, mode }) => mode === 'open' && queues.includes(job.queue),
-      ),
+    workers,
+    async attempts(ids) {
+      const now = await store.now();
+      const jobs = await Promise.all(ids.map((id) => store.job(id)));
+      return jobs.map((each) => {
+        const { worker, startedAt, endedAt = now } = each?.attempts.at(-1) ?? {};
+        const ms = startedAt === undefined ? undefined : endedAt - startedAt;
+        if (each === undefined || hasEnded(each.state)) return { state: 'ended', worker, ms };
+        return { state: each.state === 'running' ? 'running' : 'waiting', worker, ms };
+      });
+    },
+    async free(labels) {
+      const able = (await workers()).filter((each) =>
+        labels.every((label) => each.labels.includes(label)),
+      );
+      return freeOf(able, await runningJobs(store));
+    },
     async fractions(ids) {
       const jobs = await Promise.all(ids.map((id) => store.job(id)));
       return jobs.map((each) =>
@@ -126,4 +144,16 @@ function contextOf(
       putFile: (file) => keep(() => createReadStream(file, { highWaterMark: CHUNK_BYTES })),
     },
   };
+}
+
+const PAGE = 500;
+
+async function runningJobs(store: JobStore): Promise<Job[]> {
+  const found: Job[] = [];
+  for (let after: string | undefined; ;) {
+    const page = await store.jobs({ state: 'running', limit: PAGE, after });
+    found.push(...page.jobs);
+    if (page.next === undefined) return found;
+    after = page.next;
+  }
 }

@@ -7,6 +7,7 @@ import type { RemoteAccess, RemoteFile } from '@skein/data/data-set';
 import type { z } from 'zod';
 import type { WorkerView } from '../contract.ts';
 import type { RemoteCopy } from '../map/remote/copies.ts';
+import type { FreeWorker, PieceRun } from '../map/stragglers.ts';
 import type { TaskArtifacts, TaskContext } from './define-task.ts';
 
 type Stored = Awaited<ReturnType<TaskArtifacts['put']>>;
@@ -24,6 +25,10 @@ export interface BuiltinContext extends Omit<TaskContext, 'artifacts' | 'checkpo
   readonly ask: Ask;
   /** Workers that take jobs of this job's queue. */
   readonly workers: () => Promise<readonly WorkerView[]>;
+  /** The last attempt of each job, by the store's clock. */
+  readonly attempts: (ids: readonly string[]) => Promise<readonly Omit<PieceRun, 'hasCopy'>[]>;
+  /** The capacity that is left of workers with these labels that take jobs of this job's queue. */
+  readonly free: (labels: readonly string[]) => Promise<readonly FreeWorker[]>;
   /** How far jobs are, each from 0 to 1. */
   readonly fractions: (ids: readonly string[]) => Promise<readonly number[]>;
 }

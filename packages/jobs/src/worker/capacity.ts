@@ -3,7 +3,8 @@
  * back adds up.
  */
 import { usableCores, usableMemoryBytes } from '@skein/api/machine';
-import type { JobSpec, WorkerOffer } from '../contract.ts';
+import type { Job, JobSpec, WorkerOffer, WorkerView } from '../contract.ts';
+import { MAP_TASKS } from '../map/map-run.ts';
 
 /** Cores are counted in thousandths, so that a tenth taken ten times is one core and no less. */
 const MILLI = 1000;
@@ -44,4 +45,20 @@ export function createCapacity(total: WorkerOffer['free']) {
       };
     },
   };
+}
+
+/** A conductor would leave the core unused that a fraction of it is missing from. */
+export function takenBy({ work, resources }: Pick<Job, 'work' | 'resources'>): Job['resources'] {
+  const waits = work.kind === 'task' && 'offered' in work.module && MAP_TASKS.get(work.task)?.waits;
+  return waits === true ? { ...resources, cores: 0 } : resources;
+}
+
+/** The capacity that jobs have left of workers. */
+export function freeOf(
+  workers: readonly Pick<WorkerView, 'worker' | 'total'>[],
+  running: readonly Pick<Job, 'work' | 'resources' | 'attempts'>[],
+): { readonly worker: string; readonly free: WorkerOffer['free'] }[] {
+  const left = new Map(workers.map(({ worker, total }) => [worker, createCapacity(total)]));
+  for (const job of running) left.get(job.attempts.at(-1)?.worker ?? '')?.take(takenBy(job));
+  return [...left].map(([worker, { free }]) => ({ worker, free: free() }));
 }

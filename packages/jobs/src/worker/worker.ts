@@ -13,7 +13,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createHoldings } from '../artifact-holdings.ts';
-import type { Claim, Job } from '../contract.ts';
+import type { Claim } from '../contract.ts';
 import { openEngines } from '@skein/data';
 import { openCopies } from '../map/remote/copies.ts';
 import { FUNCTION_MODULE, FUNCTION_TASK } from '../map/function/task-name.ts';
@@ -22,7 +22,7 @@ import { LOG_BYTES } from '../store/bounds.ts';
 import { whenReachable } from '../store/when-reachable.ts';
 import { namesOfTasks } from '../tasks/task-thread.ts';
 import { reportOutcome, runAttempt, type WorkerContext } from './attempt/attempt.ts';
-import { createCapacity } from './capacity.ts';
+import { createCapacity, takenBy } from './capacity.ts';
 import { startClock } from './clock.ts';
 import type { RunningAttempt, SandboxOffer, Worker, WorkerOptions } from './contract.ts';
 import { freePort } from './free-port.ts';
@@ -229,12 +229,6 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
       return drained;
     },
   };
-}
-
-/** A conductor would leave the core unused that a fraction of it is missing from. */
-function takenBy({ work, resources }: Job): Job['resources'] {
-  const waits = work.kind === 'task' && 'offered' in work.module && MAP_TASKS.get(work.task)?.waits;
-  return waits === true ? { ...resources, cores: 0 } : resources;
 }
 
 function shown({ claim: { job, attempt, token }, phase }: Running): RunningAttempt {

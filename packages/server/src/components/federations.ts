@@ -5,7 +5,7 @@
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { FederationView } from '@skein/api';
+import { type FederationView, SkeinError } from '@skein/api';
 import { FEDERATION_PATH } from '@skein/api/federations';
 import type { Coordinator } from '@skein/federation/coordinator';
 import type { UpgradeHandler } from '@skein/http';
@@ -17,6 +17,9 @@ import type {
   StartFederation,
 } from '../federations/open-federations.ts';
 import type { Opening } from './component.ts';
+
+/** In the folder of the federations, unless a Redis holds them. */
+export const DATABASE = 'federations.db';
 
 export interface FederationComponent {
   list(): Promise<FederationView[]>;
@@ -33,14 +36,27 @@ export interface FederationComponent {
   close(): Promise<void>;
 }
 
-export function openFederations(
+/** @throws SkeinError STATE_TOO_NEW. */
+export async function openFederations(
   { options, logger, lifecycle }: Opening,
   { folder, registry }: { readonly folder: DataFolder; readonly registry: Registry },
-): FederationComponent {
+): Promise<FederationComponent> {
   const place = join(folder.root, 'federations');
   const component = createFederations(place, { ...options, registry, logger });
   lifecycle.open('federations', () => component.close());
+  if (options.redis === undefined) await refuseNewer(join(place, DATABASE));
   return component;
+}
+
+/** Any other failure is reported when the federations are resumed, and the models are served meanwhile. */
+async function refuseNewer(database: string): Promise<void> {
+  if (!existsSync(database)) return;
+  const { openFederationStore } = await import('@skein/federation/store');
+  try {
+    await (await openFederationStore(database)).close();
+  } catch (error) {
+    if (error instanceof SkeinError && error.code === 'STATE_TOO_NEW') throw error;
+  }
 }
 
 /** @param place folder of the federations; made by the first of them. */

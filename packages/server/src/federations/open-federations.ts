@@ -16,15 +16,16 @@ import {
   type Coordinator,
   type FederationView as Federation,
   openCoordinator,
-  openFederationStore,
 } from '@skein/federation/coordinator';
 import { modelFacts } from '@skein/federation/site';
+import { openFederationStore } from '@skein/federation/store';
 import { LARGEST_FILE, OnnxError, readModel } from '@skein/onnx';
 import type { Registry } from '@skein/serving';
 import { TrainError } from '@skein/train';
 import { createDiskSpace, FLEET_NAMESPACE, openFileArtifacts } from '@skein/state';
 import type { NodeSettings } from '../components/options.ts';
 import { MAX_MODEL_BYTES } from '../components/component.ts';
+import { DATABASE } from '../components/federations.ts';
 import { storeVersion, versionOf } from './trained-version.ts';
 
 export interface StartFederation {
@@ -60,11 +61,13 @@ export async function openFederationsAt(
   const folder = join(place, 'artifacts');
   const space = createDiskSpace({ folder, keptFreeBytes });
   const artifacts = await openFileArtifacts(folder, { space });
-  const { redis = join(place, 'federations.db'), namespace = FLEET_NAMESPACE } = options;
+  const { namespace = FLEET_NAMESPACE } = options;
   const identity = await keptIdentity(join(place, 'identity'));
   // Sites know a coordinator by its key, so that no other node of a fleet may conduct its federations.
   const own = `${namespace}-${identity.key.slice(0, 16)}`;
-  const store = await openFederationStore(redis, { namespace: own });
+  const store = await openFederationStore(options.redis ?? join(place, DATABASE), {
+    namespace: own,
+  });
   const coordinator = await openCoordinator({
     store,
     artifacts,

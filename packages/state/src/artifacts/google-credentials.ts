@@ -13,6 +13,7 @@ export type GoogleHeaders = () => Promise<Record<string, string>>;
  */
 export async function googleHeaders(scope: string): Promise<GoogleHeaders> {
   const { GoogleAuth } = await import('google-auth-library');
-  const auth = new GoogleAuth({ scopes: scope });
+  // No request here names a project. Without one, the library asks Google for its name, which needs a role of its own.
+  const auth = new GoogleAuth({ scopes: scope, projectId: 'none' });
   return async () => Object.fromEntries(await auth.getRequestHeaders());
 }

@@ -38,6 +38,30 @@ export async function openSource(address: string, options: SourceOptions): Promi
   return source;
 }
 
+/** Variables that hold the credentials of a scheme. */
+const CREDENTIALS: Readonly<Record<string, string>> = {
+  s3: 'AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY',
+  gs: 'GOOGLE_APPLICATION_CREDENTIALS',
+  hf: 'HF_TOKEN',
+};
+
+/** Refuses `--token-env` where no given file or address would be fetched with the token. @throws SkeinError USAGE. */
+export function requireTokenUse(tokenEnv: string | undefined, given: readonly string[]): void {
+  const schemes = given.map((each) =>
+    isAddress(each) ? each.split(':', 1)[0]!.toLowerCase() : '',
+  );
+  if (tokenEnv === undefined || schemes.some((scheme) => /^https?$/.test(scheme))) return;
+  const at = schemes.findIndex((scheme) => scheme in CREDENTIALS);
+  const where =
+    at < 0
+      ? 'and none is given'
+      : `and the credentials for ${schemes[at]}:// are in ${CREDENTIALS[schemes[at]!]}`;
+  throw new SkeinError(
+    'USAGE',
+    `--token-env ${tokenEnv} is for https:// addresses, ${where}. Leave --token-env out.`,
+  );
+}
+
 /** The file is written under this name. @throws SkeinError SOURCE_UNKNOWN. */
 function requireFileName({ fileName, address }: Source): void {
   if (!/^\.{0,2}$|[/\\\0]/.test(fileName)) return;

@@ -39,6 +39,8 @@ it.each([
   [['--data', 's3://logs/', ...SUM], /write which files of the folder/],
   [['--data', 'https://b.example/a.csv?X-Amz-Signature=s3cr3t', ...SUM], /--token-env/],
   [['--data', 'x=https://me:s3cr3t@b.example/a.csv', ...SUM], /--token-env/],
+  [['--data', 'x=s3://logs/a.csv', '--token-env', 'T', ...SUM], /AWS_ACCESS_KEY_ID.*Leave --token/],
+  [['--data', 'a.csv', '--token-env', 'T', '--', 'cp', '{in}', '{out}'], /none is given. Leave/],
   [['--data', 's3://logs/a.csv', '--', 'cp', '{in}', '{out}'], /only a statement reads an address/],
 ])('refuses %j', { timeout: TIMEOUT }, async (words, message) => {
   const refused = await node.run('map', ...words);

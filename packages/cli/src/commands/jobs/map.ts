@@ -14,6 +14,7 @@ import { mapJob } from '../../jobs/map-job.ts';
 import { isVersion, requireName, saveMap, withoutSecrets } from '../../jobs/data-versions.ts';
 import { workOf } from '../../jobs/map-work.ts';
 import { openSink, writeResult } from '../../jobs/sink.ts';
+import { requireTokenUse } from '@skein/state/sources';
 import { readsHere, tablesOf } from '../../jobs/tables.ts';
 import { givenText } from '../../file.ts';
 import {
@@ -150,6 +151,10 @@ export const map = defineCommand({
   async run(context, { command, ...options }): Promise<MapOutcome> {
     const { cwd } = context;
     if (options.data.length === 0) throw usageError('--data FILE is missing: the tables.');
+    requireTokenUse(
+      options.tokenEnv,
+      options.data.map((entry) => entry.replace(/^\w+=/, '')),
+    );
     const kinds = [options.function ?? options.sql, options.task, command].filter(
       (given) => given !== undefined,
     );

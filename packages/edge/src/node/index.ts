@@ -1,0 +1,2 @@
+export { diskStorage } from './disk-storage.ts';
+export { folderPlace } from './folder-place.ts';
