@@ -63,6 +63,7 @@ const allowed = {
     'jobs',
     'serving',
     'load',
+    'edge',
     'federation',
     'generative',
     'server',

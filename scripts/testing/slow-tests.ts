@@ -43,6 +43,7 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/calls/src/contract.test.ts',
   'packages/cli/src/cli.test.ts',
   'packages/cli/src/commands/data/data.test.ts',
+  'packages/cli/src/commands/edge/edge.test.ts',
   'packages/cli/src/commands/data/remote.test.ts',
   'packages/cli/src/commands/federation/**',
   'packages/cli/src/commands/language/language-guide.test.ts',

@@ -119,6 +119,10 @@ const LOADERS = {
     (await import('./commands/federation/privacy-account.ts')).privacyClose,
   'privacy recount': async () =>
     (await import('./commands/federation/privacy-recount.ts')).privacyRecount,
+  'edge keys': async () => (await import('./commands/edge/edge-keys.ts')).edgeKeys,
+  'edge pack': async () => (await import('./commands/edge/edge-pack.ts')).edgePack,
+  'edge verify': async () => (await import('./commands/edge/edge-verify.ts')).edgeVerify,
+  'edge renew': async () => (await import('./commands/edge/edge-keys.ts')).edgeRenew,
   bench: async () => (await import('./commands/serving/bench.ts')).bench,
   doctor: async () => (await import('./commands/node/doctor.ts')).doctor,
   'keys create': async () => (await import('./commands/node/keys.ts')).keysCreate,

@@ -4,6 +4,7 @@ export { ROLES, type Role } from './trust/metadata.ts';
 export { EXPIRES_DAYS, type RoleKeys } from './trust/sign.ts';
 export {
   createRoot,
+  hasRoot,
   lastRoot,
   publish,
   publishedTargets,

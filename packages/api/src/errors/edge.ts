@@ -5,19 +5,19 @@ export const EDGE_ERRORS = {
   EDGE_KEYS: {
     ...PRECONDITION,
     meaning: 'A key of a publisher of bundles is missing, or is not a key.',
-    fix: 'Name the folder with the keys of this publisher, and the place whose root.json has them.',
+    fix: 'Name the folder that `skein edge keys --keys` has made with --keys, and the place whose root has these keys with --out.',
   },
   EDGE_UNTRUSTED: {
     ...UNFIT,
     meaning:
       'A file of a publisher lacks the signatures that the trusted root demands, differs from the signed file, or is older than an accepted one.',
-    fix: 'Keep the installed version; it still runs. Publish again with the keys of the newest root. If a key may be stolen, publish a root without it.',
+    fix: 'Keep the installed version; it still runs. Publish again with the keys of the newest root. If a key may be stolen, replace it with `skein edge keys --rotate`.',
   },
   EDGE_EXPIRED: {
     ...UNMET,
     meaning:
       'A signed file of a publisher has expired, so a device accepts no update. The installed version still runs.',
-    fix: 'Sign the files anew. If the files are current, correct the clock of the device.',
+    fix: 'Sign new dates with `skein edge renew`. If the files are current, correct the clock of the device.',
   },
   EDGE_BUNDLE_UNKNOWN: {
     ...UNKNOWN,

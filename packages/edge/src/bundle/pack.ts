@@ -19,6 +19,7 @@ import {
   type GoldenVectors,
 } from './golden.ts';
 import {
+  BundleName,
   invalid,
   manifestPath,
   parseManifest,
@@ -77,6 +78,9 @@ export interface Packed {
 /** @throws SkeinError EDGE_BUNDLE_INVALID, EDGE_KEYS, EDGE_UNTRUSTED; RuntimeFailure. */
 export async function packBundle(place: Place, options: PackOptions): Promise<Packed> {
   const { keys, name, variants, runtimes, now } = options;
+  if (!BundleName.safeParse(name).success) {
+    throw invalid(`"${name}" is not a name: use a-z, 0-9, dot, dash and underscore.`);
+  }
   const targets = (await publishedTargets(place))?.targets ?? {};
   const before = Object.hasOwn(targets, `${name}.json`)
     ? await readManifest(place, new Map(Object.entries(targets)), name)

@@ -21,9 +21,13 @@ export interface Place extends Source {
   write(path: string, bytes: Bytes): Promise<void>;
 }
 
+export async function hasRoot(place: Source): Promise<boolean> {
+  return (await place.read('1.root.json', MOST_BYTES.root)) !== undefined;
+}
+
 /** Writes the first root. @throws SkeinError EDGE_KEYS if the place has one. */
 export async function createRoot(place: Place, keys: RoleKeys, now: number): Promise<Bytes> {
-  if ((await place.read('1.root.json', MOST_BYTES.root)) !== undefined) {
+  if (await hasRoot(place)) {
     throw new SkeinError('EDGE_KEYS', `${place.place} has a root already.`);
   }
   const root = await signFile(rootOf(keys, { version: 1, now }), keys.root);
