@@ -77,6 +77,7 @@ async function prepare(
       label: settings.label,
       labels,
       features: settings.features,
+      weights: settings.weights,
       missing: settings.missing,
       imageSize: () => imageSizeOf(source, settings.imageSize),
       store,

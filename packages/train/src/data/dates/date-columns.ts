@@ -1,5 +1,5 @@
 /** Columns of dates as columns of their parts. */
-import { BLOCK_ROWS, type Column } from '../table/column.ts';
+import { assertWhole, BLOCK_ROWS, type Column } from '../table/column.ts';
 import type { Table } from '../table/table.ts';
 import { dataError } from '../../train-error.ts';
 import { partNames, partsOf, type DateFormat } from './date-format.ts';
@@ -33,6 +33,7 @@ export function withDateParts(table: Table, dates: readonly DateColumn[]): Table
     if (column.kind === 'number') {
       throw dataError(`Column '${date.name}' holds numbers, but held dates when it was trained.`);
     }
+    assertWhole(column);
     const numbers = column.categories.map((text) => partsOf(date.format, text));
     return date.parts.map((name, part) =>
       partColumn(

@@ -12,7 +12,7 @@ import { classNumbers, dataset, type Dataset } from '../dataset.ts';
 import { withDateParts, type DateColumn } from '../dates/date-columns.ts';
 import { ascending, momentsOf } from './moments.ts';
 import type { RowStore, StoredRows } from '../rows/stored.ts';
-import { BLOCK_ROWS, blockOf, numbersOf, type Column } from '../table/column.ts';
+import { assertWhole, BLOCK_ROWS, blockOf, numbersOf, type Column } from '../table/column.ts';
 import { columnOf, type Table } from '../table/table.ts';
 
 export interface NumberFeature {
@@ -189,6 +189,7 @@ function storedFeatures(
 /** Writes one column of some rows into a block of all columns. */
 function columnFiller(table: Table, feature: Feature, at: number, width: number) {
   const column = columnOf(table, feature.name);
+  assertWhole(column);
   if (column.kind !== feature.kind) {
     throw dataError(
       `Column '${feature.name}' holds ${column.kind === 'number' ? 'numbers' : 'categories'}, but held ${feature.kind === 'number' ? 'numbers' : 'categories'} when the encoding was fitted.`,

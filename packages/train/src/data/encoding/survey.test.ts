@@ -5,12 +5,16 @@ import { InferenceSession as WebSession, Tensor as WebTensor } from 'onnxruntime
 import { describe, expect, it } from 'vitest';
 import { formatsOf, partsOf, type DateFormat } from '../dates/date-format.ts';
 import { nativeBackend } from '../../run/native-backend.ts';
+import { MOST_TEXTS } from '../table/column.ts';
 import type { Table } from '../table/table.ts';
 import { encodeRows, fitEncoder } from './encoder.ts';
 import { withEncoder } from './encoding-graph.ts';
 import { withoutRawColumns, withRawColumns } from './raw-columns.ts';
 import { surveyColumns } from './survey.ts';
 import { readCsv } from '../table/read-table.ts';
+
+const AT = { name: 'at', kind: 'category', categories: ['a'] } as const;
+const ENCODER = { target: { name: 'ill', kind: 'number' }, features: [], width: 1 } as const;
 
 const tableOf = (lines: readonly string[]): Promise<Table> =>
   readCsv(new TextEncoder().encode(lines.join('\n')));
@@ -42,6 +46,23 @@ describe('a survey of columns', () => {
     expect(named).toMatchObject({ features: ['code', 'admitted'], notes: [expect.anything()] });
     const only = await tableOf(['code,ill', ...rows.map((_, i) => `P-${i},yes`)]);
     expect(() => surveyColumns(only, undefined, ['ill'])).toThrow(/no column.*'code' is left out/);
+  });
+
+  it('leaves out texts and identifiers that are more than JavaScript can compare', async () => {
+    const lines = Array.from({ length: MOST_TEXTS + 2 }, (_, i) => `2024-01-01T${i},1`);
+    const table = await tableOf(['at,x,ill', ...lines.map((line, i) => `${line},${i % 2}`)]);
+    const { features, notes } = surveyColumns(table, undefined, ['ill']);
+    expect(features).toEqual(['x']);
+    expect(notes[1]).toMatch(/^'at' is left out: it has more than 1000000 different texts\./);
+    const named = /^Column 'at' has more than 1000000 different texts, such as '2024-01-01T0'/;
+    expect(() => surveyColumns(table, ['at'], ['ill'])).toThrow(named);
+    expect(() => encodeRows(table, { ...ENCODER, features: [AT] })).toThrow(named);
+
+    const count = 2 ** 24 + 2;
+    const values = Float64Array.from({ length: count }, (_, row) => row);
+    const id = { name: 'id', kind: 'number', values } as const;
+    const x = { name: 'x', kind: 'number', values: new Float64Array(count) } as const;
+    expect(surveyColumns({ count, columns: [id, x] }, undefined, []).features).toEqual(['x']);
   });
 
   it('keeps categories, also of many texts, and dates in a plain form', async () => {

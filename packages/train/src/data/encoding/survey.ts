@@ -8,7 +8,7 @@
 import { dateColumn, type DateColumn } from '../dates/date-columns.ts';
 import { formatsOf, partNames, type DateFormat } from '../dates/date-format.ts';
 import { dataError } from '../../train-error.ts';
-import { numbersOf, type Column } from '../table/column.ts';
+import { assertWhole, MOST_TEXTS, numbersOf, type Column } from '../table/column.ts';
 import type { Table } from '../table/table.ts';
 
 export interface Survey {
@@ -25,6 +25,8 @@ const FEWEST_TEXTS = 20;
 const ROWS_OF_A_TEXT = 2;
 /** Names that are listed of one kind. */
 const LISTED = 12;
+/** Rows whose numbers are compared: a Set of JavaScript has no more than 2^24. */
+const COMPARED_ROWS = 1_000_000;
 const IDENTIFIER = /(^|[_\s.-])(id|uuid|guid|key|index|number|nr|no)$|[a-z]I[dD]$|^unnamed: 0$/i;
 
 interface LeftOut {
@@ -51,6 +53,7 @@ export function surveyColumns(
   const leftOut: LeftOut[] = [];
   for (const column of candidates) {
     const { name } = column;
+    if (wanted !== undefined) assertWhole(column);
     const formats = column.kind === 'category' ? formatsOf(column.categories) : [];
     const why = wanted === undefined ? flawOf(column, table.count, formats) : undefined;
     if (why !== undefined) {
@@ -83,6 +86,7 @@ function flawOf(column: Column, count: number, formats: readonly DateFormat[]): 
   if (formats.length > 1) {
     return `its dates, such as ${column.categories[0]}, may begin with the day or with the month; write 2024-03-05`;
   }
+  if (column.isCut === true) return `it has more than ${MOST_TEXTS} different texts`;
   if (formats.length === 1) return undefined;
   const { length } = column.categories;
   if (length < FEWEST_TEXTS || length * ROWS_OF_A_TEXT <= count) return undefined;
@@ -96,7 +100,7 @@ function areNumbersOfRows(column: Column, count: number): boolean {
   if (count < FEWEST_TEXTS) return false;
   const numberOf = numbersOf(column, count);
   const seen = new Set<number>();
-  for (let row = 0; row < count; row++) {
+  for (let row = 0; row < Math.min(count, COMPARED_ROWS); row++) {
     const number = numberOf(row);
     if (!Number.isSafeInteger(number) || seen.has(number)) return false;
     seen.add(number);

@@ -28,6 +28,9 @@ export async function readParquet(file: RandomAccess, options: TableOptions = {}
     throw dataError(`Column '${nested.element.name}' is nested; tables are flat.`);
   }
   const builder = tableBuilder(names, options);
+  const wanted = names.filter((name) => options.wanted?.includes(name) ?? true);
+  // With none of the columns there would be no rows: the caller names the missing column.
+  const isRead = (name: string): boolean => wanted.length === 0 || wanted.includes(name);
   let rowStart = 0;
   for (const group of metadata.row_groups) {
     const count = Number(group.num_rows);
@@ -36,6 +39,7 @@ export async function readParquet(file: RandomAccess, options: TableOptions = {}
     // unhandled, and their rejections would end the process.
     const cells: (readonly Record<string, unknown>[])[] = [];
     for (const [at, { element }] of children.entries()) {
+      if (!isRead(element.name)) continue;
       const column = group.columns[at]?.meta_data;
       if (column === undefined || column.path_in_schema?.join('.') !== element.name) {
         throw unreadable('its columns do not match its schema');
@@ -47,17 +51,19 @@ export async function readParquet(file: RandomAccess, options: TableOptions = {}
         narrow: column.type === 'INT32',
       });
       const chosen = { metadata, rowStart, rowEnd, columns: [element.name] };
-      cells.push(await reading(() => parquetReadObjects({ ...checked, ...chosen })));
+      cells[at] = await reading(() => parquetReadObjects({ ...checked, ...chosen }));
     }
-    cells[0]?.forEach((_, i) => {
-      const line = rowStart + i + 1;
-      const row = names.map((name, at) => {
-        const value = plain(cells[at]?.[i]?.[name]);
-        if (value !== NO_TIME || !(options.wanted?.includes(name) ?? true)) return value;
-        throw flaw(line, name, 'is a time outside the years -271821 to 275760');
+    cells
+      .find((each) => each !== undefined)
+      ?.forEach((_, i) => {
+        const line = rowStart + i + 1;
+        const row = names.map((name, at) => {
+          const value = plain(cells[at]?.[i]?.[name]);
+          if (value !== NO_TIME || !isRead(name)) return value;
+          throw flaw(line, name, 'is a time outside the years -271821 to 275760');
+        });
+        builder.add(line, row);
       });
-      builder.add(line, row);
-    });
     rowStart = rowEnd;
   }
   return builder.finish();

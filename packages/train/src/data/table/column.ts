@@ -1,4 +1,5 @@
 /** A typed column of a table: in memory, or in a file that is read again for each pass. */
+import { dataError } from '../../train-error.ts';
 import type { NumberColumn } from './column-sink.ts';
 
 export type ColumnKind = 'number' | 'category';
@@ -25,6 +26,19 @@ interface CategoryColumn {
   readonly block?: (from: number, to: number) => Int32Array;
   /** In the order of their first occurrence. */
   readonly categories: readonly string[];
+  /** There are more than `MOST_TEXTS`; the others count as missing. */
+  readonly isCut?: true;
+}
+
+/** Different texts of a column that are kept, about 100 bytes each. A Map of JavaScript has no more than 2^24. */
+export const MOST_TEXTS = 1_000_000;
+
+/** @throws TrainError `data` for a column with more texts than are kept. */
+export function assertWhole(column: Column): void {
+  if (column.kind === 'number' || column.isCut !== true) return;
+  throw dataError(
+    `Column '${column.name}' has more than ${MOST_TEXTS} different texts, such as '${column.categories[0]}': make fewer of them, or numbers, before the training, such as the hour of a time.`,
+  );
 }
 
 /** Rows of a column that are read together. */
@@ -50,7 +64,7 @@ export function numberColumn(
 }
 
 export function categoryColumn(
-  { name, categories }: Pick<CategoryColumn, 'name' | 'categories'>,
+  { name, categories, isCut }: Pick<CategoryColumn, 'name' | 'categories' | 'isCut'>,
   numbers: NumberColumn,
   count: number,
   stored: boolean,
@@ -60,14 +74,15 @@ export function categoryColumn(
     return into.subarray(0, read.length);
   };
   const all = () => codesOf(numbers.read(0, count), new Int32Array(count));
-  if (!stored) return { name, kind: 'category', codes: all(), categories };
+  const texts = { categories, ...(isCut === undefined ? {} : { isCut }) };
+  if (!stored) return { name, kind: 'category', codes: all(), ...texts };
   const memory = new Float64Array(Math.min(count, BLOCK_ROWS));
   const codes = new Int32Array(memory.length);
   return {
     name,
     kind: 'category',
     block: (from, to) => codesOf(numbers.read(from, to, memory), codes),
-    categories,
+    ...texts,
     get codes() {
       return all();
     },

@@ -3,7 +3,13 @@
  * later value that does not fit is an error that names line and column.
  */
 import { dataError, MissingValue, type TrainError } from '../../train-error.ts';
-import { categoryColumn, numberColumn, type Column, type ColumnKind } from './column.ts';
+import {
+  categoryColumn,
+  MOST_TEXTS,
+  numberColumn,
+  type Column,
+  type ColumnKind,
+} from './column.ts';
 import { columnSink, type NumberColumn } from './column-sink.ts';
 import type { DecimalCommas } from './decimal-commas.ts';
 import type { Table, TableOptions } from './table.ts';
@@ -34,8 +40,11 @@ export function tableBuilder(
     return kind === undefined ? undefined : columnBuilder(name, kind, decimals);
   });
   const isWanted = names.map((name) => wanted?.includes(name) ?? true);
-  const sink = columnSink(names.length, store);
-  const row = new Float64Array(names.length);
+  /** Places in a stored row; a column that is not wanted has none. */
+  const places = isWanted.map((is, i) => (is ? isWanted.slice(0, i).filter(Boolean).length : -1));
+  const width = isWanted.filter(Boolean).length;
+  const sink = columnSink(width, store);
+  const row = new Float64Array(width);
   let count = 0;
   return {
     add(line, values) {
@@ -45,8 +54,9 @@ export function tableBuilder(
         );
       }
       for (let i = 0; i < values.length; i++) {
-        row[i] = NaN;
-        if (!isWanted[i]) continue;
+        const place = places[i]!;
+        if (place < 0) continue;
+        row[place] = NaN;
         const texts = listed[i];
         const value = texts === undefined ? values[i] : asListed(values[i], texts);
         const isText = typeof value === 'string' && value !== '' && texts?.has(value) === true;
@@ -57,7 +67,7 @@ export function tableBuilder(
           isNumber(value, decimals) ? 'number' : 'category',
           decimals,
         );
-        row[i] = columns[i]!.numberOf(line, value);
+        row[place] = columns[i]!.numberOf(line, value);
       }
       sink.push(row);
       count++;
@@ -71,12 +81,18 @@ export function tableBuilder(
       const found = sink.finish();
       const finished = columns.map((column, i) => {
         const typed = column ?? columnBuilder(names[i]!, 'number');
-        return typed.finish(found.columns[i]!, count, found.stored);
+        const numbers = found.columns[places[i]!] ?? NOTHING;
+        return typed.finish(numbers, count, found.stored);
       });
       return { count, columns: finished, ...(found.stored ? { store: store! } : {}) };
     },
   };
 }
+
+/** A column that is not wanted: all of its values are missing. */
+const NOTHING: NumberColumn = {
+  read: (from, to, into = new Float64Array(to - from)) => into.subarray(0, to - from).fill(NaN),
+};
 
 interface ColumnBuilder {
   /** The value as a number: of a text its code. */
@@ -102,6 +118,7 @@ function columnBuilder(name: string, kind: ColumnKind, decimals?: DecimalCommas)
     };
   }
   const known = new Map<string, number>();
+  let isCut = false;
   return {
     numberOf(line, value) {
       if (value === null || value === undefined || value === '') {
@@ -112,12 +129,22 @@ function columnBuilder(name: string, kind: ColumnKind, decimals?: DecimalCommas)
         throw flaw(line, name, `is ${JSON.stringify(value)}, but must be a text or a number`);
       }
       const text = String(value);
-      let code = known.get(text);
-      if (code === undefined) known.set(text, (code = known.size));
-      return code;
+      const code = known.get(text);
+      if (code !== undefined) return code;
+      if (known.size === MOST_TEXTS) {
+        isCut = true;
+        return NaN;
+      }
+      known.set(text, known.size);
+      return known.size - 1;
     },
     finish: (numbers, count, stored) =>
-      categoryColumn({ name, categories: [...known.keys()] }, numbers, count, stored),
+      categoryColumn(
+        { name, categories: [...known.keys()], ...(isCut ? { isCut } : {}) },
+        numbers,
+        count,
+        stored,
+      ),
   };
 }
 

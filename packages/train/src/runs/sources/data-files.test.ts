@@ -6,6 +6,7 @@ import sharp from 'sharp';
 import { afterAll, describe, expect, it } from 'vitest';
 import { testFolder } from '../../../../../scripts/testing/folder.ts';
 import { openRowStore } from '../../data/rows/file-rows.ts';
+import { blockOf } from '../../data/table/column.ts';
 import type { TrainingData } from '../../task/training-data.ts';
 import { npy, npz } from '../../testing/npy.ts';
 import { readTrainingData, type DataChoice } from './data-files.ts';
@@ -49,6 +50,26 @@ describe('tables', () => {
       },
     });
   });
+
+  it.each(['csv', 'parquet'] as const)(
+    'reads the columns that are named, of %s',
+    async (format) => {
+      await write('gaps.csv', 'a,b,w,y\n1,,2,u\n2,7,2,v\n');
+      await copyFile(fixture('people-snappy.parquet'), join(folder, 'gaps.parquet'));
+      const choice = {
+        csv: { label: 'y', features: ['a'], weights: 'w' },
+        parquet: { label: 'visits', features: ['visits'] },
+      };
+      const { [format]: own } = choice;
+      const named = await read(`gaps.${format}`, own);
+      if (named.from !== 'table') throw new TypeError('It is a table.');
+      const wanted = new Set(Object.values(own).flat());
+      for (const column of named.table.columns) {
+        const numbers = [...blockOf(column, 0, named.table.count)];
+        expect(numbers.every(Number.isNaN), column.name).toBe(!wanted.has(column.name));
+      }
+    },
+  );
 
   it('of Parquet, without the rows that lack something in a column that is used', async () => {
     await copyFile(fixture('people-snappy.parquet'), join(folder, 'people.parquet'));

@@ -33,6 +33,8 @@ export interface DataChoice {
   /** Absolute path of a file of labels. */
   readonly labels?: string | undefined;
   readonly features?: readonly string[] | undefined;
+  /** Column with the weight of each row. */
+  readonly weights?: string | undefined;
   readonly missing: 'refuse' | 'drop' | 'mean';
   /** For folders of images. */
   readonly imageSize: () => ImageSize;
@@ -97,9 +99,14 @@ async function readTable(
   choice: DataChoice,
   format: 'csv' | 'tsv' | 'jsonl' | 'parquet',
 ): Promise<TrainingData> {
-  const { path, label, features, missing, store } = choice;
+  const { path, label, features, weights, missing, store } = choice;
   if (label === undefined) throw invalidSetting('`label` names the column to predict.');
-  const options: TableOptions = { missing: missing === 'refuse' ? 'refuse' : 'keep', store };
+  const others = weights === undefined ? [] : [weights];
+  const options: TableOptions = {
+    missing: missing === 'refuse' ? 'refuse' : 'keep',
+    store,
+    ...(features === undefined ? {} : { wanted: [...features, label, ...others] }),
+  };
   const whole = await tableOf(path, format, options).catch((error: unknown) => {
     throw error instanceof MissingValue ? dataError(`${error.message} ${WAYS}`) : error;
   });
