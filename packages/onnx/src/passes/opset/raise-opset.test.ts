@@ -266,6 +266,15 @@ describe('a change of an operator', () => {
     if (opsetOf(model)! < 13) await expectSame(model, { x }, 13);
   });
 
+  it('Split states its number of outputs, which ONNX Runtime does not insist on', () => {
+    const model = oneNode('Split', 11, { axis: 2 }, { outputs: ['y', 'z'] });
+    const [node] = raiseOpset(model, 21).graph!.node;
+    expect(node!.attribute.map(({ name, i }) => [name, i])).toEqual([
+      ['axis', 2n],
+      ['num_outputs', 2n],
+    ]);
+  });
+
   it('TopK takes its count as an input', async () => {
     const model = oneNode('TopK', 7, { k: 2, axis: 1 }, { outputs: ['y', 'i'] });
     model.graph!.output[1]!.type!.value.value!['elemType' as never] = 7 as never;
