@@ -1,5 +1,5 @@
 /** Statements of a command over the tables that it was given: each is a job of the node. */
-import type { NewJobInput } from '@skein/api';
+import type { DataVersion, DataVersionName, NewJobInput } from '@skein/api';
 import { defined } from '@skein/api/defined';
 import type { Client } from '@skein/api/client';
 import { SkeinError } from '@skein/api/errors';
@@ -19,6 +19,7 @@ import {
 import { usageError } from '../command-line/usage.ts';
 import { connectionOptions, type ConnectionChoice } from '../connection/connection.ts';
 import { recordsOf } from './data-set.ts';
+import { filesIn, saveMap } from './data-versions.ts';
 import { withJobs } from './embedded.ts';
 import { followJob } from './follow.ts';
 import { listJob, mapJob } from './map-job.ts';
@@ -79,6 +80,19 @@ export interface Statements {
     tables: Tables,
     format: DataFormat,
   ) => Promise<string>;
+  /** The stored rows of a statement as a table of the next one. @throws SkeinError STEP_FAILED. */
+  readonly table: (name: string, sql: string, tables: Tables) => Promise<Source>;
+  /** Adds stored rows as the next version of a data set, with the tables that they are made of. */
+  readonly save: (manifest: string, as: SavedAs) => Promise<DataVersion>;
+}
+
+export interface SavedAs {
+  readonly name: string;
+  readonly note: string;
+  /** Files and versions in the words of the caller. */
+  readonly files: readonly string[];
+  /** The command that made them. */
+  readonly statement: string;
 }
 
 /** Size of the shards that tables are cut into, where they are not read in place. */
@@ -97,16 +111,22 @@ export async function withStatements<T>(
     { ...connection, mayStart: true, queues: [queue] },
     async (client, submit, isHere) => {
       const inPlace = isHere && (await readsHere(client));
-      const run = async (job: NewJobInput): Promise<unknown> => {
+      const versions: DataVersionName[] = [];
+      /** Ids of the jobs by the manifests that they stored. */
+      const makers = new Map<string, string>();
+      const run = async (job: NewJobInput): Promise<{ id: string; value: unknown }> => {
         const { id } = await submit(job);
         const { state, message = state, result } = await followJob(context, client, id);
-        if (!hasFailed(state) && result !== undefined) return result.value;
+        if (!hasFailed(state) && result !== undefined) return { id, value: result.value };
         throw new SkeinError('STEP_FAILED', `Job ${id}, ${job.name}, did not succeed: ${message}`);
       };
       const store: Statements['store'] = async (name, sql, tables, format) => {
         const work = { kind: 'sql', sql };
         const input = { work, format, ...defined({ cores, memoryBytes: memory }) };
-        return ((await run(mapJob({ queue, name }, tables, input))) as MapOutput).manifest!;
+        const { id, value } = await run(mapJob({ queue, name }, tables, input));
+        const { manifest } = value as MapOutput;
+        makers.set(manifest!, id);
+        return manifest!;
       };
       return use({
         client,
@@ -118,6 +138,7 @@ export async function withStatements<T>(
             columns: column,
             csv,
             inPlace,
+            onVersion: (version) => versions.push(version),
             access: accessOf({ tokenEnv, allowPrivate }),
           });
           if (data === undefined || Object.keys(others).length > 0) {
@@ -126,11 +147,19 @@ export async function withStatements<T>(
           const { addresses, access, ...table } = data;
           if (addresses === undefined || access === undefined) return data;
           // Once: every statement reads these files, and refuses one that has changed.
-          const listed = await run(listJob({ queue, name: 'list' }, addresses, access));
-          return { ...table, access, shards: listed as RemoteFile[] };
+          const { value } = await run(listJob({ queue, name: 'list' }, addresses, access));
+          return { ...table, access, shards: value as RemoteFile[] };
         },
         async ask(name, sql, tables) {
           return recordsOf(context, client, await store(name, sql, tables, 'jsonl'));
+        },
+        async table(name, sql, tables) {
+          return storedTable(client, await store(name, sql, tables, 'parquet'));
+        },
+        async save(manifest, { name, note, files, statement }) {
+          const given = filesIn(context.cwd, files);
+          const from = { job: makers.get(manifest)!, files: given, versions, statement };
+          return saveMap(context, { client, submit }, manifest, { name, note, queue, from });
         },
       });
     },

@@ -38,8 +38,18 @@ export function versionIn(cwd: string, given: string): GivenVersion | undefined 
 }
 
 /** Whether a table of a map is a version: `heart@3` or `labels=heart@3`. */
-export const isVersion = (cwd: string, given: string): boolean =>
+const isVersion = (cwd: string, given: string): boolean =>
   versionIn(cwd, given.replace(/^[A-Za-z_]\w*=/, '')) !== undefined;
+
+/** Names of files that the origin of a version keeps. */
+const MOST_NAMED = 100;
+
+/** The files of a lineage: as they were given, without versions and secrets. */
+export const filesIn = (cwd: string, given: readonly string[]): string[] =>
+  given
+    .filter((each) => !isVersion(cwd, each))
+    .slice(0, MOST_NAMED)
+    .map(withoutSecrets);
 
 /** An address without its user and its query, which may hold a secret: a lineage is kept and shown. */
 export const withoutSecrets = (given: string): string =>

@@ -12,6 +12,7 @@ import { haveOneHeader } from './csv-headers.ts';
 import type { Bounds } from './memory.ts';
 import { reader, rowsOfRange, typedJson, writer, type Table } from './reader.ts';
 import { identifier, list, quoted } from './sql-text.ts';
+import { addTextFunctions } from './text-functions.ts';
 
 export interface Scope {
   /** Tables by the names that statements have for them. */
@@ -53,14 +54,14 @@ export async function withTables<T>(
   use: (session: Session) => Promise<T>,
 ): Promise<T> {
   // Loaded here: the library is large, and few processes need it.
-  const { DuckDBInstance } = await loadDuckDb();
+  const library = await loadDuckDb();
   const spill = join(scratch, 'spilled');
   // Left by a process that was ended because it held too much.
   await rm(spill, { recursive: true, force: true });
   // Do not make its parents: the folder of work that has ended is already removed.
   await mkdir(spill);
   const alone = bounds.threads === 1;
-  const instance = await DuckDBInstance.create(':memory:', {
+  const instance = await library.DuckDBInstance.create(':memory:', {
     memory_limit: `${Math.floor(bounds.memoryBytes / 2 ** 20)}MiB`,
     threads: String(bounds.threads),
     temp_directory: spill,
@@ -70,6 +71,7 @@ export async function withTables<T>(
   });
   const connection = await instance.connect();
   try {
+    addTextFunctions(library, connection);
     const session: Session = {
       run: (sql) => explained(async () => (await connection.run(sql)).rowsChanged),
       rows: (sql) =>

@@ -1,4 +1,5 @@
 /** Columns of a table, as statements about their values see them. */
+import { SkeinError } from '@skein/api/errors';
 import { identifier } from '../engine/sql-text.ts';
 
 export interface Column {
@@ -50,4 +51,30 @@ export function hashesOf(names: readonly string[]): readonly [string, string] {
   const values = names.map(identifier);
   // Another order mixes the bits in another way.
   return [`hash(${values.join(', ')})`, `hash('', ${values.toReversed().join(', ')})`];
+}
+
+/** Two numbers of 52 bits are a double without loss. */
+const PLACE_BITS = 52;
+
+/** A digest as a number from 0 to 1. */
+export const placeOf = (digest: string): string =>
+  `(('0x' || left(${digest}, ${PLACE_BITS / 4}))::UBIGINT / ${2 ** PLACE_BITS})`;
+
+/** @throws SkeinError REQUEST_INVALID for a column that the table lacks. */
+export function requireColumns(columns: readonly string[], wanted: readonly string[]): void {
+  for (const name of wanted) {
+    if (columns.includes(name)) continue;
+    throw new SkeinError(
+      'REQUEST_INVALID',
+      `The table has no column ${JSON.stringify(name)}; it has ${columns.join(', ')}.`,
+    );
+  }
+}
+
+/** A name that no column has. */
+export function freeName(name: string, columns: readonly string[]): string {
+  const taken = new Set(columns.map((column) => column.toLowerCase()));
+  let free = name;
+  while (taken.has(free)) free += '_';
+  return free;
 }

@@ -6,11 +6,12 @@
  * that does not change when rows are added, and is the same on each machine. With strata the places
  * are ranked within each label, so that the shares are exact; then an added row can move others.
  */
-import { SkeinError } from '@skein/api/errors';
 import { z } from 'zod';
 import { identifier } from '../engine/sql-text.ts';
-import { digestOf, hashesOf } from '../profile/columns.ts';
+import { digestOf, hashesOf, placeOf } from '../profile/columns.ts';
 import type { Row } from '../profile/answers.ts';
+
+export { requireColumns } from '../profile/columns.ts';
 
 export const PARTS = ['train', 'validation', 'test'] as const;
 export type Part = (typeof PARTS)[number];
@@ -27,20 +28,6 @@ export interface SplitChoice {
   readonly label?: string | undefined;
   /** Column by which the first rows are for training, and the last for the test. */
   readonly time?: string | undefined;
-}
-
-/** Two numbers of 52 bits are a double without loss. */
-const PLACE_BITS = 52;
-
-/** @throws SkeinError REQUEST_INVALID for a column that the table lacks. */
-export function refuseUnknown({ columns, by, label, time }: SplitChoice): void {
-  for (const name of [...by, label, time]) {
-    if (name === undefined || columns.includes(name)) continue;
-    throw new SkeinError(
-      'REQUEST_INVALID',
-      `The table has no column ${JSON.stringify(name)}; it has ${columns.join(', ')}.`,
-    );
-  }
 }
 
 /** The statement whose rows are one part of `data`. */
@@ -60,8 +47,7 @@ export function partSql(choice: SplitChoice, part: Part): string {
     return `SELECT ${all} FROM data WHERE ${tests.join(' AND ')}`;
   }
   if (label === undefined) {
-    const place = `(('0x' || left(${unit}, ${PLACE_BITS / 4}))::UBIGINT / ${2 ** PLACE_BITS})`;
-    return `SELECT ${all} FROM data WHERE ${within(place, choice, at)}`;
+    return `SELECT ${all} FROM data WHERE ${within(placeOf(unit), choice, at)}`;
   }
   return `WITH counted AS (SELECT ${unit} AS unit, ${identifier(label)} AS label, count(*) AS n FROM data GROUP BY ALL),
     units AS (SELECT unit, label, total AS n FROM

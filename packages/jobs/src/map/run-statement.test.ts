@@ -3,6 +3,8 @@ import { mkdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { PlacedFile } from '@skein/data/data-set';
+import { repeatsSql } from '@skein/data/dedupe';
+import { byChanceSql, placesSql } from '@skein/data/sample';
 import { testFolder } from '../../../../scripts/testing/folder.ts';
 import { writeRows } from '../../../data/src/testing/parquet.ts';
 import { runStatement } from './run-statement.ts';
@@ -183,6 +185,10 @@ const STATEMENTS: readonly (readonly [kind: 'parts' | 'merge' | 'shuffle' | 'one
     ],
     ['one', 'SELECT id FROM data ORDER BY amount + k, id'],
     ['one', 'SELECT * FROM (SELECT id FROM data ORDER BY id LIMIT 5)'],
+    // Rows by their places, which only one worker can number; and by their values.
+    ['one', repeatsSql(['city', 'k'], [{ column: 'id', descends: true }])],
+    ['one', placesSql({ columns: ['id', 'city'], seed: 1, size: { rows: 500 }, by: 'city' })],
+    ['parts', byChanceSql(['id', 'city'], 1, 0.3)],
   ];
 
 describe('a statement in stages', () => {

@@ -12,7 +12,7 @@ import {
 } from '../../command-line/option.ts';
 import { usageError } from '../../command-line/usage.ts';
 import { connectionOptions } from '../../connection/connection.ts';
-import { addVersion } from '../../jobs/data-versions.ts';
+import { addVersion, filesIn } from '../../jobs/data-versions.ts';
 import { withJobs } from '../../jobs/embedded.ts';
 import { readsHere, tablesOf } from '../../jobs/tables.ts';
 import { sizeOf } from '../../output/data-version.ts';
@@ -73,7 +73,7 @@ export const dataAdd = defineCommand({
         if (data === undefined || Object.keys(others).length > 0) {
           throw usageError('A data set is one table: give its files without NAME=.');
         }
-        const from = versions.length === 0 ? { files: files.slice(0, MOST_NAMED) } : { versions };
+        const from = versions.length === 0 ? { files: filesIn(context.cwd, files) } : { versions };
         return addVersion(context, { client, submit }, data, {
           name,
           note: note ?? '',
@@ -86,6 +86,3 @@ export const dataAdd = defineCommand({
   render: (version, style) =>
     `${style.green('✓')} ${style.bold(`${version.name}@${version.version}`)}  ${sizeOf(version)}`,
 });
-
-/** Names of files that the origin of a version keeps. */
-const MOST_NAMED = 100;

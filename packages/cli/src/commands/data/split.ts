@@ -57,7 +57,7 @@ export const dataSplit = defineCommand({
     }
     // Before any job starts, so that no work is lost for a folder that cannot be made.
     await (await openSink(context, out))[Symbol.asyncDispose]();
-    const { partSql, proofSql, readProof, refuseUnknown } = await import('@skein/data/split');
+    const { partSql, proofSql, readProof, requireColumns } = await import('@skein/data/split');
     return withStatements(context, choice, async (statements): Promise<SplitOutcome> => {
       const data = await statements.tableOf(files);
       const columns = await columnsOfTable(statements, data);
@@ -70,7 +70,10 @@ export const dataSplit = defineCommand({
         label,
         time: byTime,
       };
-      refuseUnknown(wanted);
+      requireColumns(
+        wanted.columns,
+        [...by, label, byTime].filter((name) => name !== undefined),
+      );
       const tables: Record<string, Source> = { data };
       const manifests: [Part, string][] = [];
       for (const part of NAMES) {

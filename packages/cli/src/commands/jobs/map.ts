@@ -11,7 +11,7 @@ import { rowsOf } from '../../jobs/data-set.ts';
 import { withJobs } from '../../jobs/embedded.ts';
 import { followJob } from '../../jobs/follow.ts';
 import { mapJob } from '../../jobs/map-job.ts';
-import { isVersion, requireName, saveMap, withoutSecrets } from '../../jobs/data-versions.ts';
+import { filesIn, requireName, saveMap } from '../../jobs/data-versions.ts';
 import { workOf } from '../../jobs/map-work.ts';
 import { openSink, writeResult } from '../../jobs/sink.ts';
 import { requireTokenUse } from '@skein/state/sources';
@@ -253,10 +253,7 @@ export const map = defineCommand({
           queue: options.queue,
           from: {
             job: id,
-            files: options.data
-              .filter((given) => !isVersion(cwd, given))
-              .slice(0, 100)
-              .map(withoutSecrets),
+            files: filesIn(cwd, options.data),
             versions,
             ...defined({ statement: statement && (await givenText(cwd, statement)) }),
           },
