@@ -106,6 +106,7 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/console/src/serving/playground.test.ts',
   'packages/console/src/serving/serving.test.ts',
   'packages/edge/src/bundle/bundle.test.ts',
+  'packages/edge/src/node/create-edge.test.ts',
   'packages/edge/src/trust/every-byte.test.ts',
   'packages/edge/src/update/kill.test.ts',
   'packages/edge/src/update/storage.test.ts',

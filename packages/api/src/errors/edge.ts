@@ -29,6 +29,12 @@ export const EDGE_ERRORS = {
     meaning: 'The manifest of a bundle, or a model to pack, cannot be used.',
     fix: 'Correct what the message names, and pack the model again. A device that is too old for a schema needs a newer version of Skein.',
   },
+  EDGE_NOT_ANSWERED: {
+    ...UNAVAILABLE,
+    meaning: 'A device has no version that works, and the input may not be sent to a node.',
+    fix: 'Install a version with a call of update, or name a node as its server. A private input needs an installed version.',
+    retryMs: 60_000,
+  },
   EDGE_UNREACHABLE: {
     ...UNAVAILABLE,
     meaning: 'The place where bundles are published cannot be read now.',
