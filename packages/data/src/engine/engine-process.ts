@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { SkeinError } from '@skein/api/errors';
 import { serve } from '@skein/calls/serve';
+import { scanRange, type Bytes, type CsvForm, type RangeScan } from '../cut-csv.ts';
 import type { Answer, Bounds } from './memory.ts';
 import {
   describeTable,
@@ -68,18 +69,32 @@ function peakBytes(): number {
 }
 
 type Bounded = Omit<Scope, 'tables'>;
+interface ScanGiven {
+  readonly file: string;
+  readonly ranges: readonly Bytes[];
+  readonly form: CsvForm;
+}
 
 const calls = {
   statement: (statement: Statement): Promise<Answer<Written>> =>
     within(statement.bounds, (watch) =>
       writeRows(statement, watch, (ranges) => parent.call('fetch', ranges)),
     ),
-  describe: ({ table, ...scope }: Bounded & { readonly table: Table }) =>
-    within(scope.bounds, () => describeTable(scope, table)),
+  describe: ({
+    table,
+    isToBeCut,
+    ...scope
+  }: Bounded & { readonly table: Table; readonly isToBeCut?: boolean }) =>
+    within(scope.bounds, () => describeTable(scope, table, isToBeCut)),
   rowGroups: ({ files, ...scope }: Bounded & { readonly files: readonly string[] }) =>
     within(scope.bounds, () => rowGroupsOf(scope, files)),
   types: ({ statements, ...scope }: Scope & { readonly statements: readonly string[] }) =>
     within(scope.bounds, () => typesOfStatements(scope, statements)),
+  async scan({ file, ranges, form }: ScanGiven): Promise<RangeScan[]> {
+    const scans: RangeScan[] = [];
+    for (const range of ranges) scans.push(await scanRange(file, range, form));
+    return scans;
+  },
   parse: (sql: string) => parseStatement(sql),
   texts: (statements: readonly unknown[]) => textsOf(statements),
 };

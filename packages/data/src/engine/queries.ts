@@ -9,6 +9,8 @@ import { SkeinError } from '@skein/api/errors';
 import type { DataFormat, DateFormats } from '../data-set.ts';
 import { dateFormatsOf } from './csv-dates.ts';
 import { NO_VALUE } from './json-types.ts';
+import { formOf } from './csv-form.ts';
+import type { CsvForm } from '../cut-csv.ts';
 import { needsOf, type FileRange } from './needs.ts';
 import { reader, type Table } from './reader.ts';
 import { columnTypes, typesOf, withTables, type Scope, type Session } from './session.ts';
@@ -145,6 +147,8 @@ async function emptyFolder(folder: string): Promise<void> {
 export interface Described {
   readonly columns: Record<string, string>;
   readonly dates?: DateFormats;
+  /** The form of a single CSV file; absent where it is not to be cut. */
+  readonly form?: CsvForm | undefined;
 }
 
 /**
@@ -154,6 +158,7 @@ export interface Described {
 export async function describeTable(
   scope: Omit<Scope, 'tables'>,
   table: Table,
+  isToBeCut = false,
 ): Promise<Described> {
   // By names, the types are found from all files.
   const data = { ...table, areAlike: false };
@@ -161,7 +166,8 @@ export async function describeTable(
     const found = await columnTypes(session, 'data');
     if (table.format === 'csv') {
       refuseUncut(table, Object.keys(found));
-      return dateFormatsOf(session, table, found);
+      const form = isToBeCut ? await formOf(session, table) : undefined;
+      return { ...(await dateFormatsOf(session, table, found)), form };
     }
     if (table.format !== 'jsonl') return { columns: found };
     // Types of columns and elements for which this file has no value at all.

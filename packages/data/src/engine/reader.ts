@@ -1,4 +1,5 @@
 /** How DuckDB reads the files of a view, and writes the rows of a statement. */
+import type { CsvForm, CsvPiece } from '../cut-csv.ts';
 import type { Columns, CsvDialect, DataFormat, DateFormats } from '../data-set.ts';
 import { identifier, list, quoted } from './sql-text.ts';
 
@@ -12,6 +13,10 @@ export interface Table {
   readonly dates?: DateFormats | undefined;
   /** Settings of CSV that DuckDB does not find out. */
   readonly csv?: CsvDialect | undefined;
+  /** How the only file, which is CSV, was found to be written. */
+  readonly form?: CsvForm | undefined;
+  /** Records of the only file, which has a form. Absent: all. */
+  readonly bytes?: CsvPiece | undefined;
   /** Rows of the only file, which is Parquet; end exclusive. Absent: all. */
   readonly rows?: { readonly from: number; readonly to: number } | undefined;
   /** Whether the columns of CSV files meet by their places, not by their names. Absent: if the files have one header. */
@@ -44,7 +49,16 @@ export function csvSettings(csv: CsvDialect = {}): string {
 }
 
 /** A table function that yields the rows of the files. */
-export function reader({ files, format, columns = {}, dates = {}, csv, areAlike }: Table): string {
+export function reader({
+  files,
+  format,
+  columns = {},
+  dates = {},
+  csv,
+  form,
+  bytes,
+  areAlike,
+}: Table): string {
   const paths = list(files);
   switch (format) {
     case 'csv': {
@@ -53,10 +67,19 @@ export function reader({ files, format, columns = {}, dates = {}, csv, areAlike 
       const types = Object.entries(columns)
         .filter(([name]) => !ofFolders.has(name))
         .map(([name, type]) => `${quoted(name)}: ${quoted(type)}`);
+      const isPiece = form !== undefined && bytes !== undefined;
       const settings = [
-        csvSettings(csv),
+        csvSettings(isPiece ? { ...csv, ...dialectOf(form) } : csv),
+        // A piece is read with the form of its file: alone it might seem to have another.
+        ...(isPiece
+          ? [
+              "auto_detect = false, comment = ''",
+              `new_line = ${quoted(form.newLine)}`,
+              `columns = {${types.join(', ')}}`,
+            ]
+          : []),
         ...(files.length > 1 && areAlike !== true ? ['union_by_name = true'] : []),
-        ...(types.length === 0 ? [] : [`types = {${types.join(', ')}}`]),
+        ...(isPiece || types.length === 0 ? [] : [`types = {${types.join(', ')}}`]),
         ...(date === undefined ? [] : [`dateformat = ${quoted(date)}`]),
         ...(timestamp === undefined ? [] : [`timestampformat = ${quoted(timestamp)}`]),
       ];
@@ -70,8 +93,10 @@ export function reader({ files, format, columns = {}, dates = {}, csv, areAlike 
   }
 }
 
+const dialectOf = ({ delim, quote, escape }: CsvForm): CsvDialect => ({ delim, quote, escape });
+
 /** Columns that folders name, as in year=2026/may.csv: no file has them. */
-const folderColumns = (path: string): ReadonlySet<string> =>
+export const folderColumns = (path: string): ReadonlySet<string> =>
   new Set([...path.matchAll(/[/\\]([^/\\=]+)=[^/\\]*(?=[/\\])/g)].map(([, name = '']) => name));
 
 /** A query for the rows of a table of Parquet files that are in its range; row groups without any are not read. */

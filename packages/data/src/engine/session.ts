@@ -10,6 +10,7 @@ import { importOptional } from '@skein/api/user-modules';
 import type { DataFormat } from '../data-set.ts';
 import { haveOneHeader } from './csv-headers.ts';
 import type { Bounds } from './memory.ts';
+import { copyPiece } from '../cut-csv.ts';
 import { reader, rowsOfRange, typedJson, writer, type Table } from './reader.ts';
 import { identifier, list, quoted } from './sql-text.ts';
 import { addTextFunctions } from './text-functions.ts';
@@ -120,6 +121,13 @@ async function createView(
   spill: string,
 ): Promise<void> {
   const view = `CREATE VIEW ${identifier(name)} AS`;
+  const own = join(spill, Buffer.from(name).toString('hex'));
+  if (table.bytes !== undefined) {
+    // DuckDB reads no part of a CSV file.
+    await copyPiece(table.files[0] ?? '', table.bytes, `${own}.csv`);
+    const piece = reader({ ...table, files: [`${own}.csv`] });
+    return void (await session.run(`${view} SELECT * FROM ${piece}`));
+  }
   const areAlike =
     table.areAlike ??
     (table.format === 'csv' &&
@@ -128,7 +136,7 @@ async function createView(
   const source = reader({ ...table, areAlike });
   if (table.format === 'jsonl') {
     // DuckDB cannot spill while it holds the buffers of JSON, and reads them anew for each pass.
-    const rows = join(spill, `${Buffer.from(name).toString('hex')}.parquet`);
+    const rows = `${own}.parquet`;
     const wanted = table.columns ?? {};
     const query =
       Object.keys(wanted).length === 0

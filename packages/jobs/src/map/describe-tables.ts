@@ -1,5 +1,5 @@
 /** Gives the columns of tables their types, the same in all files: one of CSV without rows would be all text. */
-import { commonColumns } from '@skein/data';
+import { commonColumns, whyAlone } from '@skein/data';
 import { RemoteAccess } from '@skein/data/data-set';
 import type { Tools } from './statement-tools.ts';
 import type { JobTable } from './job-table.ts';
@@ -34,16 +34,30 @@ export async function describedTables(
   return known;
 }
 
-async function described(name: string, table: JobTable, { run }: Tools): Promise<JobTable> {
+async function described(name: string, table: JobTable, tools: Tools): Promise<JobTable> {
   const { format, shards } = table;
+  const { run, slots, pieceBytes } = tools;
   // Parquet has its types; DuckDB finds the types of a single file of JSON when it reads it.
   if (format === 'parquet' || shards.length < (format === 'csv' ? 1 : 2)) return table;
   const step = Math.max(1, Math.floor(shards.length / SAMPLED));
   const beginnings = shards.filter((_, index) => index % step === 0).slice(0, SAMPLED);
   const samples = format === 'csv' ? [beginnings] : shards.map((shard) => [shard]);
-  const inputs = samples.map((chosen) => ({ table: { ...table, shards: chosen } }));
+  const [shard, another] = shards;
+  // A worker fetches a whole remote file, and stored shards are pieces already.
+  const isToBeCut =
+    format === 'csv' &&
+    another === undefined &&
+    'path' in shard! &&
+    whyAlone(slots, shard.sizeBytes, pieceBytes) === undefined;
+  const inputs = samples.map((chosen) => ({ table: { ...table, shards: chosen }, isToBeCut }));
   const found = await run(`describe ${name}`, describe, inputs, false);
   const columns =
     format === 'csv' ? found[0]?.columns : commonColumns(found.map((each) => each.columns));
-  return { ...table, columns: { ...columns, ...table.columns }, dates: found[0]?.dates };
+  const all = { ...columns, ...table.columns };
+  // A piece is read with all columns of the file by their names.
+  const isNamed = sizeOf(all) === sizeOf(found[0]?.columns ?? {});
+  const form = isNamed ? found[0]?.form : undefined;
+  return { ...table, columns: all, dates: found[0]?.dates, form };
 }
+
+const sizeOf = (columns: Readonly<Record<string, string>>): number => Object.keys(columns).length;

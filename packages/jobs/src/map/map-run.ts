@@ -26,7 +26,7 @@ import {
 import { runStatement } from './run-statement.ts';
 import type { StatementOver, Tools } from './statement-tools.ts';
 import type { JobTable } from './job-table.ts';
-import { describe, list, parts, statement } from './statement-tasks.ts';
+import { describe, list, parts, scan, statement } from './statement-tasks.ts';
 import { describedTables, listedTables } from './describe-tables.ts';
 
 /** The task that conducts a map. */
@@ -177,5 +177,5 @@ function toolsOf(
 
 /** The tasks of a map, which every worker that trusts offers by name: any machine of a fleet can run them. */
 export const MAP_TASKS: ReadonlyMap<string, Builtin> = new Map(
-  [mapRun, list, describe, parts, statement].map((task) => [task.name, task as Builtin]),
+  [mapRun, list, describe, parts, scan, statement].map((task) => [task.name, task as Builtin]),
 );

@@ -1,15 +1,18 @@
 /** The progress of a stage: by the bytes that its jobs have read, with their rate and the time left. */
 import type { BuiltinContext } from '../tasks/builtin.ts';
+import type { JobTable } from './job-table.ts';
 
 const LOOK_EVERY_MS = 1000;
 const MIB = 2 ** 20;
 
 /** Bytes of the tables of a job. */
 export function bytesRead({ tables = {} }: Readonly<Record<string, unknown>>): number {
-  const known = tables as Readonly<Record<string, { shards: readonly { sizeBytes: number }[] }>>;
+  const known = tables as Readonly<Record<string, Pick<JobTable, 'shards' | 'bytes'>>>;
   return Object.values(known)
-    .flatMap(({ shards }) => shards)
-    .reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+    .flatMap(({ shards, bytes }) =>
+      bytes === undefined ? shards.map(({ sizeBytes }) => sizeBytes) : [bytes.to - bytes.from],
+    )
+    .reduce((sum, size) => sum + size, 0);
 }
 
 /**

@@ -4,7 +4,7 @@
  */
 import { identifier, type Stages } from '@skein/data';
 import type { Piece } from '@skein/data/data-set';
-import { byFile, cutTable } from './chunks.ts';
+import { byFile, cutCsv, cutTable } from './chunks.ts';
 import { into, PART, type StatementOver, type Tools } from './statement-tools.ts';
 import type { StatementInput } from './stage-jobs.ts';
 import type { JobTable } from './job-table.ts';
@@ -52,15 +52,24 @@ export async function runStages(plan: Stages, given: StatementOver, tools: Tools
   const [shown, partial, ...columns] = found!.types;
   // DuckDB has means of times, for example, and no sums of them.
   if (!shown || !partial) return { kind: 'one', why: 'DuckDB refuses its stages' };
-  const pieces = new Map(
-    names.map((name) => [
-      name,
-      tools.isByFile
-        ? byFile(tables[name]!)
-        : cutTable(tables[name]!, tools.slots, tools.pieceBytes, found!.groups[name]),
-    ]),
-  );
+  const pieces = new Map<string, readonly JobTable[]>();
+  for (const name of names) {
+    const table = tables[name]!;
+    const { slots, pieceBytes, isByFile } = tools;
+    if (isByFile) pieces.set(name, byFile(table));
+    else if (table.form === undefined) {
+      pieces.set(name, cutTable(table, slots, pieceBytes, found!.groups[name]));
+    } else {
+      const cutHere = await cutCsv(name, table, tools);
+      if (cutHere === undefined) return { kind: 'one', why: `${name} has quotes inside values` };
+      pieces.set(name, cutHere);
+    }
+  }
   lines.push(`in stages: ${plan.why}`);
+  for (const [name, { length }] of pieces) {
+    if (tables[name]!.form !== undefined)
+      lines.push(`cut: one CSV file, ${name}, between its records into ${length} pieces`);
+  }
   for (const { table, keys } of plan.shuffles ?? []) {
     lines.push(`shuffle: ${pieces.get(table)!.length} pieces of ${table} by ${keys.join(', ')}`);
   }

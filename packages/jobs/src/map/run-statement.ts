@@ -50,7 +50,8 @@ async function planOf(given: StatementOver, tools: Tools): Promise<Plan> {
   const facts = names.map((name, index) => {
     const columns = Object.fromEntries(found!.types[index] ?? []);
     const table = tables[name]!;
-    const canBeCut = (table.format === 'parquet' && !isByFile) || table.shards.length > 1;
+    const isCuttable = table.format === 'parquet' || table.form !== undefined;
+    const canBeCut = (isCuttable && !isByFile) || table.shards.length > 1;
     return [name, { sizeBytes: bytesOf(table), columns, canBeCut }] as const;
   });
   const plan = planStatement({

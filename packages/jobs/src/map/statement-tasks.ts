@@ -44,12 +44,20 @@ export const list = defineBuiltin({
 /** Finds the types of the columns of a table. */
 export const describe = defineBuiltin({
   name: 'skein-map-describe',
-  input: Common.extend({ table: JobTable }),
-  output: z.object({ columns: Columns, dates: DateFormats.optional() }),
-  async run({ table, resources }, context) {
+  input: Common.extend({
+    table: JobTable,
+    /** Whether its form is wanted. */
+    isToBeCut: z.boolean().default(false),
+  }),
+  output: z.object({
+    columns: Columns,
+    dates: DateFormats.optional(),
+    form: JobTable.shape.form,
+  }),
+  async run({ table, isToBeCut, resources }, context) {
     const { tables, note } = await placedTables({ table }, context);
     note();
-    const given = { table: tables['table']!, ...limitsOf(resources, context) };
+    const given = { table: tables['table']!, isToBeCut, ...limitsOf(resources, context) };
     return noted(context, await context.ask('describe', given));
   },
 });
@@ -83,6 +91,27 @@ export const parts = defineBuiltin({
       (each) => each?.map(([name, type]): [string, string] => [name, type]) ?? null,
     );
     return { groups, types };
+  },
+});
+
+/** Finds where the only file of a table, which is CSV, can be cut. */
+export const scan = defineBuiltin({
+  name: 'skein-map-scan',
+  input: Common.extend({
+    table: JobTable,
+    ranges: z.array(z.object({ from: z.int(), to: z.int() })),
+  }),
+  output: z.array(
+    z.object({
+      isOdd: z.boolean(),
+      starts: z.tuple([z.int().nullable(), z.int().nullable()]).readonly(),
+      hasFault: z.tuple([z.boolean(), z.boolean()]).readonly(),
+    }),
+  ),
+  async run({ table, ranges }, context) {
+    const { tables } = await placedTables({ table }, context);
+    const { files, form } = tables['table']!;
+    return context.ask('scan', { file: files[0]!, ranges, form: form! });
   },
 });
 
