@@ -1,6 +1,6 @@
 /** Updates a device on a disk, and kills itself: `node update-process.ts DEVICE PLACE ROOT [CHANGE before|within|after]`. */
-import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
-import { join } from 'node:path';
+import { closeSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { diskStorage } from '../../node/disk-storage.ts';
 import { folderPlace } from '../../node/folder-place.ts';
 import { HEALTH_ANSWERS } from '../state.ts';
@@ -18,7 +18,9 @@ async function change(work: () => Promise<void>, path: string, bytes?: Uint8Arra
   if (isLast && moment === 'before') die();
   if (isLast && moment === 'within' && bytes !== undefined) {
     // Half a file, under the name that it has before its rename.
-    const file = openSync(join(device, `${path}.partial`), 'w');
+    const partial = join(device, `${path}.partial`);
+    mkdirSync(dirname(partial), { recursive: true });
+    const file = openSync(partial, 'w');
     writeSync(file, bytes.subarray(0, bytes.length / 2));
     closeSync(file);
     die();
