@@ -18,8 +18,8 @@ const MIB = 2 ** 20;
 /** Memory of the process beyond what DuckDB counts: measured as 104 MiB before the first row, up to 175 after the last. */
 const UNCOUNTED_BYTES = 192 * MIB;
 /**
- * For each thread beyond the first: DuckDB counts neither its caches of freed memory nor its intermediate columns. Two
- * threads with 28 columns of CSV at once took over 192 MiB in all after 6 minutes.
+ * For each thread beyond the first. With two threads, a profile of 28 columns of CSV took more than 192 MiB beyond
+ * DuckDB's limit after 6 minutes of processor time. That 64 MiB more are enough was not shown.
  */
 const UNCOUNTED_PER_THREAD_BYTES = 64 * MIB;
 /** DuckDB's makers ask for this: a thread holds so much before it spills. */

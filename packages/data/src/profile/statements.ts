@@ -21,7 +21,7 @@ const TOP = 10;
 export const BINS = 20;
 /**
  * Rows up to which quantiles and correlations are exact. Quantiles hold all values, 8 MB of each column. The 276
- * pairs of 24 numeric columns took most of the time of a profile, about 30 ns for each row and pair.
+ * pairs of 24 numeric columns took a third of the time of the first statement, over 200,000 rows of CSV.
  */
 export const EXACT_ROWS = 1_000_000;
 export const SHARES = [
