@@ -9,6 +9,7 @@ import { startDataFleet, type DataFleet } from './fleet.ts';
 import { killed } from './kills.ts';
 import type { Tables } from './duckdb.ts';
 import { writeGroupTable } from './tables.ts';
+import { renew } from './versus.ts';
 
 const ROWS = { quick: 8_000_000, full: 20_000_000 };
 const ROUNDS = { quick: 2, full: 5 };
@@ -92,7 +93,9 @@ async function measureSpread(
   const [one, two]: [number[], number[]] = [[], []];
   let plan: readonly string[] = [];
   for (const [round, tables] of [first, ...rounds].entries()) {
-    // True of each row, and new in each round: no result of an earlier round is taken.
+    // The rows of a shuffle do not depend on the condition: only a changed file is read again.
+    await renew(tables);
+    // True of each row, and new in each round.
     const sql = `SELECT id6, median(v3) AS v3, count(*) AS n FROM data WHERE v2 < ${100 + round} GROUP BY id6`;
     const alone = await skein.statement(sql, tables, {
       memoryBytes: MEMORY_BYTES,

@@ -73,7 +73,7 @@ export async function versus(
 }
 
 /** Changed files: the node takes no result of an earlier round. */
-async function renew(tables: Tables): Promise<void> {
+export async function renew(tables: Tables): Promise<void> {
   const now = new Date();
   for (const path of Object.values(tables)) await utimes(path, now, now);
 }
