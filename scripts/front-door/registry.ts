@@ -42,6 +42,7 @@ export async function openRegistry(root: string, folder: string): Promise<Regist
   try {
     await answers(`${url}-/ping`, server);
     await publishAll(root, folder, url);
+    await fetchForeign(root, url);
   } catch (error) {
     await registry.close();
     throw error;
@@ -67,6 +68,32 @@ function configOf(storage: string, outside: string): object {
     max_body_size: '200mb',
     log: { type: 'stdout', format: 'pretty', level: 'fatal' },
   };
+}
+
+/**
+ * Fetches what `skein` depends on from outside: Verdaccio answers 404 for a package whose address outside does not
+ * answer in time, and npm does not repeat such a request.
+ */
+async function fetchForeign(root: string, url: string): Promise<void> {
+  const { dependencies } = JSON.parse(
+    readFileSync(join(root, 'dist/skein/package.json'), 'utf8'),
+  ) as { dependencies: Readonly<Record<string, string>> };
+  const waiting = Object.keys(dependencies).filter((name) => !name.startsWith('@skein/'));
+  const fetchNext = async (): Promise<void> => {
+    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+      await fetchPackage(`${url}${next.replace('/', '%2f')}`);
+    }
+  };
+  await Promise.all(Array.from({ length: 4 }, fetchNext));
+}
+
+async function fetchPackage(address: string): Promise<void> {
+  for (let left = 5; ; left--) {
+    const response = await fetch(address);
+    await response.arrayBuffer();
+    if (response.ok) return;
+    if (left === 1) throw new Error(`${address} answers ${response.status}`);
+  }
 }
 
 async function publishAll(root: string, folder: string, url: string): Promise<void> {

@@ -118,8 +118,13 @@ export function shapeSql(columns: readonly Column[], summary: Summary, table: st
   const correlations = numericPairs(columns).map(([a, b]) =>
     finite(`corr(${numberOf(columns[a]!)}, ${numberOf(columns[b]!)})`),
   );
+  // Without an aggregate the subquery would have a row for each row of the table.
+  const correlated =
+    correlations.length === 0
+      ? '[]::DOUBLE[]'
+      : `(SELECT [${correlations.join(', ')}]::DOUBLE[] FROM ${from}${kept <= 1 ? '' : ` WHERE ${row} % ${kept} = 0`})`;
   return `SELECT ${structs.join(', ')}, [${pairs.join(', ')}] AS pairs,
-    (SELECT [${correlations.join(', ')}]::DOUBLE[] FROM ${from}${kept <= 1 ? '' : ` WHERE ${row} % ${kept} = 0`}) AS correlations,
+    ${correlated} AS correlations,
     (SELECT coalesce(sum(times - 1), 0)::BIGINT FROM (SELECT count(*) AS times FROM ${from} GROUP BY ${row}, ${other})) AS duplicates
     FROM ${from}`;
 }

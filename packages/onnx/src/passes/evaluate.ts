@@ -66,11 +66,18 @@ const concatenated: Evaluator = ({ node, inputs, shape }) => {
   const bytes = new Uint8Array(elementCount(shape) * elementSize(type));
   const widths = inputs.map((each) => elementCount(each.shape.slice(axis)) * elementSize(type));
   const rows = elementCount(shape.slice(0, axis));
+  // Constants of different ranks, whose shape inference took from the first: the runtime refuses the node.
+  const width = widths.reduce((sum, each) => sum + each, 0);
+  if (
+    rows * width !== bytes.byteLength ||
+    inputs.some((each) => each.shape.length !== shape.length)
+  )
+    return undefined;
   let at = 0;
   for (let row = 0; row < rows; row++) {
-    for (const [i, width] of widths.entries()) {
-      bytes.set(inputs[i]!.bytes.subarray(row * width, (row + 1) * width), at);
-      at += width;
+    for (const [i, part] of widths.entries()) {
+      bytes.set(inputs[i]!.bytes.subarray(row * part, (row + 1) * part), at);
+      at += part;
     }
   }
   return { type, shape, bytes };

@@ -204,6 +204,15 @@ describe('shapes and weights', () => {
     expect(foldConstants(graph.model()).graph!.node).toHaveLength(4);
   });
 
+  it('of constants that do not fit together are left to the runtime', () => {
+    const graph = new GraphBuilder('unfit');
+    const row = graph.initializer('row', tensor('int64', [1, 3], BigInt64Array.of(1n, 2n, 3n)));
+    const one = graph.initializer('one', tensor('int64', [1], BigInt64Array.of(1n)));
+    graph.node('Concat', [one, one, row], { axis: 0 }, { outputs: ['y'] });
+    graph.output('y', 'int64', ['n']);
+    expect(foldConstants(graph.model()).graph!.node).toHaveLength(1);
+  });
+
   it('that wrap around are left to the runtime', async () => {
     const graph = new GraphBuilder('wrapping');
     const most = graph.initializer('most', tensor('int32', [1], Int32Array.of(2 ** 31 - 1)));
