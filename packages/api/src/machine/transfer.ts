@@ -1,6 +1,6 @@
 /** Files that travel as artifacts: to a node before a job, and from it after one. */
 import { createHash, randomBytes } from 'node:crypto';
-import { createReadStream, createWriteStream, openAsBlob } from 'node:fs';
+import { createReadStream, createWriteStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -8,6 +8,7 @@ import { pipeline } from 'node:stream/promises';
 import type { Client } from '../client/client.ts';
 import { SkeinError } from '../errors.ts';
 import { unwritable } from '../file-errors.ts';
+import { fileBlob } from './file-blob.ts';
 
 /** A file of this machine that a job reads. */
 export interface LocalFile {
@@ -42,7 +43,7 @@ export async function uploadFiles(
     const { path, file } = each;
     const digest = await digestOf(file);
     if (!(await isStored(client, digest, signal))) {
-      const content = await openAsBlob(file);
+      const content = await fileBlob(file);
       const stored = await client.uploadArtifact({ content }, { signal });
       if (stored.digest !== digest) {
         throw new SkeinError('FILE_UNREADABLE', `${path} changed while it was uploaded.`);

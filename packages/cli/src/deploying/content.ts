@@ -1,7 +1,7 @@
 /** The content of a deployment: a file of this machine or of another, a module, or the model of a run. */
-import { openAsBlob } from 'node:fs';
 import { basename, extname } from 'node:path';
 import type { Run } from '@skein/api';
+import { fileBlob } from '@skein/api/file-blob';
 import { lineageMetadata, modelOfRun } from '@skein/state/run-versions';
 import { isAddress, openSource, requireTokenUse } from '@skein/state/sources';
 import type { Context } from '../command-line/command.ts';
@@ -127,13 +127,13 @@ async function openFile(
   const converted = await convertedFile(context, path, given, help.sample);
   if (converted !== undefined) {
     requireFits(help, 'sample');
-    return { ...converted, source: await openAsBlob(path) };
+    return { ...converted, source: await fileBlob(path) };
   }
   const format = torchFormatAt(path, given);
   if (format !== undefined) {
     requireFits(help, 'input');
     const ofTorch = await convertedTorch(context, path, given, format, help.input);
-    return { ...ofTorch, source: await openAsBlob(path) };
+    return { ...ofTorch, source: await fileBlob(path) };
   }
   requireFits(help, 'weights');
   const content = await openModel(path, given, help.weights);

@@ -3,7 +3,6 @@
  * weights embedded or, above 2 GiB, behind it. It is validated first, so that a broken file is found before a gigabyte is
  * sent.
  */
-import { openAsBlob } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { SkeinError, type ErrorCode } from '@skein/api/errors';
@@ -18,6 +17,7 @@ import {
   type Model,
   type OnnxErrorKind,
 } from '@skein/onnx';
+import { fileBlob, joinedBlob, type FileBlob } from '@skein/api/file-blob';
 import { unreadable } from '@skein/api/file-errors';
 import { useWeights, type WeightsFile } from './weights-file.ts';
 
@@ -45,7 +45,7 @@ export async function openModel(
     return explained(given, () => packed(model, dirname(path)));
   }
   const { isWhole } = await withAllWeights(model, path, given, weights);
-  return isWhole ? openAsBlob(path) : new Blob([writeModel(model) as Uint8Array<ArrayBuffer>]);
+  return isWhole ? fileBlob(path) : new Blob([writeModel(model) as Uint8Array<ArrayBuffer>]);
 }
 
 const weightBytes = (model: Model): number =>
@@ -54,10 +54,10 @@ const weightBytes = (model: Model): number =>
 /** A model above 2 GiB: its graph, and parts of the files of weights, which are read as they are sent. */
 async function packed(model: Model, folder: string): Promise<Blob> {
   const { head, stretches } = packModel(model);
-  const files = new Map<string, Blob>();
-  const parts: BlobPart[] = [head as Uint8Array<ArrayBuffer>];
+  const files = new Map<string, FileBlob>();
+  const parts: (FileBlob | Uint8Array<ArrayBuffer>)[] = [head as Uint8Array<ArrayBuffer>];
   for (const { location, offset, length, padding } of stretches) {
-    const file = files.get(location) ?? (await openAsBlob(join(folder, location)).catch(missing));
+    const file = files.get(location) ?? (await fileBlob(join(folder, location)).catch(missing));
     files.set(location, file);
     if (offset + length > file.size) {
       throw new OnnxError(
@@ -67,7 +67,7 @@ async function packed(model: Model, folder: string): Promise<Blob> {
     }
     parts.push(file.slice(offset, offset + length), new Uint8Array(padding));
   }
-  return new Blob(parts);
+  return joinedBlob(parts);
 }
 
 function missing(cause: Error): never {

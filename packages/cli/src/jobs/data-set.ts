@@ -2,12 +2,12 @@
  * Data sets of the command line: tables that are cut into shards and stored, and the manifest of stored
  * shards.
  */
-import { openAsBlob } from 'node:fs';
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, extname, join, resolve } from 'node:path';
 import type { Client } from '@skein/api/client';
 import { SkeinError } from '@skein/api/errors';
+import { fileBlob, joinedBlob } from '@skein/api/file-blob';
 import { isStored } from '@skein/api/files';
 import type { DataFormat, DataSet, LocalDataSet, Piece } from '@skein/data/data-set';
 import { formatBytes } from '@skein/api/units';
@@ -87,12 +87,12 @@ async function* cutText(
   format: DataFormat,
   { shardBytes }: Cutting,
 ): AsyncGenerator<Cut> {
-  const blob = await openAsBlob(path);
+  const blob = await fileBlob(path);
   const csv = format === 'csv';
   const cut = await cutIntoShards(path, shardBytes, { header: csv, quotes: csv });
   const header = blob.slice(cut.header.start, cut.header.end);
   for (const [index, { start, end }] of cut.slices.entries()) {
-    const content = new Blob([header, blob.slice(start, end)]);
+    const content = joinedBlob([header, blob.slice(start, end)]);
     yield { content, index, count: cut.slices.length };
   }
 }
@@ -103,7 +103,7 @@ async function* cutTable(path: string, { shardBytes, resources }: Cutting): Asyn
   const scratch = await mkdtemp(join(tmpdir(), 'skein-cut-'));
   try {
     for await (const { file, ...place } of cutParquet(path, shardBytes, { resources, scratch })) {
-      yield { content: await openAsBlob(file), ...place };
+      yield { content: await fileBlob(file), ...place };
     }
   } finally {
     await rm(scratch, { recursive: true, force: true });
@@ -144,7 +144,7 @@ async function uploadManifest(context: Context, client: Client, file: string): P
         `${file}: shard ${index + 1} (${digest.slice(0, 12)}) is neither stored nor next to the manifest.`,
       );
     }
-    const content = await openAsBlob(path);
+    const content = await fileBlob(path);
     const stored = await client.uploadArtifact({ content });
     if (stored.digest !== digest) {
       throw new SkeinError('FILE_UNREADABLE', `${path} does not match its digest in ${file}.`);

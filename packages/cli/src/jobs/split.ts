@@ -37,6 +37,19 @@ export async function cutIntoShards(
   shardBytes: number,
   { header, quotes }: { readonly header: boolean; readonly quotes: boolean },
 ): Promise<Cut> {
+  const cutter = openCutter(shardBytes, { header, quotes });
+  for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 })) {
+    cutter.push(chunk as Buffer);
+  }
+  return cutter.finish();
+}
+
+/** Finds the places to cut at; apart from the stream, because variables of an async function are slow. */
+function openCutter(
+  shardBytes: number,
+  { header, quotes }: { readonly header: boolean; readonly quotes: boolean },
+) {
+  /** Bytes of the chunks before. */
   let at = 0;
   let inQuotes = false;
   /** Whether a quote opens a value here; elsewhere in a value without quotes it is a character, as in `6" pipe`. */
@@ -51,42 +64,70 @@ export async function cutIntoShards(
   let headerEnd: number | undefined = header ? undefined : 0;
   let start = 0;
   const slices: Slice[] = [];
-  for await (const piece of createReadStream(file, { highWaterMark: 1 << 20 })) {
-    const chunk = piece as Buffer;
-    for (let index = 0; index < chunk.length; index++) {
-      const byte = chunk[index]!;
-      if (byte !== LINE_FEED && byte !== CARRIAGE_RETURN) isBlank = false;
-      else if (!isBlank) hasLines = true;
-      if (quotes && byte === QUOTE) {
-        const closes: boolean = inQuotes;
-        inQuotes = !closes && (atValue || justClosed);
-        justClosed = closes;
-        atValue = false;
-        continue;
-      }
-      justClosed = false;
-      if (inQuotes) continue;
-      if (BEFORE_VALUE[byte] === 1) atValue = true;
-      else if (byte !== SPACE && byte !== BYTE_ORDER_MARK[at + index]) atValue = false;
-      if (byte === LINE_FEED) {
-        const end = at + index + 1;
-        if (headerEnd === undefined) {
-          // Empty lines before the header are none of the table.
-          if (isBlank) headerStart = end;
-          else headerEnd = end;
-          start = end;
-        } else if (end - start >= shardBytes) {
-          slices.push({ start, end });
-          start = end;
-        }
-      }
+
+  const takeQuote = () => {
+    const closes = inQuotes;
+    inQuotes = !closes && (atValue || justClosed);
+    justClosed = closes;
+    atValue = false;
+  };
+  /** A byte of the header, or before it. */
+  const takeByte = (byte: number, place: number) => {
+    if (byte !== LINE_FEED && byte !== CARRIAGE_RETURN) isBlank = false;
+    else if (!isBlank) hasLines = true;
+    if (quotes && byte === QUOTE) return takeQuote();
+    justClosed = false;
+    if (inQuotes) return;
+    if (BEFORE_VALUE[byte] === 1) atValue = true;
+    else if (byte !== SPACE && byte !== BYTE_ORDER_MARK[place]) atValue = false;
+    if (byte !== LINE_FEED || headerEnd !== undefined) return;
+    // Empty lines before the header are none of the table.
+    if (isBlank) headerStart = place + 1;
+    else headerEnd = place + 1;
+    start = place + 1;
+  };
+  /** Bytes without a quote, behind the header and outside of quotes. */
+  const takePlain = (chunk: Buffer, from: number, to: number) => {
+    if (from === to) return;
+    justClosed = false;
+    for (;;) {
+      // No row before this reaches the size.
+      const search = Math.max(from, start + shardBytes - 1 - at);
+      const found = search < to ? chunk.indexOf(LINE_FEED, search) : -1;
+      if (found < 0 || found >= to) break;
+      slices.push({ start, end: at + found + 1 });
+      start = at + found + 1;
     }
-    at += chunk.length;
-  }
-  if (headerEnd === undefined && hasLines) {
-    // Lines end with a CR alone, or a quote is never closed: what to make of it is for DuckDB.
-    return { header: { start: 0, end: 0 }, slices: [{ start: 0, end: at }] };
-  }
-  if (start < at && headerEnd !== undefined) slices.push({ start, end: at });
-  return { header: { start: headerStart, end: headerEnd ?? at }, slices };
+    let last = to - 1;
+    while (last >= from && chunk[last] === SPACE) last--;
+    if (last >= from) atValue = BEFORE_VALUE[chunk[last]!] === 1;
+  };
+
+  return {
+    push(chunk: Buffer): void {
+      let index = 0;
+      while (index < chunk.length && headerEnd === undefined) {
+        const byte = chunk[index]!;
+        takeByte(byte, at + index);
+        index++;
+      }
+      while (index < chunk.length) {
+        const quote = quotes ? chunk.indexOf(QUOTE, index) : -1;
+        const to = quote < 0 ? chunk.length : quote;
+        if (!inQuotes) takePlain(chunk, index, to);
+        else if (to > index) justClosed = false;
+        if (quote >= 0) takeQuote();
+        index = to + 1;
+      }
+      at += chunk.length;
+    },
+    finish(): Cut {
+      if (headerEnd === undefined && hasLines) {
+        // Lines end with a CR alone, or a quote is never closed: what to make of it is for DuckDB.
+        return { header: { start: 0, end: 0 }, slices: [{ start: 0, end: at }] };
+      }
+      if (start < at && headerEnd !== undefined) slices.push({ start, end: at });
+      return { header: { start: headerStart, end: headerEnd ?? at }, slices };
+    },
+  };
 }

@@ -1,6 +1,6 @@
 /** `skein artifacts`: files by their sha-256. */
-import { openAsBlob } from 'node:fs';
 import { basename, resolve } from 'node:path';
+import { fileBlob } from '@skein/api/file-blob';
 import { downloadArtifact } from '@skein/api/files';
 import { formatBytes } from '@skein/api/units';
 import { defineCommand } from '../../command-line/command.ts';
@@ -21,7 +21,7 @@ export const artifactsPut = defineCommand({
   async run(context, { file, ...choice }) {
     const { path } = await givenFile(context.cwd, file);
     const onProgress = uploadNotes(context.notes, `Uploading ${basename(file)}`);
-    const content = await openAsBlob(path);
+    const content = await fileBlob(path);
     return withJobs(
       context,
       { ...choice, wrapFetch: (fetch) => countingFetch(onProgress, fetch) },
