@@ -1,6 +1,6 @@
 // The import direction of docs/concepts/architecture.md, checked by `npm run imports`:
 //   onnx, calls ← runtime;  api ← http;  api, calls ← state;  runtime, state ← train;  api, calls ← data;  state, sandbox, data ← jobs;
-//   api, runtime ← edge;  runtime, state ← serving ← fleet, generative;  train, http, state ← federation;  all of these and console ← server ← cli;  apps and examples take what they need.
+//   api, runtime, ui ← edge;  runtime, state ← serving ← fleet, generative;  train, http, state ← federation;  all of these and console ← server ← cli;  apps and examples take what they need.
 const packages = '^packages/([^/]+)/';
 const gateway = '^packages/server/src/gateway/';
 
@@ -33,7 +33,7 @@ const allowed = {
   fleet: ['api', 'onnx', 'runtime', 'state', 'serving'],
   ui: ['api'],
   federation: ['api', 'onnx', 'train', 'http', 'state', 'ui'],
-  edge: ['onnx', 'runtime', 'api'],
+  edge: ['onnx', 'runtime', 'api', 'ui'],
   generative: ['api', 'calls', 'onnx', 'serving', 'state'],
   console: ['onnx', 'api', 'http', 'ui'],
   server: [
@@ -124,6 +124,7 @@ export default {
           '/testing/',
           '^packages/api/src/machine/',
           '^packages/edge/src/node/',
+          '^packages/edge/src/page-files/pages\\.ts$',
         ],
       },
       to: { dependencyTypes: ['core'] },

@@ -94,6 +94,16 @@ function dropStyleImports(file: string): void {
 const PAGES: Readonly<Record<string, { folder: string; scripts: Record<string, string> }>> = {
   console: { folder: 'src', scripts: { console: 'main.tsx' } },
   federation: { folder: 'src/join', scripts: { join: 'main.tsx', worker: 'site-worker.ts' } },
+  edge: {
+    folder: 'src/page-files',
+    scripts: {
+      edge: 'edge.ts',
+      'edge-worker': 'edge-worker.ts',
+      'session-wasm': 'session-wasm.ts',
+      'session-webgpu': 'session-webgpu.ts',
+      'service-worker': 'service-worker.ts',
+    },
+  },
 };
 
 /** A package with a page carries it as a bundle, so that it needs no bundler where it is installed. */

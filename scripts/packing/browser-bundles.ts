@@ -10,10 +10,10 @@ import { build, createLogger, type LogOptions } from 'vite';
 /** Entry points that work in a page, by package. */
 const FOR_PAGES: Readonly<Record<string, readonly string[]>> = {
   api: ['.', './client', './errors', './units'],
-  edge: ['.', './publish'],
+  edge: ['.', './page', './publish'],
   federation: ['.', './site'],
   onnx: ['.', './element-type', './numbers', './tensor'],
-  runtime: ['./contract', './wasm'],
+  runtime: ['./contract', './wasm', './web-session'],
   train: ['.', './federated', './secure-aggregation', './wasm'],
   ui: ['.'],
 };

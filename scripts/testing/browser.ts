@@ -2,8 +2,11 @@
 import axe from 'axe-core';
 import { type Browser, chromium, type Page } from 'playwright-core';
 
-/** The same installation that `requireComponent('chromium')` finds. */
-export function launchBrowser(): Promise<Browser> {
+/**
+ * The same installation that `requireComponent('chromium')` finds.
+ * @param further arguments, such as for a graphics adapter in software.
+ */
+export function launchBrowser(further: readonly string[] = []): Promise<Browser> {
   return chromium.launch({
     executablePath: '/usr/bin/chromium',
     args: [
@@ -14,6 +17,7 @@ export function launchBrowser(): Promise<Browser> {
       '--disable-background-networking',
       '--disable-component-update',
       '--disable-sync',
+      ...further,
     ],
   });
 }

@@ -5,6 +5,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 /** Files that take more than 30 seconds on two cores, the longest first. */
 export const LONG_TESTS: readonly string[] = [
   'docs/readme.test.ts',
+  'packages/edge/src/page/hundred-updates.test.ts',
   'deploy/container/container.test.ts',
   'apps/judge/src/verify/verify.test.ts',
   'deploy/try-fleet/podman.test.ts',
@@ -13,6 +14,7 @@ export const LONG_TESTS: readonly string[] = [
   'docs/planted-changes.test.ts',
   'packages/cli/src/commands/training/train-group.test.ts',
   'packages/cli/src/commands/jobs/jobs.test.ts',
+  'packages/edge/src/page/page.test.ts',
   'packages/cli/src/commands/jobs/run.test.ts',
   'packages/server/src/faults/input/hostile-models.test.ts',
   'packages/sandbox/src/contract/commands.test.ts',

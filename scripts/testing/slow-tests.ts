@@ -107,6 +107,8 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/console/src/serving/serving.test.ts',
   'packages/edge/src/bundle/bundle.test.ts',
   'packages/edge/src/node/create-edge.test.ts',
+  'packages/edge/src/page/hundred-updates.test.ts',
+  'packages/edge/src/page/page.test.ts',
   'packages/edge/src/trust/every-byte.test.ts',
   'packages/edge/src/update/kill.test.ts',
   'packages/edge/src/update/storage.test.ts',

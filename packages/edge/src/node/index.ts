@@ -1,9 +1,4 @@
-export {
-  createEdge,
-  type Edge,
-  type EdgeAnswer,
-  type EdgeInferOptions,
-  type EdgeOptions,
-} from './create-edge.ts';
+export { createEdge, type EdgeOptions } from './create-edge.ts';
+export type { Edge, EdgeAnswer, EdgeInferOptions, EdgeServer, RunsOn } from '../hybrid/edge.ts';
 export { diskStorage } from './disk-storage.ts';
 export { folderPlace } from './folder-place.ts';

@@ -6,16 +6,14 @@ import { SkeinError } from '@skein/api/errors';
 import type { Storage } from './storage.ts';
 
 /** @param folder in the private files of the origin. */
-export async function opfsStorage(folder: string): Promise<Storage> {
-  const origin = await navigator.storage.getDirectory();
-  const root = await origin.getDirectoryHandle(folder, { create: true });
-
+export function opfsStorage(folder: string): Storage {
   async function folderOf(
     parts: readonly string[],
     create: boolean,
   ): Promise<FileSystemDirectoryHandle> {
-    let at = root;
-    for (const part of parts) at = await at.getDirectoryHandle(part, { create });
+    // From the top each time: the browser, or the user, may have deleted all of it meanwhile.
+    let at = await navigator.storage.getDirectory();
+    for (const part of [folder, ...parts]) at = await at.getDirectoryHandle(part, { create });
     return at;
   }
   const split = (path: string): [folders: string[], name: string] => {

@@ -11,6 +11,7 @@ import {
   freeSlot,
   HEALTH_ANSWERS,
   NOTHING,
+  ran,
   started,
   type DeviceState,
 } from './state.ts';
@@ -31,6 +32,13 @@ describe('a version', () => {
       answers: HEALTH_ANSWERS - 1,
     });
     expect(times(HEALTH_ANSWERS, trial, answered).trial).toBeNull();
+  });
+
+  it('that runs after each start needs no answer to stay', () => {
+    const trial = install(NOTHING, 1);
+    const begun = (state: DeviceState): DeviceState => ran(started(state));
+    expect(times(10, trial, begun)).toEqual(trial);
+    expect(times(10, trial, started).failed).toMatchObject([{ version: 1 }]);
   });
 
   it('on trial gives way at its first fault, and is remembered as failed', () => {

@@ -64,6 +64,14 @@ export function started(state: DeviceState): DeviceState {
   return { ...state, trial: { ...trial, starts: trial.starts + 1 } };
 }
 
+/** The active version was loaded, and a run of it has ended: its process survives it. */
+export function ran(state: DeviceState): DeviceState {
+  const { trial } = state;
+  return trial === null || trial.starts === 0
+    ? state
+    : { ...state, trial: { ...trial, starts: 0 } };
+}
+
 /** The active version has answered. The slot of the one before is free once it is committed. */
 export function answered(state: DeviceState): DeviceState {
   const { trial } = state;

@@ -4,7 +4,7 @@
  * answered, and gives way to the one before it at its first fault.
  *
  * A process that is killed at any moment leaves a state from which the next one continues. One process at a time may use a
- * storage.
+ * storage; pages of one origin share theirs by a lock.
  */
 import { SkeinError } from '@skein/api/errors';
 import type { Session } from '@skein/runtime/contract';
@@ -35,8 +35,13 @@ export interface UpdaterOptions {
   /** Version of ONNX Runtime on this device. */
   readonly runtimeVersion: string;
   /** Opens a session that may fail, hang or die without this process: a child process, or a worker. */
-  readonly open: (model: Bytes) => Promise<Session>;
+  readonly open: (model: Bytes, version: LoadedVersion) => Promise<Session>;
   readonly now?: () => number;
+  /**
+   * Runs a change of the storage while no other page of the same origin changes it. Each change then begins with what the
+   * others have stored. Absent: this process is the only one.
+   */
+  readonly exclusive?: (<T>(work: () => Promise<T>) => Promise<T>) | undefined;
 }
 
 /**
@@ -56,6 +61,8 @@ export interface Updater {
   readonly failed: readonly Failed[];
   /** @throws SkeinError EDGE_UNTRUSTED, EDGE_EXPIRED, EDGE_UNREACHABLE, STORAGE_FULL: the active version stays. */
   update(): Promise<UpdateOutcome>;
+  /** The active version has been loaded and runs: its start does not count as one without an answer. */
+  ran(): Promise<void>;
   /** The active version has answered a request. */
   answered(): Promise<void>;
   /** The active version has failed. @returns whether the version before it is active now. */
@@ -67,9 +74,14 @@ const STATE = 'state.json';
 /** Opens what is installed, without a network. Damaged files, and a version that never answers, are rolled back. */
 export async function openUpdater(options: UpdaterOptions): Promise<Updater> {
   const { storage, source, name, backend, now = Date.now } = options;
-  const stored = DeviceState.safeParse(await readValue(storage, STATE));
-  let state = stored.success ? stored.data : NOTHING;
+  const { exclusive = async (work) => work() } = options;
+  let state = NOTHING;
   let active: LoadedVersion | undefined;
+
+  async function readState(): Promise<void> {
+    const stored = DeviceState.safeParse(await readValue(storage, STATE));
+    state = stored.success ? stored.data : NOTHING;
+  }
 
   async function become(next: DeviceState): Promise<void> {
     if (next === state) return;
@@ -84,13 +96,28 @@ export async function openUpdater(options: UpdaterOptions): Promise<Updater> {
       if (active === undefined) await become(states.rolledBack(state));
     }
   }
-  await become(states.started(state));
-  await load();
+  await exclusive(async () => {
+    await readState();
+    await become(states.started(state));
+    await load();
+  });
+
+  /** Begins with the version that another page has installed meanwhile. */
+  async function reread(): Promise<void> {
+    const before = state.active?.digest;
+    await readState();
+    if (state.active?.digest !== before) await load();
+  }
 
   /** Calls change the state one after another. */
   let last: Promise<unknown> = Promise.resolve();
   function inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const done = last.then(work);
+    const done = last.then(() =>
+      exclusive(async () => {
+        if (options.exclusive !== undefined) await reread();
+        return work();
+      }),
+    );
     last = done.catch(() => undefined);
     return done;
   }
@@ -169,7 +196,7 @@ export async function openUpdater(options: UpdaterOptions): Promise<Updater> {
     if (loaded === undefined) return 'its files changed while they were written';
     const { tolerance } = loaded.variant.backends[backend]!;
     try {
-      const session = await options.open(loaded.model);
+      const session = await options.open(loaded.model, loaded);
       try {
         return goldenFault(await measureGolden(session, loaded.golden), tolerance);
       } finally {
@@ -178,6 +205,15 @@ export async function openUpdater(options: UpdaterOptions): Promise<Updater> {
     } catch (error) {
       return (error as Error).message;
     }
+  }
+
+  /** Nothing is to be noted of a committed version, nor of one that another page has replaced meanwhile. */
+  async function noted(next: (state: DeviceState) => DeviceState): Promise<void> {
+    const { active: noting, trial } = state;
+    if (trial === null) return;
+    await inTurn(async () => {
+      if (state.active?.digest === noting?.digest) await become(next(state));
+    });
   }
 
   return {
@@ -191,14 +227,18 @@ export async function openUpdater(options: UpdaterOptions): Promise<Updater> {
       return state.failed;
     },
     update: () => inTurn(update),
-    answered: () => inTurn(() => become(states.answered(state))),
-    faulted: (reason) =>
-      inTurn(async () => {
+    ran: () => noted(states.ran),
+    answered: () => noted(states.answered),
+    faulted(reason) {
+      const { active: failed } = state;
+      return inTurn(async () => {
+        if (state.active?.digest !== failed?.digest) return true;
         const before = state;
         await become(states.faulted(state, reason));
         if (state === before) return false;
         await load();
         return true;
-      }),
+      });
+    },
   };
 }

@@ -3,10 +3,10 @@ import { opfsStorage } from '../opfs-storage.ts';
 import { STORAGE_CASES } from './storage-cases.ts';
 
 Object.assign(globalThis, {
-  tryCase: (name: string) => STORAGE_CASES[name]!(() => opfsStorage(`case ${name}`)),
+  tryCase: (name: string) => STORAGE_CASES[name]!(async () => opfsStorage(`case ${name}`)),
   /** @returns the code of the error, and the length of the file after it. */
   fill: async (bytes: number) => {
-    const storage = await opfsStorage('full');
+    const storage = opfsStorage('full');
     await storage.write('model', new Uint8Array(10));
     const code = await storage.write('model', new Uint8Array(bytes)).then(
       () => undefined,

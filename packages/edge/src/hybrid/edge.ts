@@ -1,0 +1,269 @@
+/**
+ * A model on a device: answers in a process or worker of its own, keeps its bundle current, and asks a node where the
+ * policy allows it. Each version has a process of its own, so an old one leaves no memory behind, and a crash ends no
+ * answer but its own.
+ */
+import { createClient, type Client } from '@skein/api/client';
+import { SkeinError } from '@skein/api/errors';
+import { tensor, type Tensor, type TensorMap } from '@skein/onnx';
+import { RuntimeFailure, type Session } from '@skein/runtime/contract';
+import { goldenFault, measureGolden } from '../bundle/golden.ts';
+import type { Backend } from '../bundle/manifest.ts';
+import type { Bytes } from '../trust/source.ts';
+import type { LoadedVersion } from '../update/slots.ts';
+import { openUpdater, type UpdateOutcome, type UpdaterOptions } from '../update/updater.ts';
+import { barrierOf, decide, type Asked, type RemoteState } from './policy.ts';
+
+/** Runs by which the p99 is estimated, and how many there must be. */
+const WINDOW = 200;
+const LEAST_RUNS = 20;
+/** How long a node that cannot be reached is left alone, in milliseconds. */
+const AWAY_MS = 5000;
+
+/** The node that answers in place of the device. */
+export interface EdgeServer {
+  readonly url: string;
+  readonly key?: string | undefined;
+}
+
+/** The backend of a session, and its threads. */
+export interface RunsOn {
+  readonly backend: 'native' | 'webgpu' | 'wasm';
+  readonly threads: number;
+  /** Why a faster backend was not taken. */
+  readonly why?: string | undefined;
+}
+
+export interface LocalSession extends Session {
+  readonly runsOn: RunsOn;
+}
+
+export interface EdgeInferOptions {
+  /** The input must not leave the device. Default: false. */
+  readonly private?: boolean;
+  /** Milliseconds within which the answer counts; default: the bundle's. */
+  readonly deadlineMs?: number | undefined;
+}
+
+export interface EdgeAnswer {
+  readonly outputs: TensorMap;
+  readonly where: 'local' | 'remote';
+  readonly why: string;
+  /** The version of the bundle, or of the deployment. */
+  readonly version: string;
+  readonly tookMs: number;
+  /** Present in a local answer. */
+  readonly runsOn?: RunsOn | undefined;
+}
+
+export interface Edge {
+  /** The installed version; undefined before the first update. */
+  readonly version: number | undefined;
+  /** Failed versions, which are not installed again. */
+  readonly failed: readonly { readonly version: number; readonly reason: string }[];
+  /** The backend of the installed version; undefined if none is loaded. */
+  readonly runsOn: RunsOn | undefined;
+  /** @throws SkeinError EDGE_NOT_ANSWERED; of the node; RuntimeFailure `run` where the model refuses the input. */
+  infer(inputs: TensorMap, options?: EdgeInferOptions): Promise<EdgeAnswer>;
+  /** Installs the newest version, if there is another. @throws SkeinError as `Updater.update`. */
+  update(): Promise<UpdateOutcome>;
+  close(): Promise<void>;
+}
+
+export interface DeviceOptions extends Omit<UpdaterOptions, 'open'> {
+  readonly server: EdgeServer | undefined;
+  readonly open: (model: Bytes, version: LoadedVersion) => Promise<LocalSession>;
+}
+
+/** Opens what is installed, without a network. */
+export async function openEdge(options: DeviceOptions): Promise<Edge> {
+  const { name: model, open, server } = options;
+  const updater = await openUpdater(options);
+  const client = server && createClient(server);
+  let session: LocalSession | undefined;
+  /** The version of the session. */
+  let loaded: LoadedVersion | undefined;
+  let reason: string | undefined;
+  let retryAt = 0;
+  let runs: number[] = [];
+
+  /** One run at a time, and no run while the version changes. */
+  let last: Promise<unknown> = Promise.resolve();
+  function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = last.then(work);
+    last = done.catch(() => undefined);
+    return done;
+  }
+
+  /** Notes of the updater about the version, in the order of its answers. No answer waits for them. */
+  let noting: Promise<unknown> = Promise.resolve();
+  function note(work: () => Promise<void>): void {
+    noting = noting.then(work).catch(() => undefined);
+  }
+
+  /** Opens the active version in a process of its own; one that cannot be opened gives way. */
+  async function load(): Promise<void> {
+    await session?.close();
+    session = undefined;
+    runs = [];
+    for (;;) {
+      loaded = updater.active;
+      if (loaded === undefined) return;
+      try {
+        session = await open(loaded.model.slice(), loaded);
+        await warmUp(session, loaded, options.backend);
+        reason = undefined;
+        note(() => updater.ran());
+        return;
+      } catch (error) {
+        await session?.close();
+        session = undefined;
+        reason = `version ${loaded.manifest.version} cannot be loaded: ${(error as Error).message}`;
+        if (!(await updater.faulted(reason))) return;
+      }
+    }
+  }
+
+  /** @returns the failure, if another version, none, or a new process of the same one is active now. */
+  async function runHere(inputs: TensorMap): Promise<TensorMap | RuntimeFailure> {
+    const from = performance.now();
+    try {
+      const { outputs } = await session!.run(inputs);
+      runs = [...runs, performance.now() - from].slice(-WINDOW);
+      // The answer counts, also where the disk cannot take that it was given.
+      note(() => updater.answered());
+      return outputs;
+    } catch (error) {
+      // The model refuses this input: another version might not, and the caller decides.
+      if (!(error instanceof RuntimeFailure) || error.kind === 'run') throw error;
+      await noting;
+      await updater.faulted(error.message);
+      await load();
+      return error;
+    }
+  }
+
+  const remoteState = (): RemoteState => ({
+    isConfigured: client !== undefined,
+    isAllowed: updater.active?.manifest.offload.allowed ?? true,
+    retryAt,
+  });
+
+  async function runThere(
+    asked: Asked,
+    inputs: TensorMap,
+  ): Promise<Omit<EdgeAnswer, 'why' | 'tookMs'>> {
+    const barrier = barrierOf(asked, remoteState(), Date.now());
+    if (barrier !== undefined) throw new SkeinError('EDGE_NOT_ANSWERED', `${model}: ${barrier}.`);
+    try {
+      return { where: 'remote', ...(await askNode(client!, model, inputs, asked)) };
+    } catch (error) {
+      const isAway = error instanceof SkeinError && error.row.kind !== 'user';
+      if (isAway) retryAt = Date.now() + (error.retryAfterMs ?? AWAY_MS);
+      throw error;
+    }
+  }
+
+  async function infer(inputs: TensorMap, given: EdgeInferOptions): Promise<EdgeAnswer> {
+    const from = performance.now();
+    // Another page of the same origin has installed a version, or rolled one back.
+    if (updater.active !== loaded) await load();
+    const deadlineMs = given.deadlineMs ?? updater.active?.manifest.offload.deadlineMs;
+    const asked: Asked = { isPrivate: given.private ?? false, deadlineMs };
+    const answered = (answer: Omit<EdgeAnswer, 'why' | 'tookMs'>, why: string): EdgeAnswer => ({
+      ...answer,
+      why,
+      tookMs: performance.now() - from,
+    });
+    const local = { isReady: session !== undefined, reason, p99Ms: p99Of(runs) };
+    const decision = decide(asked, local, remoteState(), Date.now());
+    if (decision.where === 'refused') {
+      throw new SkeinError('EDGE_NOT_ANSWERED', `${model}: ${decision.why}.`);
+    }
+    let { why } = decision;
+    if (decision.where === 'remote') {
+      try {
+        return answered(await runThere(asked, inputs), why);
+      } catch (error) {
+        if (session === undefined) throw error;
+        why = `the node does not answer: ${(error as Error).message}`;
+      }
+    }
+    // A version that fails gives way to the one before, and that one to the node.
+    const ended = new Set<LoadedVersion | undefined>();
+    while (session !== undefined) {
+      const { runsOn } = session;
+      const tried = loaded!;
+      const version = String(tried.manifest.version);
+      const outputs = await runHere(inputs);
+      if (!(outputs instanceof RuntimeFailure)) {
+        return answered({ outputs, where: 'local', version, runsOn }, why);
+      }
+      // A committed version starts again, once: this input may be what ends it.
+      if (ended.has(tried)) throw outputs;
+      ended.add(tried);
+      why = `version ${version} has failed`;
+    }
+    return answered(await runThere(asked, inputs), why);
+  }
+
+  await load();
+  return {
+    get version() {
+      return updater.active?.manifest.version;
+    },
+    get failed() {
+      return updater.failed;
+    },
+    get runsOn() {
+      return session?.runsOn;
+    },
+    infer: (inputs, given = {}) => inTurn(() => infer(inputs, given)),
+    async update() {
+      await noting;
+      const outcome = await updater.update();
+      await inTurn(async () => {
+        if (updater.active !== loaded) await load();
+      });
+      return outcome;
+    },
+    close: () =>
+      inTurn(async () => {
+        await session?.close();
+        session = undefined;
+        await noting;
+      }),
+  };
+}
+
+/** The first run of a session takes longer. Its answer shows too that this device still computes as when it was installed. */
+async function warmUp(
+  session: Session,
+  { golden, variant }: LoadedVersion,
+  backend: Backend,
+): Promise<void> {
+  const found = await measureGolden(session, golden.slice(0, 1));
+  const fault = goldenFault(found, variant.backends[backend]!.tolerance);
+  if (fault !== undefined) throw new Error(fault);
+}
+
+async function askNode(
+  client: Client,
+  model: string,
+  inputs: TensorMap,
+  { deadlineMs }: Asked,
+): Promise<Pick<EdgeAnswer, 'outputs' | 'version'>> {
+  const answer = await client.infer(model, Object.fromEntries(inputs), { timeoutMs: deadlineMs });
+  const outputs = Object.entries(answer.outputs).map(([name, output]): [string, Tensor] => [
+    name,
+    output.type === 'string'
+      ? { type: 'string', shape: output.shape, elements: output.data }
+      : tensor(output.type, output.shape, output.data as never),
+  ]);
+  return { outputs: new Map(outputs), version: answer.version ?? 'unknown' };
+}
+
+function p99Of(runs: readonly number[]): number | undefined {
+  if (runs.length < LEAST_RUNS) return undefined;
+  return runs.toSorted((a, b) => a - b)[Math.ceil(0.99 * runs.length) - 1];
+}

@@ -1,0 +1,3 @@
+export { createEdge, type PageEdge, type PageEdgeOptions } from './create-edge.ts';
+export { keepOffline } from './keep-offline.ts';
+export type { PageBackend } from './messages.ts';

@@ -1,0 +1,19 @@
+/** Keeps the files of a page, so that it starts without a network. Bundles are kept by `createEdge`. */
+
+/**
+ * Registers the script of `serviceWorker`. Resolves when all files are kept: from then on the page starts offline.
+ * @param script its address; it decides below which address pages are kept.
+ * @throws Error where the browser has no service workers, or a file cannot be read.
+ */
+export async function keepOffline(script: string | URL): Promise<void> {
+  const registration = await navigator.serviceWorker.register(script, { updateViaCache: 'none' });
+  const worker = registration.active ?? registration.waiting ?? registration.installing!;
+  await new Promise<void>((resolve, reject) => {
+    const look = (): void => {
+      if (worker.state === 'activated') resolve();
+      if (worker.state === 'redundant') reject(new Error('The files of the page cannot be kept.'));
+    };
+    worker.addEventListener('statechange', look);
+    look();
+  });
+}
