@@ -119,6 +119,7 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/federation/src/coordinator/aggregation/committee-faults.test.ts',
   'packages/federation/src/coordinator/aggregation/committee.test.ts',
   'packages/federation/src/coordinator/aggregation/pairwise.test.ts',
+  'packages/federation/src/coordinator/counting/**',
   'packages/federation/src/coordinator/rounds/answers.test.ts',
   'packages/federation/src/coordinator/rounds/conductor.test.ts',
   'packages/federation/src/coordinator/rounds/restored.test.ts',

@@ -173,10 +173,39 @@ export function openFederationPlans(): Target {
     openPlan(),
     completePlan(draft()),
     completePlan(draft({ privacy: { mode: 'client', noise: 2 }, collusion: { sites: 1 } })),
+    completePlan(
+      draft({
+        rounds: 1,
+        strategy: {
+          name: 'statistics',
+          tables: [
+            [{ kind: 'score' }, { kind: 'label' }, { kind: 'column', name: 'sex' }],
+            [{ kind: 'column', name: 'age', borders: [0, 40, 60, 100] }],
+          ],
+          bySite: true,
+          patient: { column: 'patient', rows: 2 },
+        },
+        privacy: { mode: 'patient', noise: 9 },
+      }),
+    ),
   ];
   return {
     seeds: plans.map(seed),
-    structure: jsonInput(['patient', 'client', 'pairwise', 'committee', 1e-9, 255, 256, 'median']),
+    structure: jsonInput([
+      'patient',
+      'client',
+      'pairwise',
+      'committee',
+      1e-9,
+      255,
+      256,
+      'median',
+      'statistics',
+      'column',
+      'age',
+      { kind: 'score' },
+      { kind: 'label' },
+    ]),
     refuses: (error) => isCoded(error) || error instanceof SyntaxError,
     run(input) {
       const plan = checkPlan(JSON.parse(Buffer.from(input).toString()));

@@ -40,6 +40,12 @@ export const FEDERATION_ERRORS = {
     meaning: 'A message of a federation has another version, or does not belong to the protocol.',
     fix: 'Run the same version of Skein at the site and at the coordinator; docs/reference/federation-protocol.md describes the messages.',
   },
+  STATISTICS_MISSING: {
+    ...CONFLICT,
+    meaning:
+      'The federation has no counts: it trains a model, or the sum of its counts is not complete.',
+    fix: 'Wait until `skein federate status` shows `finished`. Where it failed, start it anew with more `attempts` in the plan.',
+  },
   PLAN_INVALID: {
     ...INVALID,
     meaning: 'The plan of a federation is incomplete or contradicts itself.',

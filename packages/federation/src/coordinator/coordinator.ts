@@ -10,6 +10,7 @@ import type {
   RunRecord,
   RunState,
 } from '../store/federation-store.ts';
+import type { Statistics } from '../statistics/released.ts';
 import type { Connection } from '../transport/connection.ts';
 import type { SpentEpsilon } from '../plan/spent.ts';
 
@@ -82,6 +83,11 @@ export interface Coordinator {
   stop(run: string, reason: string): Promise<void>;
   /** @throws SkeinError FEDERATION_UNKNOWN. */
   ledger(run: string): Promise<LedgerExport>;
+  /**
+   * The noised counts of a federation that counts.
+   * @throws SkeinError FEDERATION_UNKNOWN, STATISTICS_MISSING where it trains, and before its sum.
+   */
+  statistics(run: string): Promise<Statistics>;
   /**
    * Removes runs that have been over for longer than they are kept, with their ledgers and all that was stored for
    * them. The coordinator does so automatically, at its start and then each hour. Only time counts that it has watched,

@@ -16,7 +16,6 @@ import { encodingOf } from '../plan/encoding.ts';
 import { aggregationIn } from '../plan/kinds/choices.ts';
 import { helpersOf, requireSealingKeys } from '../plan/helpers.ts';
 import type { Plan } from '../plan/plan.ts';
-import { strategyOfPlan } from '../plan/strategy.ts';
 import type { RunRecord, RunState } from '../store/federation-store.ts';
 import { requireLiving, requirePart } from './rounds/attempt.ts';
 import { Conductor } from './rounds/conductor.ts';
@@ -26,6 +25,8 @@ import { openNotebook } from './rounds/notebook.ts';
 import { overFor, readWatched, watched, writeWatched } from './storage/retention.ts';
 import { createSessions } from './sessions/sessions.ts';
 import { spentAfter } from '../plan/spent.ts';
+import { countsIn } from '../statistics/layout.ts';
+import { countedRoundOf, statisticsOf } from '../statistics/released.ts';
 import { firstState, writeState } from './rounds/server-state.ts';
 import { fileChunks, putArtifact, readArtifact } from './storage/uploads.ts';
 import { STATUS_MS } from '../transport/silence.ts';
@@ -188,8 +189,7 @@ export async function openCoordinator(options: CoordinatorOptions): Promise<Coor
           'The plan is refused: a helper has the key of this coordinator, which would know all masks it removes.',
         );
       }
-      const strategy = strategyOfPlan(plan);
-      const first = firstState(strategy, await readArtifact(artifacts, plan.model.digest));
+      const first = firstState(plan, await readArtifact(artifacts, plan.model.digest));
       const { parameters } = first;
       if (parameters.length !== plan.model.parameters) {
         throw new SkeinError(
@@ -291,6 +291,18 @@ export async function openCoordinator(options: CoordinatorOptions): Promise<Coor
       await (await living(run)).end('stopped', reason);
     },
     ledger: async (run) => exportLedger(store, identity, (await conductorOf(run)).record),
+    async statistics(run) {
+      const { record } = await conductorOf(run);
+      const { plan, planDigest, state } = record;
+      if (countsIn(plan) === undefined) throw uncounted(run, 'it trains a model');
+      const { entries } = await exportLedger(store, identity, record);
+      const round = countedRoundOf(entries);
+      if (round === undefined) {
+        const { status, reason = '' } = state;
+        throw uncounted(run, isOver(state) ? `it is ${status}. ${reason}` : 'no sum is complete');
+      }
+      return statisticsOf(plan, planDigest, round, await readArtifact(artifacts, round.digest));
+    },
     removeEnded,
     async close() {
       clearInterval(removals);
@@ -301,6 +313,9 @@ export async function openCoordinator(options: CoordinatorOptions): Promise<Coor
     },
   };
 }
+
+const uncounted = (run: string, why: string): SkeinError =>
+  new SkeinError('STATISTICS_MISSING', `The federation ${run} has no counts: ${why}`);
 
 /** Without the fields that are undefined. */
 function jsonOf(value: unknown): Extract<LedgerEvent, { kind: 'started' }>['terms'] {

@@ -5,6 +5,7 @@ import type { z } from 'zod';
 import { aroundOf, type Choice, choicesOf } from './kinds/choices.ts';
 import type { Around, Guarantee, Rule } from './kinds/kind.ts';
 import { Plan } from './plan.ts';
+import { countRules } from '../statistics/rules.ts';
 
 /**
  * Checks a plan that came from elsewhere.
@@ -31,6 +32,7 @@ function contradictions(plan: Plan): readonly Rule[] {
     ...generalRules(plan),
     ...choices.flatMap((one) => choices.flatMap((other) => unmetNeeds(one, other, around))),
     ...choices.flatMap(({ chosen }) => chosen.rules?.(around) ?? []),
+    ...countRules(plan),
   ];
 }
 

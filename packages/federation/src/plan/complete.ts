@@ -14,6 +14,9 @@ import {
   strategyIn,
 } from './kinds/choices.ts';
 import { type Plan, PlanDraft } from './plan.ts';
+import { countsIn, layoutOf, sensitivityOf } from '../statistics/layout.ts';
+import { MOST_ROWS } from '../statistics/rules.ts';
+import { axisOf } from '../statistics/axes.ts';
 
 /** Secure aggregation keeps a majority of two thirds: t = ⌊2n/3⌋ + 1 (Bonawitz 2017, active security). */
 export function thresholdOf(sites: number): number {
@@ -22,7 +25,8 @@ export function thresholdOf(sites: number): number {
 
 /** @throws SkeinError PLAN_INVALID, naming the fields. */
 export function completePlan(draft: PlanDraft): Plan {
-  const { privacy: given, sites, collusion, ...terms } = parsed(PlanDraft, withPrivacy(draft));
+  const whole = parsed(PlanDraft, withPrivacy(draft));
+  const { privacy: given, sites, collusion, ...terms } = withCounts(whole);
   // Not in `checkPlan`, which would end the federations of plans that earlier versions took.
   for (const column of terms.data.features) {
     if (column.kind !== 'number' || column.fill === undefined) continue;
@@ -63,14 +67,18 @@ export function completePlan(draft: PlanDraft): Plan {
     );
   }
   const rates = lacks?.severalSteps === undefined ? RATE : {};
-  const whole = filled(rest, rates, { range: range(clip, denominator) });
+  const counted = strategyIn(terms).counts;
+  const encoding = { range: counted === undefined ? range(clip, denominator) : MOST_ROWS };
   const plan = checkPlan({
-    ...whole,
+    ...filled(rest, rates, encoding),
     privacy: { ...privacy, denominator, noise: privacy.noise ?? 1 },
   });
   if (privacy.noise !== undefined || !isPrivate(plan.privacy)) return plan;
   // The search for the noise takes seconds, so it comes after all that can be refused.
-  return { ...plan, privacy: { ...plan.privacy, noise: calibrated(plan.privacy, plan.rounds) } };
+  return {
+    ...plan,
+    privacy: { ...plan.privacy, noise: calibrated(plan.privacy, counted?.attempts ?? plan.rounds) },
+  };
 }
 
 /**
@@ -114,6 +122,29 @@ function withPrivacy(draft: PlanDraft): PlanDraft {
   if (Object(draft) !== draft || draft.privacy !== undefined) return draft;
   const kind = AGGREGATIONS.find(({ name }) => name === draft.aggregation?.kind);
   return { ...draft, privacy: { mode: kind?.privacy ?? 'patient' } };
+}
+
+type WholeDraft = z.output<typeof PlanDraft>;
+
+/** A draft that counts, with what follows from its tables: the length of an update, its norm, and no division. */
+function withCounts(draft: WholeDraft): WholeDraft {
+  const counts = countsIn(draft);
+  const { data, model, privacy, sites } = draft;
+  if (counts === undefined || privacy === undefined || !('clip' in privacy)) return draft;
+  const axes = counts.tables.flat();
+  // `checkPlan` names an axis that the columns do not have.
+  if (axes.some((axis) => axisOf(axis, data) === undefined)) return draft;
+  const { cells } = layoutOf(counts, { data, sites: sites as Plan['sites'] });
+  const { clip, denominator = 1 } = privacy;
+  return {
+    ...draft,
+    model: { ...model, parameters: cells },
+    privacy: {
+      ...privacy,
+      denominator,
+      clip: clip === 1 ? sensitivityOf(counts) : clip,
+    },
+  };
 }
 
 /** Learning rate of the sites' steps, where they take steps. */

@@ -1,9 +1,9 @@
 /** How updates are encoded in the secure sum of a plan. Sites and coordinator derive it alike. */
 import { fromHex } from '@skein/api/canonical';
-import { noisePlan, type SumEncoding } from '@skein/train/federated';
+import { noisePlan, rangeOfCounts, type SumEncoding } from '@skein/train/federated';
 import { mostUpdates } from './buffer.ts';
 import { noiseSharesOf } from './helpers.ts';
-import { aggregationIn, isPrivate } from './kinds/choices.ts';
+import { aggregationIn, isPrivate, strategyIn } from './kinds/choices.ts';
 import type { Plan } from './plan.ts';
 
 /** Attempts of one round; a round that fails more often fails the run. */
@@ -18,11 +18,14 @@ export function encodingOf(plan: Plan, length: number): SumEncoding {
   const sample = share === undefined ? {} : { sample: { share } };
   // The coordinator cannot check an answer of a site or a helper: a lie shows in the sum alone.
   const checked = isChecked ? { isChecked } : {};
-  const encoding = { length, sites: mostUpdates(plan), bits, range, ...sample, ...checked };
+  const areCounts = strategyIn(plan).counts !== undefined;
+  const sum = { length, sites: mostUpdates(plan), bits, ...sample, ...checked };
+  const encoding = { ...sum, range: areCounts ? rangeOfCounts(range, bits) : range };
   if (!isPrivate(privacy)) return { ...encoding, weight: { most: mostRows! } };
   const { fewest, most, colluding } = noiseSharesOf(plan);
   const { clip: norm, noise } = privacy;
-  return noisePlan({ encoding, norm, noise, shares: fewest, colluding, mostShares: most }).encoding;
+  const shares = { shares: fewest, colluding, mostShares: most };
+  return noisePlan({ encoding, norm, noise, ...shares, areCounts }).encoding;
 }
 
 /** Which numbers an attempt sends, where the plan sends a part of them: no site and no coordinator chooses. */

@@ -5,6 +5,7 @@
 import { aroundOf, choicesOf, privacyIn, strategyIn } from '../plan/kinds/choices.ts';
 import type { Reader, Words } from '../plan/kinds/kind.ts';
 import type { Plan } from '../plan/plan.ts';
+import { countsIn } from '../statistics/layout.ts';
 import { plannedText } from './site-rows.ts';
 
 export type PlanWords = Words;
@@ -23,7 +24,9 @@ function wordsOf(plan: Plan, site: string): Words {
   };
 }
 
-function generalFacts({ data, local, model, name, rounds, sites, strategy }: Plan): Words['facts'] {
+function generalFacts(plan: Plan): Words['facts'] {
+  const { data, local, model, name, rounds, sites, strategy } = plan;
+  const isCounting = countsIn(plan) !== undefined;
   const columns = [...data.features, data.target]
     .map((column) => `${column.name} (${plannedText(column)})`)
     .join(', ');
@@ -31,12 +34,14 @@ function generalFacts({ data, local, model, name, rounds, sites, strategy }: Pla
     ['federation', name],
     [
       'model',
-      `${model.parameters.toLocaleString('en')} numbers, sha-256 ${model.digest.slice(0, 16)}…`,
+      `${isCounting ? 'as it is' : `${model.parameters.toLocaleString('en')} numbers`}, sha-256 ${model.digest.slice(0, 16)}…`,
     ],
     ['columns', columns],
     [
       'rounds',
-      `${rounds} of ${strategy.name}, ${local.steps} ${local.steps === 1 ? 'step' : 'steps'} at each site`,
+      isCounting
+        ? 'one, which counts rows and trains nothing'
+        : `${rounds} of ${strategy.name}, ${local.steps} ${local.steps === 1 ? 'step' : 'steps'} at each site`,
     ],
     ['sites', `${sites.minimum} to ${sites.maximum}; a sum holds at least ${sites.threshold}`],
   ];
@@ -75,7 +80,9 @@ export function describePlan(plan: Plan): PlanWords {
     stays: [
       'The file, with every row and every column.',
       'The values, categories and averages of its columns.',
-      'The loss and the accuracy on the rows of this site.',
+      ...(countsIn(plan) === undefined
+        ? ['The loss and the accuracy on the rows of this site.']
+        : []),
       ...words.stays,
     ],
     warnings: [

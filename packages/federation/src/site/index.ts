@@ -13,7 +13,7 @@ export {
   type PersonalTerms,
 } from './personal/personal-model.ts';
 export { runSite, type SiteEnd, type SiteEvent } from './run-site.ts';
-export { outsideText, readSiteRows, type SiteRows } from './site-rows.ts';
+export { outsideText, readSiteRows, rowTermsOf, type SiteRows } from './site-rows.ts';
 export { requireTerms, type Terms, unmetTerms } from './terms.ts';
 export { modelFacts, trainingOf } from './work/training.ts';
 export { committeeWork } from './work/committee-work.ts';

@@ -18,6 +18,8 @@ import {
   type Table,
   type TableOptions,
 } from '@skein/train';
+import { countsIn } from '../statistics/layout.ts';
+import type { Plan } from '../plan/plan.ts';
 
 export type RowFormat = 'csv' | 'jsonl';
 export type RowSource = Parameters<typeof readCsv>[0];
@@ -34,6 +36,21 @@ export interface SiteRows {
   readonly rounded: readonly string[];
   /** Rows per class, in the order of the plan; empty for a regression. */
   readonly classes: readonly { readonly name: string; readonly rows: number }[];
+  /** The patient of each row by number, −1 where none is named; absent: the plan bounds no rows of a patient. */
+  readonly patients?: Int32Array;
+}
+
+/** Demands of a plan on rows, in addition to its columns. */
+export interface RowTerms {
+  /** The column that names the patient of a row. */
+  readonly patient?: string | undefined;
+  /** Whether rows may all be of one class, from which no model can be trained. */
+  readonly mayBeOneClass?: boolean;
+}
+
+export function rowTermsOf(plan: Plan): RowTerms {
+  const counts = countsIn(plan);
+  return counts === undefined ? {} : { patient: counts.patient?.column, mayBeOneClass: true };
 }
 
 export interface OutsideColumn {
@@ -49,10 +66,12 @@ export async function readSiteRows(
   data: PublicColumns,
   source: RowSource,
   format: RowFormat = 'csv',
+  { patient, mayBeOneClass = false }: RowTerms = {},
 ): Promise<SiteRows> {
   try {
     const { features, target } = data;
-    const wanted = [...features, target].map(({ name }) => name);
+    const named = patient === undefined ? [] : [patient];
+    const wanted = [...new Set([...[...features, target].map(({ name }) => name), ...named])];
     const table = await tableOf(source, format, { wanted, categories: textsOf(data) });
     const present = table.columns.map(({ name }) => name);
     const missing = wanted.filter((name) => !present.includes(name));
@@ -78,7 +97,7 @@ export async function readSiteRows(
     const rows = rowsFor(linear, { from: 'table', table: used, label: target.name });
     const classes = classCounts(rows, target.kind === 'category' ? target.classes : []);
     const occurring = classes.filter((each) => each.rows > 0);
-    if (occurring.length === 1) {
+    if (occurring.length === 1 && !mayBeOneClass) {
       throw unfit(
         `All ${rows.count} rows have '${target.name}' = ${occurring[0]!.name}: a site needs rows of at least two classes.`,
       );
@@ -90,11 +109,16 @@ export async function readSiteRows(
       const { name, kind } = feature;
       return rows === 0 ? [] : [{ name, kind, rows, planned: plannedText(feature) }];
     });
-    const rounded = roundedColumns(used, wanted).map(
+    const rounded = roundedColumns(
+      used,
+      wanted.filter((name) => name !== patient),
+    ).map(
       ({ lost }) =>
         `${lost}: the sites can agree on a constant that each of them subtracts from the column.`,
     );
-    return { rows, count: rows.count, unused, outside, rounded, classes };
+    const read = { rows, count: rows.count, unused, outside, rounded, classes };
+    if (patient === undefined) return read;
+    return { ...read, patients: patientsOf(columns.find(({ name }) => name === patient)!) };
   } catch (error) {
     if (error instanceof TrainError) throw unfit(error.message, error);
     throw error;
@@ -135,6 +159,17 @@ function requireNumbers(feature: PublicFeature, column: Table['columns'][number]
   throw unfit(
     `Row ${missing[0]} has no '${name}'${others}: leave such rows out, or ask the operator of the federation for a plan with a value for missing numbers (\`fill\`).`,
   );
+}
+
+function patientsOf(column: Table['columns'][number]): Int32Array {
+  if (column.kind === 'category') return column.codes;
+  const numbers = new Map<number, number>();
+  return Int32Array.from(column.values, (value) => {
+    if (Number.isNaN(value)) return -1;
+    const known = numbers.get(value) ?? numbers.size;
+    numbers.set(value, known);
+    return known;
+  });
 }
 
 /** The values that a plan has for a column. */

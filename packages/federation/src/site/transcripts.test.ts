@@ -235,6 +235,36 @@ it(
 );
 
 it(
+  'sends the same of neighbouring rows where it counts them, but for masks and noise',
+  { timeout: LONG },
+  async () => {
+    const terms = {
+      rounds: 1,
+      strategy: {
+        name: 'statistics',
+        tables: [[{ kind: 'score' }, { kind: 'label' }, { kind: 'column', name: 'age' }]],
+        bySite: true,
+      },
+      privacy: { mode: 'patient', noise: 20, epsilon: 1e6, delta: 1e-3 },
+      aggregation: { kind: 'pairwise' },
+      sites: { minimum: 3, maximum: 3 },
+    } as const;
+    const crossed = await crossedPlan(terms as never, true);
+    const { plan } = crossed;
+    const random = seededRandom(37);
+    const found: Found = { questions: 0, refused: 0, apart: 0 };
+    for (let at = 0; at < TURN; at += 1) {
+      const { identity, sides } = await sidesOf(crossed, NEIGHBOURS);
+      const question = crafted(random, plan.model.parameters, EXCHANGES);
+      await attempt({ plan, sides, found, key: identity.key, round: 0 }, question);
+      await Promise.all(sides.map(({ memory }) => memory.close()));
+    }
+    expect(found.refused).toBeGreaterThan(3);
+    expect(found.apart).toBeGreaterThan(10);
+  },
+);
+
+it(
   'sends the same of neighbouring rows with helpers, but for masks',
   { timeout: LONG },
   async () => {

@@ -27,6 +27,7 @@ export {
   encodeUpdate,
   roundedUpdate,
   levelWidth,
+  rangeOfCounts,
   noiseShare,
   residueBits,
   residueCount,

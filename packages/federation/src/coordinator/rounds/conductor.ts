@@ -48,6 +48,7 @@ import {
   withdraw,
 } from '../sessions/session.ts';
 import { chargeOf, isBudgetSpent } from '../../plan/spent.ts';
+import { countsIn } from '../../statistics/layout.ts';
 import { withSummed } from './summed-sites.ts';
 import { storedState, storeRound } from './stored-rounds.ts';
 import { keepPayload } from '../storage/uploads.ts';
@@ -238,7 +239,10 @@ export class Conductor {
     if (state.status !== 'running') return Infinity;
     if (state.phase === 'gather') {
       if (state.round >= plan.rounds) return this.#end('finished', 'All rounds are done.');
-      if (isBudgetSpent(plan, state.releases)) return this.#end('finished', SPENT);
+      if (isBudgetSpent(plan, state.releases)) {
+        // Counts have one round, without which there are none.
+        return this.#end(countsIn(plan) === undefined ? 'finished' : 'failed', SPENT);
+      }
       return this.#clock.pausedMs() || this.#open();
     }
     const aggregator = await this.#attempt().catch((error: unknown) => this.#abort(error));

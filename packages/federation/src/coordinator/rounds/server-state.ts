@@ -19,6 +19,9 @@ import {
   type Strategy,
 } from '@skein/train/federated';
 import { utf8 } from '@skein/api/canonical';
+import type { Plan } from '../../plan/plan.ts';
+import { strategyOfPlan } from '../../plan/strategy.ts';
+import { countsIn } from '../../statistics/layout.ts';
 import type { Payload } from '../../transport/chunks.ts';
 import type { RoundSum } from '../aggregation/aggregator.ts';
 import { usedBytes } from '../storage/garbage.ts';
@@ -42,8 +45,12 @@ export interface StoredState extends Header {
   readonly payload: Payload;
 }
 
-/** Before the first round: the parameters of the model as it is. @throws OnnxError, TrainError. */
-export function firstState(strategy: Strategy, model: Uint8Array<ArrayBuffer>): ServerState {
+/** Before the first round: the parameters of the model as it is; counts of zero where none is trained. @throws OnnxError, TrainError. */
+export function firstState(plan: Plan, model: Uint8Array<ArrayBuffer>): ServerState {
+  const strategy = strategyOfPlan(plan);
+  if (countsIn(plan) !== undefined) {
+    return strategy.initial(new Float32Array(plan.model.parameters));
+  }
   const { graded } = problemOf(readModel(model), { batch: 1 });
   const { layout, step } = federatedModel(graded, strategy.site);
   return strategy.initial(flatten(layout, step.initial));

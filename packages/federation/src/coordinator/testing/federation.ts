@@ -11,7 +11,6 @@ import { invitationOf } from '../../identity/invitation.ts';
 import { createIdentity, type Identity, pseudonymOf } from '../../identity/keys.ts';
 import { digestOf, sha256 } from '@skein/api/canonical';
 import type { Plan, PlanDraft } from '../../plan/plan.ts';
-import { strategyOfPlan } from '../../plan/strategy.ts';
 import { openFederationStore } from '../../store/open-store.ts';
 import { draft } from '../../testing/plans.ts';
 import { type Arrival, type Channel, openChannel } from '../../transport/channel.ts';
@@ -114,7 +113,7 @@ export async function startFederation(more: Partial<PlanDraft> = {}): Promise<Te
 export async function gainedBy(at: TestFederation, run: string): Promise<number[]> {
   const { plan, parameters } = await at.coordinator.view(run);
   const model = await readArtifact(at.artifacts, plan.model.digest);
-  const first = firstState(strategyOfPlan(plan), model).parameters;
+  const first = firstState(plan, model).parameters;
   const last = new Float32Array((await readArtifact(at.artifacts, parameters!)).buffer);
   return [...last].map((each, i) => each - first[i]!);
 }

@@ -24,6 +24,8 @@ export interface Reasons {
   readonly everySite?: string;
   /** A repeated round may have other sites than its first sum. */
   readonly otherSites?: string;
+  /** A count of rows has noise by what one row adds to it. */
+  readonly countedRows?: string;
 }
 export type Guarantee = keyof Reasons;
 

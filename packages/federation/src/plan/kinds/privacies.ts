@@ -130,6 +130,7 @@ const client = {
   denominator: (sites) => sites,
   range: (clip) => clip,
   needs,
+  lacks: { countedRows: 'clips the rows of a site together' },
   of: (own) => ({
     promise: (site) => `all rows of ${site} (${budget(own)})`,
     rules: (around) => [...noiseRules(around), rateRule(around)],
@@ -145,6 +146,7 @@ const none = {
   hides: 'nothing',
   drawn: 'Each row',
   range: () => 1,
+  lacks: { countedRows: 'adds no noise to a count' },
   of: () => ({
     rules: (around) => [rateRule(around)],
     words: ({ sites }) => ({

@@ -3,7 +3,7 @@
  * to one helper, so that neither the coordinator nor a helper can read it. After its message a site
  * may leave, and never come back.
  */
-import { fromHex, sha256 } from '@skein/api/canonical';
+import { fromHex, sha256, toHex } from '@skein/api/canonical';
 import { encodeUpdate } from '@skein/train/federated';
 import { joined, sealUpdate } from '@skein/train/secure-aggregation';
 import { baseOf, mostBehind } from '../../plan/buffer.ts';
@@ -22,7 +22,8 @@ import type { SecureOptions } from './training.ts';
 
 export async function committeeWork(options: SecureOptions): Promise<Work> {
   const { plan, planDigest, training } = options;
-  const signer = signerOf(await identityOf(options.keys));
+  const identity = await identityOf(options.keys);
+  const signer = signerOf(identity);
   const encoding = encodingOf(plan, plan.model.parameters);
   const read = parametersOf(plan);
 
@@ -42,7 +43,8 @@ export async function committeeWork(options: SecureOptions): Promise<Work> {
     let ready: ReadyUpdate | undefined;
     async function input(): Promise<Uint32Array> {
       ready = await whenReady?.({ round, broadcast, versions, signal });
-      const update = ready ?? (await training.update(round, broadcast, summed));
+      const seat = roster.findIndex((key) => toHex(key) === identity.key);
+      const update = ready ?? (await training.update(round, broadcast, summed, seat));
       // Helpers add the noise, so that no site can leave with its share of it.
       return encodeUpdate(update, encoding, { noise: false, ...drawOf(planDigest, place) });
     }

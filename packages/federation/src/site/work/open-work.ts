@@ -1,10 +1,12 @@
 /** The work of a site by an accepted plan: its training, and the phases of the plan's aggregation. */
 import type { Joined } from '../../identity/handshake.ts';
 import type { Plan } from '../../plan/plan.ts';
+import { countsIn } from '../../statistics/layout.ts';
 import type { SiteMemory } from '../memory/site-memory.ts';
 import type { Work } from '../answers.ts';
 import type { SiteOptions } from '../run-site.ts';
 import type { Carried } from './carried.ts';
+import { openCounting } from './counting.ts';
 import { committeeWork } from './committee-work.ts';
 import type { OnFault } from './hidden-faults.ts';
 import { pairwiseWork } from './pairwise-work.ts';
@@ -53,10 +55,14 @@ export async function openWork({
     const message = fault instanceof Error ? fault.message : String(fault);
     onEvent({ type: 'fault', round, message });
   };
-  const opened = await openTraining({ ...options, plan, carried, onFault });
+  const isCounting = countsIn(plan) !== undefined;
+  const open = isCounting ? openCounting : openTraining;
+  const opened = await open({ ...options, plan, carried, onFault });
   const training: SiteTraining = {
-    async update(round, broadcast, summed) {
-      const update = opened.update(round, broadcast, summed);
+    async update(round, broadcast, summed, seat) {
+      const update = opened.update(round, broadcast, summed, seat);
+      // Its model is not changed by a round, and the message of the round holds no parameters.
+      if (isCounting) return update;
       await Promise.all([update, Promise.resolve(onBroadcast(round, broadcast))]);
       return update;
     },

@@ -36,7 +36,8 @@ interface Kept {
 
 export async function pairwiseWork(options: SecureOptions): Promise<Work> {
   const { run, plan, planDigest, training } = options;
-  const signer = signerOf(await identityOf(options.keys));
+  const identity = await identityOf(options.keys);
+  const signer = signerOf(identity);
   const encoding = encodingOf(plan, plan.model.parameters);
   const read = parametersOf(plan);
 
@@ -66,7 +67,8 @@ export async function pairwiseWork(options: SecureOptions): Promise<Work> {
       const [parameters, summed] = [read(broadcast), summedOf(task)];
       // All that the task may be refused for is checked before rows are read.
       const encoded = async (): Promise<Uint32Array> => {
-        const update = await training.update(place.round, parameters, summed);
+        const seat = keptOf(task).roster.indexOf(identity.key);
+        const update = await training.update(place.round, parameters, summed, seat);
         return encodeUpdate(update, encoding, drawOf(planDigest, place));
       };
       try {

@@ -50,8 +50,14 @@ export interface SiteTraining {
    * With secure aggregation it rejects for a full disk at most: see `hidden-faults.ts`.
    * @param broadcast float32, [vectors × parameters].
    * @param summed see `estimateFor`.
+   * @param seat the place of this site in the roster of the attempt.
    */
-  update(round: number, broadcast: Float32Array, summed?: number): Promise<SiteUpdate>;
+  update(
+    round: number,
+    broadcast: Float32Array,
+    summed?: number,
+    seat?: number,
+  ): Promise<SiteUpdate>;
 }
 
 /** Options of work under secure aggregation. */

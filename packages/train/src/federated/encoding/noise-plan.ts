@@ -26,6 +26,11 @@ export interface NoisePlanOptions {
   readonly colluding: number;
   /** Most shares in a sum; default `shares`. */
   readonly mostShares?: number;
+  /**
+   * Whether updates are counts and a level is a whole part of one: then one example moves the sum by whole levels, the
+   * same rounding is in both sums, and rounding adds nothing to the sensitivity.
+   */
+  readonly areCounts?: boolean;
 }
 
 export interface NoisePlan {
@@ -42,6 +47,7 @@ export interface NoisePlan {
 /** @throws TrainError `data`: a share would be under 4 levels, or a value is out of range. */
 export function noisePlan(options: NoisePlanOptions): NoisePlan {
   const { encoding, norm, noise, shares, colluding, mostShares = shares } = options;
+  const { areCounts = false } = options;
   const honest = shares - colluding;
   if (!(honest >= 1)) {
     refuse(`${colluding} of ${shares} shares may be known, which leaves none to hide behind`);
@@ -50,7 +56,11 @@ export function noisePlan(options: NoisePlanOptions): NoisePlan {
     refuse(`the norm ${norm} and the noise ${noise} are not both above 0`);
   }
   const numbers = residueCount(encoding);
-  const sensitivity = norm / levelWidth(encoding) + Math.sqrt(numbers);
+  const width = levelWidth(encoding);
+  if (areCounts && !Number.isInteger(1 / width)) {
+    refuse(`a count is ${1 / width} levels, which is not whole`);
+  }
+  const sensitivity = norm / width + (areCounts ? 0 : Math.sqrt(numbers));
   const variance = Math.ceil((noise * sensitivity) ** 2 / honest);
   const shareDeviation = Math.sqrt(variance);
   if (shareDeviation < LEAST_DEVIATION) {

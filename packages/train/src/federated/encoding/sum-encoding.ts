@@ -92,6 +92,12 @@ export function residueCount(encoding: SumEncoding): number {
   return keptCount(encoding) + (encoding.weight === undefined ? 0 : 1);
 }
 
+/** The smallest range, at least as large as given, in which a level is 1, ½, ¼, … of a count. */
+export function rangeOfCounts(least: number, bits: SumEncoding['bits']): number {
+  const whole = (2 ** bits - 1) / 2;
+  return whole * 2 ** Math.ceil(Math.log2(least / whole));
+}
+
 /** The width of a level in the units of the update. */
 export function levelWidth({ range, bits }: Pick<SumEncoding, 'range' | 'bits'>): number {
   return (2 * range) / (2 ** bits - 1);

@@ -3,6 +3,7 @@ import { fedadagrad, fedadam, fedyogi } from './adaptive.ts';
 import { fedavg, fedprox, fedsgd } from './averages.ts';
 import { fedbuff } from './fedbuff.ts';
 import { scaffold } from './scaffold.ts';
+import { statistics } from './statistics.ts';
 
 export const STRATEGIES = [
   fedavg,
@@ -13,4 +14,5 @@ export const STRATEGIES = [
   scaffold,
   fedbuff,
   fedsgd,
+  statistics,
 ] as const;

@@ -1,6 +1,7 @@
 /** The contract of a strategy: its options in a plan, and the rules of server and sites. Runs in Node and in the browser. */
 import type { Strategy } from '@skein/train/federated';
 import { z } from 'zod';
+import type { StatisticsTerms } from '../../../statistics/terms.ts';
 import type { Kind } from '../kind.ts';
 
 export interface StrategyContext {
@@ -24,6 +25,8 @@ export interface StrategyFacts {
   readonly open: (context: StrategyContext) => Strategy;
   /** Absent: a round waits for the sites of its roster. */
   readonly buffer?: BufferTerms;
+  /** The strategy counts rows, and trains nothing: an update is the counts of a site. */
+  readonly counts?: StatisticsTerms;
   /** The moment at which a site sends its update. Default: "In each round". */
   readonly when?: string;
   /** The server moves the model by this times the mean, and by nothing else; absent: by more. */

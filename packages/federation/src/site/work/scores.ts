@@ -1,0 +1,91 @@
+/**
+ * The model's logit of the second class for each row of a site.
+ *
+ * The coordinator chooses the model. With a model that mixes the rows of a batch, one row could move the counts of all
+ * others, which voids the sensitivity: rows go through the graph one by one. A row whose run fails has no score.
+ */
+import { signatureOf, values, type Model } from '@skein/onnx';
+import { blueprintOf, LABELS, MASK, problemOf, type Backend, type Dataset } from '@skein/train';
+import { SkeinError } from '@skein/api/errors';
+import type { Plan } from '../../plan/plan.ts';
+
+export interface ScoreOptions {
+  readonly plan: Plan;
+  readonly model: Model;
+  readonly rows: Dataset;
+  readonly backend: Backend;
+  /** Called with the first run that fails. */
+  readonly onFault: (fault: unknown) => void;
+}
+
+/**
+ * @returns scores the rows, NaN where the model gives none; a failure here is one of plan and model, and of no row.
+ * @throws SkeinError PLAN_CHANGED where the model takes columns that the plan does not have.
+ */
+export async function openScores({
+  plan,
+  model,
+  rows,
+  backend,
+  onFault,
+}: ScoreOptions): Promise<() => Promise<Float64Array>> {
+  const { predicting, prediction } = problemOf(model, { batch: 1 });
+  const places = columnsOf(model, plan);
+  const [input] = signatureOf(predicting).inputs.filter(
+    ({ name }) => ![LABELS, MASK].includes(name),
+  );
+  const features = rows.tensors.get('features')!;
+  const numbers = values(features) as Float32Array;
+  const width = features.shape[1]!;
+  const graph = await backend.open(predicting);
+  const row = new Float32Array(places.length);
+  const feeds = new Map([
+    [
+      input!.name,
+      { type: 'float32', shape: [1, row.length], bytes: new Uint8Array(row.buffer) } as const,
+    ],
+  ]);
+  return async () => {
+    const scores = new Float64Array(rows.count).fill(NaN);
+    let fault: unknown;
+    for (let at = 0; at < rows.count; at++) {
+      for (const [i, place] of places.entries()) row[i] = numbers[at * width + place]!;
+      try {
+        const score = Number(values((await graph.run(feeds)).get(prediction)!)[0]);
+        if (Number.isFinite(score)) scores[at] = score;
+        else throw new RangeError(`The model scores a row as ${score}.`);
+      } catch (error) {
+        fault ??= error;
+      }
+    }
+    if (fault !== undefined) onFault(fault);
+    return scores;
+  };
+}
+
+/** Places of the model's columns among the plan's, which may have more to count by. */
+function columnsOf(model: Model, { data, task }: Plan): readonly number[] {
+  const blueprint = blueprintOf(model);
+  const table = blueprint?.table;
+  if (table === undefined || blueprint?.task !== task) {
+    throw changed(
+      'The model of the plan does not take the columns of a table, or has another task.',
+    );
+  }
+  return table.features.map((feature) => {
+    const place = data.features.findIndex(({ name }) => name === feature.name);
+    const column = data.features[place];
+    const fits =
+      column !== undefined &&
+      (column.kind === 'category'
+        ? feature.kind === 'category' &&
+          feature.categories.join('\n') === column.categories.join('\n')
+        : feature.kind === 'number' && (column.fill === undefined || feature.fill !== undefined));
+    if (fits) return place;
+    throw changed(
+      `The model takes "${feature.name}" in another form than the columns of the plan.`,
+    );
+  });
+}
+
+const changed = (message: string): SkeinError => new SkeinError('PLAN_CHANGED', message);
