@@ -44,6 +44,7 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/cli/src/cli.test.ts',
   'packages/cli/src/commands/data/data.test.ts',
   'packages/cli/src/commands/edge/edge.test.ts',
+  'packages/cli/src/commands/edge/quantise.test.ts',
   'packages/cli/src/commands/data/dedupe.test.ts',
   'packages/cli/src/commands/data/remote.test.ts',
   'packages/cli/src/commands/data/sample.test.ts',

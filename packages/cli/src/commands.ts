@@ -121,6 +121,7 @@ const LOADERS = {
     (await import('./commands/federation/privacy-account.ts')).privacyClose,
   'privacy recount': async () =>
     (await import('./commands/federation/privacy-recount.ts')).privacyRecount,
+  quantise: async () => (await import('./commands/edge/quantise.ts')).quantise,
   'edge keys': async () => (await import('./commands/edge/edge-keys.ts')).edgeKeys,
   'edge pack': async () => (await import('./commands/edge/edge-pack.ts')).edgePack,
   'edge verify': async () => (await import('./commands/edge/edge-verify.ts')).edgeVerify,

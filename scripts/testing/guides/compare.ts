@@ -12,6 +12,8 @@ const VARYING = [
   /\bnow\b|\b\d+ (?:s|min|h|days) ago\b/,
   /\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z| UTC)?)?/,
   /\d[\d,]*(?:\.\d+)? ?(?:µs|ms|s|min|h|KiB|MiB|GiB)(?![\w/])/,
+  // How many times as fast.
+  /\d+(?:\.\d+)?×/,
   /\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/,
   // The id of a key.
   /\b[0-9a-f]{12}\b/,

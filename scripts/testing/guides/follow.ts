@@ -37,6 +37,7 @@ export const FOLLOWED_ALONE: readonly string[] = [
   'docs/guide/operating.md',
   'docs/guide/federation.md',
   'docs/guide/edge.md',
+  'docs/guide/quantise.md',
   'docs/guide/fleet.md',
   'docs/guide/open-to-strangers.md',
 ];

@@ -29,6 +29,11 @@ export const EDGE_ERRORS = {
     meaning: 'The manifest of a bundle, or a model to pack, cannot be used.',
     fix: 'Correct what the message names, and pack the model again. A device that is too old for a schema needs a newer version of Skein.',
   },
+  QUANTISE_REFUSED: {
+    ...UNFIT,
+    meaning: 'No quantised variant of a model stays within the limits on error, size, speed and the golden rows.',
+    fix: 'Read in the message what each variant lacks. Raise --max-error, --max-drop or --max-size, give rows with --data, or keep the float model.',
+  },
   EDGE_NOT_ANSWERED: {
     ...UNAVAILABLE,
     meaning: 'A device has no version that works, and the input may not be sent to a node.',

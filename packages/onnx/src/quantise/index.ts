@@ -8,3 +8,10 @@ export { layersOf, type Layer } from './layers.ts';
 export { bitsOf, FORMS, permits, planAll, type Form, type Plan } from './plan.ts';
 export { quantise, valuesToCalibrate, type RewriteOptions } from './rewrite.ts';
 export { saturates } from './saturation.ts';
+export { choose, type Budget, type Choice, type Refusal } from './variants/choose.ts';
+export {
+  measureVariants,
+  type Labelled,
+  type Report,
+  type VariantReport,
+} from './variants/measure.ts';

@@ -125,7 +125,8 @@ async function readTable(
 const WAYS =
   '`missing` drop leaves such rows out; `missing` mean lets the mean of a column stand for its missing numbers, and no text for a missing text.';
 
-async function tableOf(
+/** Reads a whole table. @throws TrainError `data`. */
+export async function tableOf(
   path: string,
   format: 'csv' | 'tsv' | 'jsonl' | 'parquet',
   options: TableOptions,
