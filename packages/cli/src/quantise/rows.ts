@@ -136,7 +136,7 @@ function tableRows(model: Model, table: Table, { file, label }: RowsChoice): Row
   const width = spec!.shape.at(-1);
   if (spec!.shape.length !== 2 || (typeof width === 'number' && width !== names.length)) {
     throw invalid(
-      `"${file}" has ${names.length} columns${label === undefined ? '' : ` besides '${label}'`}, but the input '${spec!.name}' takes [${spec!.shape.map((size) => size ?? '?').join(', ')}]. --label names a column that is no input.`,
+      `"${file}" has ${names.length} columns${label === undefined ? '' : ` next to '${label}'`}, but the input '${spec!.name}' takes [${spec!.shape.map((size) => size ?? '?').join(', ')}]. --label names a column that is no input.`,
     );
   }
   const columns = names.map(column);

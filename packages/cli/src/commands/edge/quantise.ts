@@ -67,7 +67,7 @@ export const quantise = defineCommand({
   summary:
     'Make a model smaller and faster with weights of 8 or 4 bits, and measure what it costs.',
   details:
-    'Builds variants in standard ONNX operators and measures each: its size, the error of its answers on rows that calibration did not see, and its time natively and in WebAssembly, in runs that alternate with the float model. The variant with the least product of size and time is chosen, unless it is slower than the float model on the target or falls below a limit. Without --data only weights are quantised, and the error is that of random inputs. With --label, accuracy is measured.',
+    'Builds variants in standard ONNX operators and measures their sizes and errors on rows that calibration did not see. Times are measured natively and in WebAssembly, in runs that alternate with the float model. The variant with the least product of size and time is chosen. One that is slower than the float model on the target, or beyond a limit, is not chosen. Without --data only weights are quantised, and errors come from random inputs. With --label, accuracy is measured.',
   examples: {
     'skein quantise model.onnx --data rows.csv --label diagnosis --out small.onnx':
       'Calibrate and compare on rows; write the best variant',

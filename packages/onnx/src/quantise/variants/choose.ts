@@ -13,7 +13,7 @@ export interface Measured {
   readonly error: number;
   /** Points that the golden set falls by, in percent of its rows; absent where it takes no decisions. */
   readonly drop?: number | undefined;
-  /** Time over that of the float model on the target; absent: it does not run there. */
+  /** Time over the float model's on the target; absent: it does not run there. */
   readonly ratio?: number | undefined;
 }
 

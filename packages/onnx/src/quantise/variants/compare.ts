@@ -1,5 +1,5 @@
 /**
- * Compares the answers of a variant with those of the float model: the error of its numbers, the
+ * Compares the answers of a variant with the float model's: the error of its numbers, the
  * decisions that changed, and, where labels are given, the share of right decisions.
  */
 import { numbersOf } from '../../tensor/numbers.ts';
@@ -7,7 +7,7 @@ import type { NumericTensor, TensorMap } from '../../tensor/tensor.ts';
 import type { OpenModel, Samples } from '../evaluator.ts';
 
 export interface Difference {
-  /** Root mean square of the difference over that of the float answers; of the worst output. */
+  /** Root mean square of the difference over the float answers' own, for the worst output. */
   readonly error: number;
   /** Share of decisions that differ from the float model's; absent where outputs take none. */
   readonly changed?: number;
@@ -75,7 +75,7 @@ function addDifference(
   return { squares, whole };
 }
 
-/** Of the first output that takes decisions: rows of several numbers, or one probability each. */
+/** The first output that takes decisions has them: rows of several numbers, or one probability each. */
 function decisionsOf(outputs: readonly TensorMap[]): Decisions | undefined {
   const [first] = outputs;
   if (first === undefined) return undefined;

@@ -13,7 +13,7 @@ export interface Timing {
   /** Milliseconds of a run of the variant. */
   readonly ms: number;
   readonly floatMs: number;
-  /** Time of the variant over that of the float model: below 1 is faster. */
+  /** Time of the variant over the float model's: below 1 is faster. */
   readonly ratio: number;
   /** Pairs that were measured. */
   readonly pairs: number;
