@@ -23,7 +23,7 @@ const answering = (...all: TensorMap[]) =>
   );
 
 describe('a difference', () => {
-  it('is the root mean square over the wanted numbers' own, over all samples', async () => {
+  it('is the root mean square over the norm of the wanted numbers, over all samples', async () => {
     const wanted = await answering(outputs([3, 0], [1, 2]), outputs([0, 4], [1, 2]));
     const found = await answering(outputs([3, 0.5], [1, 2]), outputs([0, 4], [1, 2]));
     expect(differenceOf(found, wanted)).toEqual({ error: 0.1, changed: 0 });
