@@ -31,7 +31,8 @@ export const EDGE_ERRORS = {
   },
   QUANTISE_REFUSED: {
     ...UNFIT,
-    meaning: 'No quantised variant of a model stays within the limits on error, size, speed and the golden rows.',
+    meaning:
+      'No quantised variant of a model stays within the limits on error, size, speed and the golden rows.',
     fix: 'Read in the message what each variant lacks. Raise --max-error, --max-drop or --max-size, give rows with --data, or keep the float model.',
   },
   EDGE_NOT_ANSWERED: {
