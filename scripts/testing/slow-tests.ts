@@ -43,6 +43,7 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/calls/src/contract.test.ts',
   'packages/cli/src/cli.test.ts',
   'packages/cli/src/commands/data/data.test.ts',
+  'packages/cli/src/commands/edge/edge-devices.test.ts',
   'packages/cli/src/commands/edge/edge.test.ts',
   'packages/cli/src/commands/edge/quantise.test.ts',
   'packages/cli/src/commands/data/dedupe.test.ts',

@@ -52,8 +52,8 @@ export interface Endpoint<Scope extends string = string> {
   };
 }
 
-/** One row of the management API of a node. */
-export interface NodeEndpoint extends Endpoint<'read' | 'jobs' | 'admin' | 'infer'> {
+/** One row of the management API of a node. `public`: the caller proves itself otherwise, as a device does. */
+export interface NodeEndpoint extends Endpoint<'read' | 'jobs' | 'admin' | 'infer' | 'public'> {
   readonly path: `/api/v1/${string}`;
 }
 

@@ -10,6 +10,7 @@ import type { NodeEndpoint } from './endpoint.ts';
 import { ARTIFACT_ENDPOINTS } from './endpoints/artifacts.ts';
 import { DATA_ENDPOINTS } from './endpoints/data-sets.ts';
 import { DEPLOYMENT_ENDPOINTS } from './endpoints/deployments.ts';
+import { DEVICE_ENDPOINTS } from './endpoints/devices.ts';
 import { FEDERATION_ENDPOINTS } from './endpoints/federations.ts';
 import { FLEET_ENDPOINTS } from './endpoints/fleet.ts';
 import { JOB_ENDPOINTS } from './endpoints/jobs.ts';
@@ -28,6 +29,7 @@ export const ENDPOINTS = {
   ...ARTIFACT_ENDPOINTS,
   ...DATA_ENDPOINTS,
   ...FEDERATION_ENDPOINTS,
+  ...DEVICE_ENDPOINTS,
   ...FLEET_ENDPOINTS,
   ...NODE_ENDPOINTS,
   ...KEY_ENDPOINTS,
@@ -43,6 +45,7 @@ const GROUPS: Readonly<Record<string, object>> = {
   Artifacts: ARTIFACT_ENDPOINTS,
   'Data sets': DATA_ENDPOINTS,
   Federations: FEDERATION_ENDPOINTS,
+  Devices: DEVICE_ENDPOINTS,
   Fleet: FLEET_ENDPOINTS,
   Node: NODE_ENDPOINTS,
   Keys: KEY_ENDPOINTS,

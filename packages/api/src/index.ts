@@ -22,6 +22,13 @@ export {
   TrafficTarget,
   type DeploymentSettingsInput,
 } from './resources/deployment.ts';
+export {
+  DeviceLabels,
+  DevicePermission,
+  DeviceReport,
+  DeviceView,
+  SignedDeviceReport,
+} from './resources/device.ts';
 export { NodeEvent } from './resources/event.ts';
 export {
   FederationLedger,

@@ -1,5 +1,5 @@
 /** The policy of rollouts, for what is rolled out outside of serving: no clocks, no I/O. */
-export { BUCKETS, bucketOf, digestOf, type LatencyDigest } from './monitoring/latency-buckets.ts';
+export { BUCKETS, bucketOf, digestOf, type LatencyDigest } from '@skein/api/latency-buckets';
 export { countsSince, NOTHING, type Counts } from './rollout/judge.ts';
 export {
   advance,

@@ -25,6 +25,13 @@ export type { Member, MemberInfo, Membership } from './members/members.ts';
 export { type FollowedState, followState, type Standing } from './known/followed-state.ts';
 export { FLEET_NAMESPACE, openFleetState, openState } from './open-state.ts';
 export { createDataSets, type DataSets } from './data-sets/data-sets.ts';
+export {
+  createDevices,
+  type Devices,
+  type DevicesRead,
+  type StoredDevice,
+  type StoredReport,
+} from './devices/devices.ts';
 export { createRuns, type Runs } from './runs/runs.ts';
 export { type Database } from './sqlite/database.ts';
 export { openSqliteState } from './sqlite/sqlite-state.ts';

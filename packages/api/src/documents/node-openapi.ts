@@ -31,7 +31,7 @@ export function createOpenApiDocument(version: string): OpenApiDocument {
   for (const row of OPEN_INFERENCE_PATHS) {
     (operations[row.path] ??= {})[row.method] = protocolOperationOf(row);
   }
-  return openApiOf(ENDPOINTS, {
+  const document = openApiOf(ENDPOINTS, {
     title: 'Skein',
     version,
     description:
@@ -43,6 +43,8 @@ export function createOpenApiDocument(version: string): OpenApiDocument {
     operations,
     schemas: OPEN_INFERENCE_SCHEMAS,
   });
+  // A node on this machine may need no key.
+  return { ...document, security: [{ key: [] }, {}] };
 }
 
 function protocolOperationOf(row: ProtocolPath): OperationObject {

@@ -1,5 +1,15 @@
-/** Errors of bundles for devices: their keys, their files and their updates. */
-import { INVALID, PRECONDITION, UNAVAILABLE, UNFIT, UNKNOWN, UNMET, type ErrorRow } from './row.ts';
+/** Errors of bundles for devices and of the devices: keys, files, updates, reports. */
+import {
+  INVALID,
+  OVER_LIMIT,
+  PRECONDITION,
+  UNAUTHENTICATED,
+  UNAVAILABLE,
+  UNFIT,
+  UNKNOWN,
+  UNMET,
+  type ErrorRow,
+} from './row.ts';
 
 export const EDGE_ERRORS = {
   EDGE_KEYS: {
@@ -45,6 +55,23 @@ export const EDGE_ERRORS = {
     ...UNAVAILABLE,
     meaning: 'The place where bundles are published cannot be read now.',
     fix: 'Check its address and the network. The installed version still runs, and a download continues where it stopped.',
+    retryMs: 60_000,
+  },
+  DEVICE_UNKNOWN: {
+    ...UNKNOWN,
+    meaning: 'No device of this id is enrolled, or it was removed.',
+    fix: 'List the devices with `skein edge ls`. To enrol the device again, invite it with `skein edge invite`.',
+  },
+  DEVICE_UNPROVEN: {
+    ...UNAUTHENTICATED,
+    meaning:
+      'The signature of a device is not by its key, or its report is older than the one that the node has.',
+    fix: 'Run one process with the folder of a device. If its key may be stolen, remove the device with `skein edge remove` and invite it again.',
+  },
+  DEVICES_TOO_MANY: {
+    ...OVER_LIMIT,
+    meaning: 'A node or fleet has as many devices, or open invitations, as it keeps.',
+    fix: 'Remove devices that are gone with `skein edge remove`.',
     retryMs: 60_000,
   },
 } as const satisfies Record<string, ErrorRow>;

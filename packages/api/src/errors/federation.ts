@@ -80,7 +80,7 @@ export const FEDERATION_ERRORS = {
   INVITATION_INVALID: {
     ...FORBIDDEN,
     meaning: 'The invitation is unknown, expired, or was used by another key.',
-    fix: 'Copy the whole link. Join from the data folder or browser that opened it first, which holds the key; else ask the operator of the federation for a new invitation.',
+    fix: 'Copy the whole link. Join from the data folder or browser that opened it first, which holds the key; else ask the operator of the federation or node for a new invitation.',
   },
   ANSWER_INVALID: {
     ...INVALID,

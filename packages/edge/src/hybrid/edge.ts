@@ -3,13 +3,16 @@
  * policy allows it. Each version has a process of its own, so an old one leaves no memory behind, and a crash ends no
  * answer but its own.
  */
+import type { DeviceReport } from '@skein/api';
 import { createClient, type Client } from '@skein/api/client';
 import { SkeinError } from '@skein/api/errors';
 import { tensor, type Tensor, type TensorMap } from '@skein/onnx';
 import { RuntimeFailure, type Session } from '@skein/runtime/contract';
 import { goldenFault, measureGolden } from '../bundle/golden.ts';
 import type { Backend } from '../bundle/manifest.ts';
-import type { Bytes } from '../trust/source.ts';
+import { answerCounts, shownReason } from '../report/counts.ts';
+import { startReporter } from '../report/reporter.ts';
+import type { Bytes, Source } from '../trust/source.ts';
 import type { LoadedVersion } from '../update/slots.ts';
 import { openUpdater, type UpdateOutcome, type UpdaterOptions } from '../update/updater.ts';
 import { barrierOf, decide, type Asked, type RemoteState } from './policy.ts';
@@ -70,15 +73,33 @@ export interface Edge {
   close(): Promise<void>;
 }
 
+/** An edge that is a member of a node. */
+export interface ReportingEdge extends Edge {
+  /** Id and name of the device at its node; undefined without `report`, and until it is enrolled. */
+  readonly device: { readonly id: string; readonly name: string } | undefined;
+  /** Why the last report was not accepted; it is tried again. */
+  readonly reportFault: SkeinError | undefined;
+  /** Sends a report now, in place of waiting for the next one. @throws SkeinError of the node; USAGE without `report`. */
+  report(): Promise<void>;
+}
+
+export interface ReportOptions {
+  /** A link that `skein edge invite` printed; a device that is enrolled needs none. */
+  readonly invitation?: string | undefined;
+}
+
 export interface DeviceOptions extends Omit<UpdaterOptions, 'open'> {
   readonly server: EdgeServer | undefined;
+  readonly report?: ReportOptions | undefined;
   readonly open: (model: Bytes, version: LoadedVersion) => Promise<LocalSession>;
 }
 
 /** Opens what is installed, without a network. */
-export async function openEdge(options: DeviceOptions): Promise<Edge> {
-  const { name: model, open, server } = options;
-  const updater = await openUpdater(options);
+export async function openEdge(options: DeviceOptions): Promise<ReportingEdge> {
+  const { name: model, open, server, storage } = options;
+  const counts = answerCounts();
+  const source = countedSource(options.source, (bytes) => counts.moved('received', bytes));
+  const updater = await openUpdater({ ...options, source });
   const client = server && createClient(server);
   let session: LocalSession | undefined;
   /** The version of the session. */
@@ -86,6 +107,24 @@ export async function openEdge(options: DeviceOptions): Promise<Edge> {
   let reason: string | undefined;
   let retryAt = 0;
   let runs: number[] = [];
+  const reporter =
+    options.report &&
+    (await startReporter({ storage, invitation: options.report.invitation, report: reportNow }));
+
+  function reportNow(): DeviceReport {
+    const { active, failed, published, isOnTrial } = updater;
+    return {
+      model,
+      version: active?.manifest.version ?? null,
+      digest: active?.digest ?? null,
+      trial: isOnTrial,
+      published: published ?? null,
+      failed: failed.map((each) => ({ version: each.version, reason: shownReason(each.reason) })),
+      latency: quantilesOf(runs),
+      ...counts.counted,
+      counts: counts.take(),
+    };
+  }
 
   /** One run at a time, and no run while the version changes. */
   let last: Promise<unknown> = Promise.resolve();
@@ -125,19 +164,29 @@ export async function openEdge(options: DeviceOptions): Promise<Edge> {
   }
 
   /** @returns the failure, if another version, none, or a new process of the same one is active now. */
-  async function runHere(inputs: TensorMap): Promise<TensorMap | RuntimeFailure> {
+  async function runHere(
+    inputs: TensorMap,
+    { deadlineMs = Infinity }: Asked,
+  ): Promise<TensorMap | RuntimeFailure> {
+    const { version } = loaded!.manifest;
     const from = performance.now();
     try {
-      const { outputs } = await session!.run(inputs);
-      runs = [...runs, performance.now() - from].slice(-WINDOW);
+      const { outputs, computeMs } = await session!.run(inputs);
+      const tookMs = performance.now() - from;
+      runs = [...runs, tookMs].slice(-WINDOW);
+      counts.ran(version, tookMs, tookMs > deadlineMs);
+      counts.usedCpu((computeMs * session!.runsOn.threads) / 1000);
       // The answer counts, also where the disk cannot take that it was given.
       note(() => updater.answered());
       return outputs;
     } catch (error) {
       // The model refuses this input: another version might not, and the caller decides.
       if (!(error instanceof RuntimeFailure) || error.kind === 'run') throw error;
+      counts.failed(version);
       await noting;
-      await updater.faulted(error.message);
+      // Not its message: the device reports the reason, and a message may have a part of the input.
+      await updater.faulted(FAILURES[error.kind]);
+      reporter?.changed();
       await load();
       return error;
     }
@@ -156,7 +205,10 @@ export async function openEdge(options: DeviceOptions): Promise<Edge> {
     const barrier = barrierOf(asked, remoteState(), Date.now());
     if (barrier !== undefined) throw new SkeinError('EDGE_NOT_ANSWERED', `${model}: ${barrier}.`);
     try {
-      return { where: 'remote', ...(await askNode(client!, model, inputs, asked)) };
+      counts.moved('sent', bytesOf(inputs));
+      const answer = await askNode(client!, model, inputs, asked);
+      counts.moved('received', bytesOf(answer.outputs));
+      return { where: 'remote', ...answer };
     } catch (error) {
       const isAway = error instanceof SkeinError && error.row.kind !== 'user';
       if (isAway) retryAt = Date.now() + (error.retryAfterMs ?? AWAY_MS);
@@ -170,23 +222,30 @@ export async function openEdge(options: DeviceOptions): Promise<Edge> {
     if (updater.active !== loaded) await load();
     const deadlineMs = given.deadlineMs ?? updater.active?.manifest.offload.deadlineMs;
     const asked: Asked = { isPrivate: given.private ?? false, deadlineMs };
-    const answered = (answer: Omit<EdgeAnswer, 'why' | 'tookMs'>, why: string): EdgeAnswer => ({
-      ...answer,
-      why,
-      tookMs: performance.now() - from,
-    });
+    /** @param reported the reason without the message of the node. */
+    const answered = (
+      answer: Omit<EdgeAnswer, 'why' | 'tookMs'>,
+      why: string,
+      reported = why,
+    ): EdgeAnswer => {
+      counts.decided(answer.where, reported);
+      return { ...answer, why, tookMs: performance.now() - from };
+    };
     const local = { isReady: session !== undefined, reason, p99Ms: p99Of(runs) };
     const decision = decide(asked, local, remoteState(), Date.now());
     if (decision.where === 'refused') {
+      counts.decided('refused', decision.why);
       throw new SkeinError('EDGE_NOT_ANSWERED', `${model}: ${decision.why}.`);
     }
     let { why } = decision;
+    let reported = why;
     if (decision.where === 'remote') {
       try {
         return answered(await runThere(asked, inputs), why);
       } catch (error) {
         if (session === undefined) throw error;
-        why = `the node does not answer: ${(error as Error).message}`;
+        reported = 'the node does not answer';
+        why = `${reported}: ${(error as Error).message}`;
       }
     }
     // A version that fails gives way to the one before, and that one to the node.
@@ -195,14 +254,14 @@ export async function openEdge(options: DeviceOptions): Promise<Edge> {
       const { runsOn } = session;
       const tried = loaded!;
       const version = String(tried.manifest.version);
-      const outputs = await runHere(inputs);
+      const outputs = await runHere(inputs, asked);
       if (!(outputs instanceof RuntimeFailure)) {
-        return answered({ outputs, where: 'local', version, runsOn }, why);
+        return answered({ outputs, where: 'local', version, runsOn }, why, reported);
       }
       // A committed version starts again, once: this input may be what ends it.
       if (ended.has(tried)) throw outputs;
       ended.add(tried);
-      why = `version ${version} has failed`;
+      reported = why = `version ${version} has failed`;
     }
     return answered(await runThere(asked, inputs), why);
   }
@@ -218,6 +277,18 @@ export async function openEdge(options: DeviceOptions): Promise<Edge> {
     get runsOn() {
       return session?.runsOn;
     },
+    get device() {
+      return reporter?.device;
+    },
+    get reportFault() {
+      return reporter?.fault;
+    },
+    async report() {
+      if (reporter === undefined) {
+        throw new SkeinError('USAGE', 'The device reports to no node: give createEdge `report`.');
+      }
+      await reporter.send();
+    },
     infer: (inputs, given = {}) => inTurn(() => infer(inputs, given)),
     async update() {
       await noting;
@@ -225,10 +296,12 @@ export async function openEdge(options: DeviceOptions): Promise<Edge> {
       await inTurn(async () => {
         if (updater.active !== loaded) await load();
       });
+      if (outcome.kind === 'updated' || outcome.kind === 'refused') reporter?.changed();
       return outcome;
     },
     close: () =>
       inTurn(async () => {
+        reporter?.close();
         await session?.close();
         session = undefined;
         await noting;
@@ -263,7 +336,43 @@ async function askNode(
   return { outputs: new Map(outputs), version: answer.version ?? 'unknown' };
 }
 
+/** Reasons of a failed version, by the kind of its failure. */
+const FAILURES: Readonly<Record<RuntimeFailure['kind'], string>> = {
+  load: 'its model could not be loaded',
+  run: 'a run failed',
+  memory: 'it needed more memory than it may have',
+  lost: 'its process ended in a run',
+  unavailable: 'the runtime is missing on this device',
+};
+
 function p99Of(runs: readonly number[]): number | undefined {
-  if (runs.length < LEAST_RUNS) return undefined;
-  return runs.toSorted((a, b) => a - b)[Math.ceil(0.99 * runs.length) - 1];
+  return quantilesOf(runs)?.p99Ms;
+}
+
+function quantilesOf(runs: readonly number[]): DeviceReport['latency'] {
+  if (runs.length < LEAST_RUNS) return null;
+  const sorted = runs.toSorted((a, b) => a - b);
+  const quantile = (share: number): number => sorted[Math.ceil(share * sorted.length) - 1]!;
+  const [p50Ms, p90Ms, p99Ms] = [quantile(0.5), quantile(0.9), quantile(0.99)];
+  return { p50Ms, p90Ms, p99Ms, runs: runs.length };
+}
+
+function countedSource(source: Source, onBytes: (bytes: number) => void): Source {
+  return {
+    place: source.place,
+    async read(path, maxBytes) {
+      const bytes = await source.read(path, maxBytes);
+      onBytes(bytes?.byteLength ?? 0);
+      return bytes;
+    },
+  };
+}
+
+function bytesOf(tensors: TensorMap): number {
+  let sum = 0;
+  for (const each of tensors.values()) {
+    if (each.type === 'string') for (const text of each.elements) sum += text.byteLength;
+    else sum += each.bytes.byteLength;
+  }
+  return sum;
 }

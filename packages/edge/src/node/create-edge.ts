@@ -1,7 +1,13 @@
 /** A model on a device with Node: the bundle on its disk, and each version in a child process. */
 import { nativeRuntime } from '@skein/runtime';
 import { env } from 'onnxruntime-common';
-import { openEdge, type Edge, type EdgeServer, type LocalSession } from '../hybrid/edge.ts';
+import {
+  openEdge,
+  type EdgeServer,
+  type LocalSession,
+  type ReportingEdge,
+  type ReportOptions,
+} from '../hybrid/edge.ts';
 import { httpSource, type Bytes, type Source } from '../trust/source.ts';
 import { diskStorage } from './disk-storage.ts';
 
@@ -16,18 +22,24 @@ export interface EdgeOptions {
   readonly folder: string;
   /** The node that answers in place of the device. Default: none. */
   readonly server?: EdgeServer | undefined;
+  /**
+   * Makes the device a member of a node, to which it reports versions, counts and times, and never an input. Default: it
+   * reports to no node.
+   */
+  readonly report?: ReportOptions | undefined;
   /** Threads of the session. Default: 1. */
   readonly threads?: number;
 }
 
 /** Opens what is installed, without a network. */
-export function createEdge(options: EdgeOptions): Promise<Edge> {
-  const { model, source, pinnedRoot, folder, server, threads = 1 } = options;
+export function createEdge(options: EdgeOptions): Promise<ReportingEdge> {
+  const { model, source, pinnedRoot, folder, server, report, threads = 1 } = options;
   return openEdge({
     name: model,
     source: typeof source === 'string' ? httpSource(source) : source,
     pinnedRoot,
     server,
+    report,
     storage: diskStorage(folder),
     backend: 'native',
     runtimeVersion: env.versions.node ?? env.versions.common,

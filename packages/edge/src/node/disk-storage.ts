@@ -5,6 +5,8 @@ import { SkeinError } from '@skein/api/errors';
 import type { Storage } from '../update/storage.ts';
 
 const FULL = ['ENOSPC', 'EDQUOT', 'EFBIG'];
+/** The folder of a device has its private key. */
+const OWNER_ONLY = 0o600;
 const MISSING = ['ENOENT', 'ENOTDIR'];
 
 export function diskStorage(folder: string): Storage {
@@ -17,17 +19,17 @@ export function diskStorage(folder: string): Storage {
         throw error;
       }
     },
-    write: (path, bytes) => writeDurably(join(folder, path), bytes),
+    write: (path, bytes) => writeDurably(join(folder, path), bytes, OWNER_ONLY),
     remove: (path) => rm(join(folder, path), { recursive: true, force: true }),
   };
 }
 
 /** @throws SkeinError STORAGE_FULL; then no part of the new file is left. */
-export async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
+export async function writeDurably(path: string, bytes: Uint8Array, mode = 0o666): Promise<void> {
   const partial = `${path}.partial`;
   try {
     await mkdir(dirname(path), { recursive: true });
-    const file = await open(partial, 'w');
+    const file = await open(partial, 'w', mode);
     try {
       await file.writeFile(bytes);
       await file.sync();

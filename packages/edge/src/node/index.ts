@@ -1,4 +1,12 @@
 export { createEdge, type EdgeOptions } from './create-edge.ts';
-export type { Edge, EdgeAnswer, EdgeInferOptions, EdgeServer, RunsOn } from '../hybrid/edge.ts';
+export type {
+  Edge,
+  EdgeAnswer,
+  EdgeInferOptions,
+  EdgeServer,
+  ReportingEdge,
+  ReportOptions,
+  RunsOn,
+} from '../hybrid/edge.ts';
 export { diskStorage } from './disk-storage.ts';
 export { folderPlace } from './folder-place.ts';

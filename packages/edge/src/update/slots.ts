@@ -19,6 +19,8 @@ const INCOMING = 'incoming';
 
 export interface LoadedVersion {
   readonly manifest: Manifest;
+  /** SHA-256 of the manifest. */
+  readonly digest: string;
   readonly variant: Variant;
   readonly model: Bytes;
   readonly golden: GoldenVectors;
@@ -46,7 +48,7 @@ export async function loadSlot(
   const model = await read(variant.model);
   const golden = await read(variant.golden);
   if (model === undefined || golden === undefined) return undefined;
-  return { manifest, variant, model, golden: parseGolden(golden) };
+  return { manifest, digest, variant, model, golden: parseGolden(golden) };
 }
 
 /**

@@ -59,6 +59,8 @@ export interface Updater {
   /** Whether the active version may still be rolled back. */
   readonly isOnTrial: boolean;
   readonly failed: readonly Failed[];
+  /** The newest version that the publisher had at the last update; undefined: it was not read since the start. */
+  readonly published: number | undefined;
   /** @throws SkeinError EDGE_UNTRUSTED, EDGE_EXPIRED, EDGE_UNREACHABLE, STORAGE_FULL: the active version stays. */
   update(): Promise<UpdateOutcome>;
   /** The active version has been loaded and runs: its start does not count as one without an answer. */
@@ -77,6 +79,7 @@ export async function openUpdater(options: UpdaterOptions): Promise<Updater> {
   const { exclusive = async (work) => work() } = options;
   let state = NOTHING;
   let active: LoadedVersion | undefined;
+  let published: number | undefined;
 
   async function readState(): Promise<void> {
     const stored = DeviceState.safeParse(await readValue(storage, STATE));
@@ -134,6 +137,7 @@ export async function openUpdater(options: UpdaterOptions): Promise<Updater> {
     const found = await newest();
     const { manifest, digest } = found;
     const { version } = manifest;
+    published = version;
     const from = state.active?.version ?? null;
     if (digest === state.active?.digest) {
       return { kind: state.trial === null ? 'current' : 'trial', version };
@@ -225,6 +229,9 @@ export async function openUpdater(options: UpdaterOptions): Promise<Updater> {
     },
     get failed() {
       return state.failed;
+    },
+    get published() {
+      return published;
     },
     update: () => inTurn(update),
     ran: () => noted(states.ran),

@@ -5,7 +5,8 @@ import { openChannel } from '../transport/channel.ts';
 import { memoryChunks } from '../transport/chunks.ts';
 import { connectionPair } from '../transport/connection.ts';
 import { expectKind, type Greeting, join } from './handshake.ts';
-import { createIdentity, importIdentity, isSignedBy, randomHex, type Identity } from './keys.ts';
+import { createIdentity, importIdentity, isSignedBy, type Identity } from './keys.ts';
+import { randomHex } from '@skein/api/signing-key';
 
 const code = (expected: string): unknown => expect.objectContaining({ code: expected });
 

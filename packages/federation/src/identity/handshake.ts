@@ -10,7 +10,8 @@ import { digestOf } from '@skein/api/canonical';
 import type { Plan } from '../plan/plan.ts';
 import type { Arrival, Channel } from '../transport/channel.ts';
 import { type Invitation, proofOf } from './invitation.ts';
-import { type Identity, isSignedBy, randomHex } from './keys.ts';
+import { type Identity, isSignedBy } from './keys.ts';
+import { randomHex } from '@skein/api/signing-key';
 import { type MessageOf, protocolError } from '../transport/messages.ts';
 
 export interface Joined {

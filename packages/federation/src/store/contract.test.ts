@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createIdentity, randomHex } from '../identity/keys.ts';
+import { createIdentity } from '../identity/keys.ts';
+import { randomHex } from '@skein/api/signing-key';
 import { nextEntry, type LedgerEntry } from '../ledger/entry.ts';
 import { openPlan } from '../testing/plans.ts';
 import { PLACES } from '../testing/stores.ts';

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { randomHex } from '../identity/keys.ts';
+import { randomHex } from '@skein/api/signing-key';
 import { openChannel } from './channel.ts';
 import { memoryChunks, type Chunks } from './chunks.ts';
 import type { Turns } from './pace.ts';

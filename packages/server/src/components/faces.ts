@@ -9,6 +9,7 @@ import type { DeploymentControl, Instant } from '@skein/serving';
 import type { DataFolder } from '@skein/state';
 import { auditInto } from '../access/audit-trail.ts';
 import { boundedAudit } from '../access/bounded-audit.ts';
+import { createDeviceRegistry } from '../devices/device-registry.ts';
 import type { FleetControl } from '../fleet/fleet.ts';
 import type { FederationComponent } from './federations.ts';
 import { facesOf } from '../gateway/faces.ts';
@@ -69,7 +70,7 @@ export function openFaces(opening: Opening, components: FacesComponentOptions) {
   } = components;
   const { serving, inference, statistics, metrics, forwarding } = plane;
   const control = forwarding?.control ?? serving;
-  const { state, registry, runs, dataSets } = storage;
+  const { state, registry, runs, dataSets, devices } = storage;
   const { access, bodies, eventStreams, keys, mode } = callers;
   const { bodyTimeoutMs = DEFAULT_LIMITS.bodyTimeoutMs } = options;
   const { maxConnections = DEFAULT_LIMITS.maxConnections } = options;
@@ -96,6 +97,7 @@ export function openFaces(opening: Opening, components: FacesComponentOptions) {
     languageModels,
     fleet,
     federations,
+    devices: createDeviceRegistry({ devices }),
     registry,
     runs,
     dataSets,

@@ -4,10 +4,12 @@ import { SkeinError } from '@skein/api';
 import { createRegistry, describeComposition, type Registry } from '@skein/serving';
 import {
   createDataSets,
+  createDevices,
   createDiskSpace,
   createRuns,
   type DataFolder,
   type DataSets,
+  type Devices,
   openArtifacts,
   openFileArtifacts,
   openState,
@@ -24,6 +26,7 @@ export interface StorageComponent {
   readonly registry: Registry;
   readonly runs: Runs;
   readonly dataSets: DataSets;
+  readonly devices: Devices;
 }
 
 /** @throws SkeinError USAGE: the models of a fleet must be where every node sees them. */
@@ -58,7 +61,13 @@ export async function openStorage(
     const kept = { ...artifacts, remove: async () => {} };
     const registry = createRegistry({ state, artifacts: kept, limits, describeComposition });
     const runs = createRuns(state, folder.root);
-    return { state, registry, runs, dataSets: createDataSets(state) };
+    return {
+      state,
+      registry,
+      runs,
+      dataSets: createDataSets(state),
+      devices: createDevices(state),
+    };
   }
   const state = withReserve(await openState(folder.databasePath), folder.reserve);
   lifecycle.open('state', () => state.close());
@@ -67,7 +76,7 @@ export async function openStorage(
   const registry = createRegistry({ state, artifacts, limits, describeComposition });
   await registry.removeOrphans();
   const runs = createRuns(state, folder.root);
-  return { state, registry, runs, dataSets: createDataSets(state) };
+  return { state, registry, runs, dataSets: createDataSets(state), devices: createDevices(state) };
 }
 
 function tellIn(logger: Opening['logger']): (reason: SkeinError | undefined) => void {

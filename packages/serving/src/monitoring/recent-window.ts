@@ -4,7 +4,7 @@
  */
 import type { DeploymentView } from '@skein/api';
 import type { Instant } from '../contract.ts';
-import { BUCKETS, bucketOf, quantile } from './latency-buckets.ts';
+import { BUCKETS, bucketOf, quantile } from '@skein/api/latency-buckets';
 
 const SLOTS = 60;
 const SLOT_MS = 1000;

@@ -7,7 +7,7 @@
  */
 import type { DeploymentTraffic, TrafficRange } from '@skein/api';
 import type { Instant } from '../contract.ts';
-import { BUCKETS, bucketOf, quantile } from './latency-buckets.ts';
+import { BUCKETS, bucketOf, quantile } from '@skein/api/latency-buckets';
 
 const MINUTE_MS = 60_000;
 const MINUTES = 24 * 60;

@@ -1,7 +1,7 @@
 /** The evidence of a rollout as the API shows it: what each member has seen, and what it means. */
 import type { MemberEvidence, RolloutEvidence } from '@skein/api';
 import type { Deployment } from '../deployment/deployment.ts';
-import { digestQuantile, type LatencyDigest } from '../monitoring/latency-buckets.ts';
+import { digestQuantile, type LatencyDigest } from '@skein/api/latency-buckets';
 import { rolloutViewOf } from '../deployment/view.ts';
 import { judge, type Counts } from './judge.ts';
 import { eventOf, type RolloutReport, type RolloutReports } from './peers.ts';

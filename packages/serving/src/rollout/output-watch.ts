@@ -5,7 +5,7 @@
  * the new one. It also keeps the latencies of both, as evidence to show.
  */
 import { values, type NumericTensor, type Tensor, type TensorMap } from '@skein/onnx';
-import { BUCKETS, bucketOf } from '../monitoring/latency-buckets.ts';
+import { BUCKETS, bucketOf } from '@skein/api/latency-buckets';
 
 /** Numbers checked per output, spread evenly: a broken model is rarely broken in one place. */
 const MAX_LOOKED_AT = 16_384;

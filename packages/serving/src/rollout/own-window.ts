@@ -1,5 +1,5 @@
 /** This node's window of a rollout: its counters as counts since the rollout, and since the step. */
-import { digestOf } from '../monitoring/latency-buckets.ts';
+import { digestOf } from '@skein/api/latency-buckets';
 import { countsSince, NOTHING, type Counts, type Evidence } from './judge.ts';
 import type { OutputWatch } from './output-watch.ts';
 import type { RolloutWindow } from './windows.ts';

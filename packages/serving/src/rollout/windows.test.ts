@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { RolloutPlan } from '@skein/api';
-import { digestOf, BUCKETS, bucketOf } from '../monitoring/latency-buckets.ts';
+import { digestOf, BUCKETS, bucketOf } from '@skein/api/latency-buckets';
 import { seededRandom } from '@skein/onnx';
 import { NOTHING, type Counts } from './judge.ts';
 import { evidenceOf, p99Of, weigh, type RolloutWindow } from './windows.ts';

@@ -12,7 +12,7 @@
  * (Bonferroni's bound).
  */
 import type { RolloutPlan } from '@skein/api';
-import { digestQuantile, type LatencyDigest } from '../monitoring/latency-buckets.ts';
+import { digestQuantile, type LatencyDigest } from '@skein/api/latency-buckets';
 import {
   addComparisons,
   addCounts,

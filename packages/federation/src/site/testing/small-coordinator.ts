@@ -2,7 +2,8 @@
  * A coordinator of one site, which a test scripts message by message. It speaks the real protocol
  * over a connection inside the process.
  */
-import { createIdentity, type Identity, isSignedBy, randomHex } from '../../identity/keys.ts';
+import { createIdentity, type Identity, isSignedBy } from '../../identity/keys.ts';
+import { randomHex } from '@skein/api/signing-key';
 import { expectKind, type Greeting } from '../../identity/handshake.ts';
 import type { Invitation } from '../../identity/invitation.ts';
 import type { Plan } from '../../plan/plan.ts';

@@ -5,10 +5,12 @@
 import { ENDPOINTS } from '@skein/api';
 import { serveConsole } from '@skein/console';
 import { createRoutes, type Operation, type Page, ROUTE_LIMITS, type Routes } from '@skein/http';
+import type { Caller } from '../../access/contract.ts';
 import { auditInto } from '../../access/audit-trail.ts';
 import { artifactHandlers } from './handlers/artifacts.ts';
 import { dataSetHandlers } from './handlers/data-sets.ts';
 import { deploymentHandlers } from './handlers/deployments.ts';
+import { deviceHandlers } from './handlers/devices.ts';
 import { federationHandlers } from './handlers/federations.ts';
 import { fleetHandlers } from './handlers/fleet.ts';
 import { jobHandlers } from './handlers/jobs.ts';
@@ -23,6 +25,9 @@ import { createPages } from './pages.ts';
 import type { NodeCallers, NodeHandlers, ManagementOptions, ManagementLimits } from './options.ts';
 
 const MANAGEMENT_LIMITS: ManagementLimits = { ...ROUTE_LIMITS, eventTickMs: 1000 };
+
+/** The caller of `public` calls, which prove themselves by the key of a device. */
+const DEVICE: Caller = Object.freeze({ actor: 'device', tenant: 'devices', scopes: [] });
 
 /** Answers `/api/…`, `/openapi.json`, `/docs`, `/` and the console's files. */
 export function createManagement(options: ManagementOptions): Routes {
@@ -41,16 +46,23 @@ export function createManagement(options: ManagementOptions): Routes {
     ...dataSetHandlers(options),
     ...keyHandlers(options),
     ...federationHandlers(options),
+    ...deviceHandlers(options),
     ...fleetHandlers(options),
     ...nodeHandlers(options),
     streamEvents: nodeEvents(options, limits),
     streamJobEvents: jobEvents(options),
   };
   return createRoutes<NodeCallers, typeof ENDPOINTS>(ENDPOINTS, handlers, {
-    access,
+    access: {
+      authorize: (authorization, scope, from) =>
+        scope === 'public' ? DEVICE : access.authorize(authorization, scope, from),
+      watch: (caller, onEnd) => access.watch(caller, onEnd),
+    },
     pages: async (path) => (await pages.find(path)) ?? serveConsole(path) ?? joinPage(path),
     record: (operation, run) => {
       const { id: action, remote, caller } = operation;
+      // Every device reports twice a minute: its rows would push out all others.
+      if (action === 'reportDevice') return run();
       const into = caller.scopes.includes('admin') ? audit : boundedAudit;
       return into({ actor: caller.actor, action, remote, subject: subjectOf(operation) }, run);
     },

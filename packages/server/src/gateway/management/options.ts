@@ -2,6 +2,7 @@
 import type { Caller, Keys, Scope } from '../../access/contract.ts';
 import type { FaceAccess } from '../../access/refused-logins.ts';
 import type { FederationComponent } from '../../components/federations.ts';
+import type { DeviceRegistry } from '../../devices/device-registry.ts';
 import type { FleetControl } from '../../fleet/fleet.ts';
 import type { LanguageModels } from '../../language/language-models.ts';
 import type { ENDPOINTS, NodeView, SandboxView } from '@skein/api';
@@ -11,7 +12,7 @@ import type { ArtifactHoldings, JobStore, WorkerScale } from '@skein/jobs';
 import type { DeploymentControl, Registry } from '@skein/serving';
 import type { ArtifactStore, DataSets, Runs, State } from '@skein/state';
 
-export type NodeCallers = Readonly<Record<Scope, Caller>>;
+export type NodeCallers = Readonly<Record<Scope | 'public', Caller>>;
 
 export type NodeHandlers = Handlers<typeof ENDPOINTS, NodeCallers>;
 
@@ -22,6 +23,7 @@ export interface ManagementOptions extends Pick<
   readonly control: DeploymentControl;
   readonly fleet: FleetControl;
   readonly federations: FederationComponent;
+  readonly devices: DeviceRegistry;
   readonly registry: Registry;
   readonly languageModels: Pick<LanguageModels, 'check' | 'declarations' | 'rollouts' | 'view'>;
   readonly runs: Runs;

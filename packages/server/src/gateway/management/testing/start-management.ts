@@ -14,6 +14,7 @@ import { createRegistry, type Registry } from '@skein/serving';
 import {
   type ArtifactStore,
   createDataSets,
+  createDevices,
   createRuns,
   openFileArtifacts,
   openSqliteState,
@@ -23,6 +24,7 @@ import { createAccess, type AccessMode } from '../../../access/access.ts';
 import type { Keys } from '../../../access/contract.ts';
 import { artifactBudget, createHoldings } from '../../../../../jobs/src/artifact-holdings.ts';
 import { createFederations } from '../../../components/federations.ts';
+import { createDeviceRegistry } from '../../../devices/device-registry.ts';
 import { createFleet } from '../../../fleet/fleet.ts';
 import { createLanguageModels } from '../../../language/language-models.ts';
 import { countLanguageUse } from '../../../language/use.ts';
@@ -53,6 +55,8 @@ export async function startManagement(
     bodies?: SharedBudget;
     sandboxes?: readonly SandboxView[];
     maxArtifactsBytes?: number;
+    /** Milliseconds since 1970, for the reports of devices. */
+    now?: () => number;
   } = {},
 ): Promise<TestNode> {
   const folder = testFolder();
@@ -98,6 +102,7 @@ export async function startManagement(
     control,
     fleet,
     federations: createFederations(join(folder, 'federations'), { registry, logger }),
+    devices: createDeviceRegistry({ devices: createDevices(state), now: options.now }),
     registry,
     languageModels: createLanguageModels({
       state,
