@@ -26,8 +26,10 @@ export {
   DeviceLabels,
   DevicePermission,
   DeviceReport,
+  DeviceRolloutView,
   DeviceView,
   SignedDeviceReport,
+  StartDeviceRollout,
 } from './resources/device.ts';
 export { NodeEvent } from './resources/event.ts';
 export {

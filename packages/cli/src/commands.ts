@@ -129,6 +129,7 @@ const LOADERS = {
   'edge invite': async () => (await import('./commands/edge/edge-devices.ts')).edgeInvite,
   'edge ls': async () => (await import('./commands/edge/edge-devices.ts')).edgeLs,
   'edge show': async () => (await import('./commands/edge/edge-devices.ts')).edgeShow,
+  'edge rollout': async () => (await import('./commands/edge/edge-rollout.ts')).edgeRollout,
   'edge remove': async () => (await import('./commands/edge/edge-devices.ts')).edgeRemove,
   bench: async () => (await import('./commands/serving/bench.ts')).bench,
   doctor: async () => (await import('./commands/node/doctor.ts')).doctor,

@@ -28,8 +28,10 @@ export { createDataSets, type DataSets } from './data-sets/data-sets.ts';
 export {
   createDevices,
   type Devices,
+  type DeviceEvidence,
   type DevicesRead,
   type StoredDevice,
+  type StoredDeviceRollout,
   type StoredReport,
 } from './devices/devices.ts';
 export { createRuns, type Runs } from './runs/runs.ts';

@@ -5,11 +5,27 @@ import {
   DeviceId,
   DeviceLabels,
   DevicePermission,
+  DeviceRolloutView,
   DeviceView,
   EnrolDevice,
   SignedDeviceReport,
+  StartDeviceRollout,
 } from '../resources/device.ts';
+import { Name } from '../resources/deployment.ts';
 import { LONGEST_SITE_NAME } from '../federations.ts';
+
+const ModelParam = z.strictObject({ model: Name.describe('Name of the bundle.') });
+const Reason = z
+  .strictObject({ reason: z.string().max(200).describe('Reason for the audit.').default('') })
+  .meta({ id: 'DeviceRolloutReason' });
+const steering = {
+  method: 'POST',
+  scope: 'admin',
+  params: ModelParam,
+  body: Reason,
+  response: DeviceRolloutView,
+  errors: ['DEVICE_ROLLOUT_UNKNOWN'],
+} as const;
 
 const DeviceParam = z.strictObject({ id: DeviceId });
 const till = { id: '3f9c1e07ab52d4e8' };
@@ -34,9 +50,10 @@ export const DEVICE_ENDPOINTS = {
   listDevices: {
     method: 'GET',
     path: '/api/v1/devices',
-    summary: 'List the enrolled devices with their last reports.',
+    summary:
+      'List the enrolled devices with their last reports, and the rollouts of their bundles.',
     scope: 'read',
-    response: z.object({ devices: z.array(DeviceView) }),
+    response: z.object({ devices: z.array(DeviceView), rollouts: z.array(DeviceRolloutView) }),
   },
   getDevice: {
     method: 'GET',
@@ -117,5 +134,39 @@ export const DEVICE_ENDPOINTS = {
     params: DeviceParam,
     errors: ['DEVICE_UNKNOWN'],
     example: { params: till },
+  },
+  rollOutToDevices: {
+    method: 'PUT',
+    path: '/api/v1/device-rollouts/{model}',
+    summary: 'Let a share of the devices install a version of a bundle, or change the share.',
+    description:
+      'The publisher’s signatures decide what a device may install; a rollout only holds back. Other devices keep what they have, and so do all devices for later versions. Failed installations and late or failed answers halt it.',
+    scope: 'admin',
+    params: ModelParam,
+    body: StartDeviceRollout,
+    response: DeviceRolloutView,
+    errors: ['DEVICES_TOO_MANY', 'STORAGE_FULL'],
+    example: { params: { model: 'risk' }, body: { version: 4, share: 10, labels: { site: 'a' } } },
+  },
+  haltDeviceRollout: {
+    ...steering,
+    path: '/api/v1/device-rollouts/{model}/halt',
+    summary: 'Halt a rollout: no further device installs the version.',
+    example: { params: { model: 'risk' }, body: { reason: 'complaints' } },
+  },
+  resumeDeviceRollout: {
+    ...steering,
+    path: '/api/v1/device-rollouts/{model}/resume',
+    summary: 'Resume a halted rollout, with new evidence.',
+    example: { params: { model: 'risk' }, body: {} },
+  },
+  endDeviceRollout: {
+    method: 'DELETE',
+    path: '/api/v1/device-rollouts/{model}',
+    summary: 'End the rollout of a bundle: all devices follow the publisher.',
+    scope: 'admin',
+    params: ModelParam,
+    errors: ['DEVICE_ROLLOUT_UNKNOWN'],
+    example: { params: { model: 'risk' } },
   },
 } as const satisfies Record<string, NodeEndpoint>;

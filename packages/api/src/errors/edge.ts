@@ -68,6 +68,11 @@ export const EDGE_ERRORS = {
       'The signature of a device is not by its key, or its report is older than the one that the node has.',
     fix: 'Run one process with the folder of a device. If its key may be stolen, remove the device with `skein edge remove` and invite it again.',
   },
+  DEVICE_ROLLOUT_UNKNOWN: {
+    ...UNKNOWN,
+    meaning: 'No rollout holds back devices with this bundle.',
+    fix: 'Start one with `skein edge rollout MODEL VERSION --share 10%`; `skein edge ls` lists the bundles of the devices.',
+  },
   DEVICES_TOO_MANY: {
     ...OVER_LIMIT,
     meaning: 'A node or fleet has as many devices, or open invitations, as it keeps.',

@@ -130,6 +130,66 @@ export const DevicePermission = z
   .meta({ id: 'DevicePermission' });
 export type DevicePermission = z.infer<typeof DevicePermission>;
 
+const Share = z.number().gt(0).max(100).describe('Percent of the devices that have the labels.');
+
+export const StartDeviceRollout = z
+  .strictObject({
+    version: BundleVersion,
+    share: Share,
+    labels: DeviceLabels.default({}).describe('Only devices that have all of these labels.'),
+    minRequests: z
+      .int()
+      .min(1)
+      .max(1_000_000_000)
+      .default(20)
+      .describe('Answers of the version before they are judged.'),
+    maxErrorShare: z
+      .number()
+      .min(0)
+      .max(1)
+      .default(0.01)
+      .describe('Halt above this share of failed devices or answers.'),
+    objectiveMs: z
+      .number()
+      .positive()
+      .max(600_000)
+      .optional()
+      .describe('Bound of the p99 on the devices. Absent: the deadlines of the devices count.'),
+  })
+  .meta({ id: 'StartDeviceRollout' });
+
+const RolloutSide = z.strictObject({
+  requests: Count,
+  errors: Count,
+  late: Count,
+  p99Ms: z.number().nullable(),
+});
+
+export const DeviceRolloutView = z
+  .strictObject({
+    model: z.string(),
+    version: BundleVersion,
+    share: Share,
+    labels: DeviceLabels,
+    phase: z.enum(['running', 'halted']),
+    reason: z.string().describe('Reason of the phase.'),
+    startedAt: Time,
+    devices: z
+      .strictObject({
+        reporting: Count.describe('Devices of the bundle.'),
+        included: Count.describe('Devices that may have the version.'),
+        installed: Count,
+        failed: Count.describe('Devices on which it failed since the rollout began.'),
+      })
+      .describe('Devices of the bundle.'),
+    opinion: z.enum(['good', 'bad', 'doubtful', 'unknown']),
+    verdict: z.string().describe('Why that opinion.'),
+    candidate: RolloutSide.describe('Answers of the version on the devices.'),
+    stable: RolloutSide.describe('Answers of the versions before, since the rollout began.'),
+  })
+  .meta({ id: 'DeviceRollout' });
+export type DeviceRolloutView = z.infer<typeof DeviceRolloutView>;
+
 export const DeviceView = z
   .strictObject({
     id: DeviceId,

@@ -1,6 +1,7 @@
 /** Devices for a terminal. */
-import type { DeviceView } from '@skein/api';
+import type { DeviceRolloutView, DeviceView } from '@skein/api';
 import { formatAge, formatBytes, formatDuration, formatNumber } from '@skein/api/units';
+import { bar } from './notes.ts';
 import type { Style } from './style.ts';
 import { type Field, renderFields, renderTable } from './table.ts';
 
@@ -27,6 +28,27 @@ export function labelsText(labels: Readonly<Record<string, string>>): string {
   return Object.entries(labels)
     .map(([name, value]) => `${name}=${value}`)
     .join(' ');
+}
+
+/** A rollout over devices: where it stands, and the evidence. */
+export function deviceRolloutLine(rollout: DeviceRolloutView, style: Style): string {
+  const { model, version, share, labels, phase, reason, devices, verdict } = rollout;
+  const where = Object.keys(labels).length === 0 ? '' : ` with ${labelsText(labels)}`;
+  const counts = `${devices.included} of ${devices.reporting} devices may have it, ${devices.installed} have it, ${devices.failed} failed`;
+  const standing =
+    phase === 'halted'
+      ? `${style.red('halted')}: ${reason}`
+      : `${bar(share / 100, 20)} ${formatNumber(share)} %${where}`;
+  return [
+    `${style.bold(model)} v${version} ${standing}`,
+    `  ${counts}`,
+    `  ${style.dim(`${evidenceText(rollout)}${verdict}`)}`,
+  ].join('\n');
+}
+
+function evidenceText({ candidate, stable }: DeviceRolloutView): string {
+  const before = stable.p99Ms === null ? '' : `, ${formatDuration(stable.p99Ms)} before`;
+  return candidate.p99Ms === null ? '' : `p99 ${formatDuration(candidate.p99Ms)}${before}; `;
 }
 
 function stateText({ state, reportedAt }: DeviceView, now: number): string {

@@ -11,7 +11,7 @@ import { RuntimeFailure, type Session } from '@skein/runtime/contract';
 import { goldenFault, measureGolden } from '../bundle/golden.ts';
 import type { Backend } from '../bundle/manifest.ts';
 import { answerCounts, shownReason } from '../report/counts.ts';
-import { startReporter } from '../report/reporter.ts';
+import { startReporter, type Reporter } from '../report/reporter.ts';
 import type { Bytes, Source } from '../trust/source.ts';
 import type { LoadedVersion } from '../update/slots.ts';
 import { openUpdater, type UpdateOutcome, type UpdaterOptions } from '../update/updater.ts';
@@ -97,9 +97,10 @@ export interface DeviceOptions extends Omit<UpdaterOptions, 'open'> {
 /** Opens what is installed, without a network. */
 export async function openEdge(options: DeviceOptions): Promise<ReportingEdge> {
   const { name: model, open, server, storage } = options;
+  let reporter: Reporter | undefined;
   const counts = answerCounts();
   const source = countedSource(options.source, (bytes) => counts.moved('received', bytes));
-  const updater = await openUpdater({ ...options, source });
+  const updater = await openUpdater({ ...options, source, heldBack });
   const client = server && createClient(server);
   let session: LocalSession | undefined;
   /** The version of the session. */
@@ -107,9 +108,16 @@ export async function openEdge(options: DeviceOptions): Promise<ReportingEdge> {
   let reason: string | undefined;
   let retryAt = 0;
   let runs: number[] = [];
-  const reporter =
-    options.report &&
-    (await startReporter({ storage, invitation: options.report.invitation, report: reportNow }));
+  if (options.report !== undefined) {
+    const { invitation } = options.report;
+    reporter = await startReporter({ storage, invitation, report: reportNow });
+  }
+
+  function heldBack(version: number, from: number | null): string | undefined {
+    const permission = reporter?.permission ?? null;
+    if (permission === null || version <= permission.upTo) return undefined;
+    return from === null && permission.first ? undefined : permission.why;
+  }
 
   function reportNow(): DeviceReport {
     const { active, failed, published, isOnTrial } = updater;
@@ -292,6 +300,7 @@ export async function openEdge(options: DeviceOptions): Promise<ReportingEdge> {
     infer: (inputs, given = {}) => inTurn(() => infer(inputs, given)),
     async update() {
       await noting;
+      await reporter?.refresh();
       const outcome = await updater.update();
       await inTurn(async () => {
         if (updater.active !== loaded) await load();

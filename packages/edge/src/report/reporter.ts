@@ -23,6 +23,9 @@ const SOON_MS = 2000;
  */
 export const HOLDS_MS = 7 * 86_400_000;
 
+/** Longest wait for a new permission before an update, in milliseconds. */
+const LONGEST_REFRESH_MS = 5000;
+
 export interface ReporterOptions {
   readonly storage: Storage;
   /** Absent: the device is enrolled already. */
@@ -41,6 +44,8 @@ export interface Reporter {
   readonly fault: SkeinError | undefined;
   /** Sends a report now. @throws SkeinError of the node, or NODE_UNREACHABLE. */
   send(): Promise<void>;
+  /** Asks for the permission again, before an update. Where the node does not answer soon, the last one holds. */
+  refresh(): Promise<void>;
   /** The version has changed: a report is due soon. */
   changed(): void;
   close(): void;
@@ -124,6 +129,9 @@ export async function startReporter(options: ReporterOptions): Promise<Reporter>
       return fault;
     },
     send,
+    async refresh() {
+      await Promise.race([send().catch(() => undefined), pause(LONGEST_REFRESH_MS)]);
+    },
     changed: () => schedule(RETRY_MS),
     close() {
       ending.abort();

@@ -38,6 +38,11 @@ export interface UpdaterOptions {
   readonly open: (model: Bytes, version: LoadedVersion) => Promise<Session>;
   readonly now?: () => number;
   /**
+   * Why a version that the publisher has signed is not to be installed now; undefined: nothing holds it back. It can keep
+   * a device where it is, and no more. @param from null: the device has no version.
+   */
+  readonly heldBack?: ((version: number, from: number | null) => string | undefined) | undefined;
+  /**
    * Runs a change of the storage while no other page of the same origin changes it. Each change then begins with what the
    * others have stored. Absent: this process is the only one.
    */
@@ -46,12 +51,12 @@ export interface UpdaterOptions {
 
 /**
  * `updated`: a version took over. `current`: the newest one is active. `trial`: the active one is not committed yet.
- * `refused`: the newest version has failed on this device before, or fails now.
+ * `refused`: the newest version has failed on this device before, or fails now. `held`: a rollout holds it back.
  */
 export type UpdateOutcome =
   | { readonly kind: 'updated'; readonly version: number; readonly from: number | null }
   | { readonly kind: 'current' | 'trial'; readonly version: number }
-  | { readonly kind: 'refused'; readonly version: number; readonly reason: string };
+  | { readonly kind: 'refused' | 'held'; readonly version: number; readonly reason: string };
 
 export interface Updater {
   /** The version to run; undefined before the first update. */
@@ -147,6 +152,8 @@ export async function openUpdater(options: UpdaterOptions): Promise<Updater> {
     if (from !== null && version <= from) {
       throw untrusted(`${name} goes back from version ${from} to ${version}.`);
     }
+    const held = options.heldBack?.(version, from);
+    if (held !== undefined) return { kind: 'held', version, reason: held };
     // The slot of the version before is what a version on trial falls back to.
     if (state.trial !== null && state.previous !== null) return { kind: 'trial', version: from! };
     const refused = unfit(found);

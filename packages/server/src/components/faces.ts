@@ -97,7 +97,7 @@ export function openFaces(opening: Opening, components: FacesComponentOptions) {
     languageModels,
     fleet,
     federations,
-    devices: createDeviceRegistry({ devices }),
+    devices: createDeviceRegistry({ devices, leases: state.leases }),
     registry,
     runs,
     dataSets,

@@ -91,6 +91,7 @@ it('enrols a device by its invitation once, and shows its report', async () => {
         permission: null,
       },
     ],
+    rollouts: [],
   });
 });
 
@@ -133,7 +134,7 @@ it('takes no report of a removed device, which cannot enrol again by its invitat
   await admin.removeDevice({ id });
   await expect(send(id, 1, { signer: key })).rejects.toEqual(code('DEVICE_UNKNOWN'));
   await expect(enrol(key, invitation)).rejects.toEqual(code('INVITATION_INVALID'));
-  expect(await admin.listDevices()).toEqual({ devices: [] });
+  expect(await admin.listDevices()).toEqual({ devices: [], rollouts: [] });
   await expect(admin.removeDevice({ id })).rejects.toEqual(code('DEVICE_UNKNOWN'));
 });
 
@@ -153,4 +154,57 @@ it('refuses a report that is too large, and one with more than counts and times'
   await expect(send(id, 1, { signer: key, report: long })).rejects.toEqual(code('BODY_TOO_LARGE'));
   const more = { ...REPORT, input: [1, 2, 3] } as DeviceReport;
   await expect(send(id, 1, { signer: key, report: more })).rejects.toEqual(code('REQUEST_INVALID'));
+});
+
+it('answers each device with the version that it may install, and halts a rollout by their reports', async () => {
+  const admin = await operator();
+  const keys = await Promise.all(Array.from({ length: 4 }, () => createSigningKey()));
+  const { invitation } = await admin.inviteDevice({ name: 'till', uses: 4, labels: { site: 'a' } });
+  const ids = await Promise.all(
+    keys.map(async (key) => {
+      const { id } = await enrol(key, invitation);
+      await send(id, 1, { signer: key, report: { ...REPORT, failed: [] } });
+      return id;
+    }),
+  );
+  let sequence = 1;
+  const next = (index: number, more: Partial<DeviceReport> = {}) => {
+    now += 1000;
+    sequence += 1;
+    const report = { ...REPORT, failed: [], ...more };
+    return send(ids[index]!, sequence, { signer: keys[index]!, report });
+  };
+  const failed = [{ version: 2, reason: 'its golden vectors differ' }];
+
+  await admin.rollOutToDevices({ model: 'risk', version: 2, share: 100, labels: { site: 'b' } });
+  expect((await next(0)).permission).toMatchObject({ upTo: 1, first: true });
+  expect((await next(0, { model: 'other' })).permission).toBeNull();
+  await admin.rollOutToDevices({ model: 'risk', version: 2, share: 100, labels: { site: 'a' } });
+  expect((await next(0)).permission).toMatchObject({ upTo: 2 });
+  await next(1, { version: 2 });
+  await next(2, { failed });
+  const rolloutNow = async () => (await admin.listDevices()).rollouts[0];
+  expect(await rolloutNow()).toMatchObject({
+    phase: 'running',
+    opinion: 'doubtful',
+    devices: { reporting: 4, included: 4, installed: 1, failed: 1 },
+  });
+  expect((await next(3, { failed })).permission).toMatchObject({
+    upTo: 1,
+    first: false,
+    why: 'the rollout of version 2 is halted: it failed on 2 of 3 devices',
+  });
+  expect(await rolloutNow()).toMatchObject({ phase: 'halted' });
+  expect((await next(0)).permission).toMatchObject({ upTo: 1, first: false });
+  // The same failures do not halt it again.
+  await admin.resumeDeviceRollout({ model: 'risk' });
+  await next(2, { failed });
+  expect((await next(3, { failed })).permission).toMatchObject({ upTo: 2 });
+  await admin.haltDeviceRollout({ model: 'risk', reason: 'complaints' });
+  expect(await rolloutNow()).toMatchObject({ phase: 'halted', reason: 'complaints' });
+  await admin.endDeviceRollout({ model: 'risk' });
+  expect((await next(0)).permission).toBeNull();
+  await expect(admin.haltDeviceRollout({ model: 'risk' })).rejects.toEqual(
+    code('DEVICE_ROLLOUT_UNKNOWN'),
+  );
 });

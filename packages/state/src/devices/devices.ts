@@ -15,10 +15,12 @@ import type { DeclarationRecord } from '../records.ts';
 const INVITATION = 'edge-invitation';
 const DEVICE = 'edge-device';
 const REPORT = 'edge-report';
+const ROLLOUT = 'edge-rollout';
 
 /** Each list reads all of them, about 2 KB each. */
 export const MOST_DEVICES = 1000;
 const MOST_INVITATIONS = 200;
+const MOST_ROLLOUTS = 200;
 
 export interface StoredInvitation {
   readonly id: string;
@@ -50,6 +52,43 @@ export interface StoredReport {
   /** Milliseconds since 1970, by the clock of the node. */
   readonly receivedAt: number;
   readonly report: Omit<DeviceReport, 'counts'>;
+  /** Since the rollout of its bundle began. */
+  readonly evidence?: DeviceEvidence | undefined;
+}
+
+interface Counts {
+  readonly requests: number;
+  readonly errors: number;
+  readonly late: number;
+  readonly odd: number;
+}
+
+/** The answers of one device during a rollout: by its version, and by the versions before. */
+export interface DeviceEvidence {
+  /** Id of the rollout. */
+  readonly rollout: string;
+  /** Whether the version had failed on the device before. */
+  readonly excused: boolean;
+  readonly candidate: Counts;
+  readonly stable: Counts;
+  readonly latency: { readonly candidate: readonly number[]; readonly stable: readonly number[] };
+}
+
+/** Which devices may install a version of a bundle. One per bundle. */
+export interface StoredDeviceRollout {
+  /** Another one for each version, and after each halt: evidence counts for one id. */
+  readonly id: string;
+  readonly model: string;
+  readonly version: number;
+  /** Percent of the devices that have the labels. */
+  readonly share: number;
+  readonly labels: DeviceLabels;
+  readonly minRequests: number;
+  readonly maxErrorShare: number;
+  readonly objectiveMs?: number | undefined;
+  readonly phase: 'running' | 'halted';
+  readonly reason: string;
+  readonly startedAt: string;
 }
 
 export interface DevicesRead {
@@ -58,6 +97,8 @@ export interface DevicesRead {
   readonly devices: ReadonlyMap<string, StoredDevice>;
   /** By the id of their device. */
   readonly reports: ReadonlyMap<string, StoredReport>;
+  /** By the name of their bundle. */
+  readonly rollouts: ReadonlyMap<string, StoredDeviceRollout>;
 }
 
 export interface Devices {
@@ -74,6 +115,9 @@ export interface Devices {
   ): Promise<StoredDevice | undefined>;
   putReport(report: StoredReport): Promise<void>;
   remove(device: StoredDevice, now: number): Promise<void>;
+  /** @throws SkeinError DEVICES_TOO_MANY. */
+  putRollout(rollout: StoredDeviceRollout): Promise<void>;
+  removeRollout(model: string): Promise<void>;
 }
 
 export function createDevices(
@@ -87,6 +131,7 @@ export function createDevices(
       invitations: new Map(of<StoredInvitation>(INVITATION).map((each) => [each.id, each])),
       devices: new Map(of<StoredDevice>(DEVICE).map((each) => [each.id, each])),
       reports: new Map(of<StoredReport>(REPORT).map((each) => [each.device, each])),
+      rollouts: new Map(of<StoredDeviceRollout>(ROLLOUT).map((each) => [each.model, each])),
     };
   }
 
@@ -121,6 +166,16 @@ export function createDevices(
       return undefined;
     },
     putReport: (report) => state.putDeclaration(record(REPORT, report.device, report)),
+    async putRollout(rollout) {
+      const { rollouts } = await read();
+      if (!rollouts.has(rollout.model) && rollouts.size >= MOST_ROLLOUTS) {
+        throw tooMany(`There are rollouts of ${MOST_ROLLOUTS} bundles`);
+      }
+      await state.putDeclaration(record(ROLLOUT, rollout.model, rollout));
+    },
+    async removeRollout(model) {
+      await state.removeDeclaration(ROLLOUT, model);
+    },
     async remove(device, now) {
       const { invitations } = await read();
       const invitation = invitations.get(device.invitation);

@@ -84,3 +84,42 @@ it('a device without an invitation, and one with a used link, is refused', async
     code: 'INVITATION_INVALID',
   });
 }, 60_000);
+
+it('a device waits for its rollout, then moves, and never goes back', async () => {
+  const { link } = await node.json<{ link: string }>(
+    'edge',
+    'invite',
+    'scale',
+    '--label',
+    'site=a',
+    '--json',
+  );
+  const edge = await deviceOf('scale', { invitation: link });
+  expect(await edge.update()).toMatchObject({ kind: 'updated', version: 1 });
+  const rollout = (...words: string[]) => node.run('edge', 'rollout', 'risk', ...words);
+  expect((await rollout('2', '--share', '100%', '--label', 'site=b')).stdout).toMatch(
+    /risk v2 .* 100 % with site=b\n +0 of 2 devices may have it/,
+  );
+  writeFileSync(path('risk.onnx'), writeModel(mlp({ sizes: [4, 8, 3], seed: 2 })));
+  await node.run('edge', 'pack', 'risk.onnx');
+  expect(await edge.update()).toEqual({
+    kind: 'held',
+    version: 2,
+    reason: 'version 2 is for 100 % of the devices with site=b, and this is none of them',
+  });
+  expect((await node.run('edge', 'show', 'scale')).stdout).toContain('this is none of them');
+  await rollout('2', '--share', '100', '--label', 'site=a');
+  expect((await rollout('--halt', '--reason', 'lunch')).stdout).toContain('halted: lunch');
+  expect(await edge.update()).toMatchObject({ kind: 'held' });
+  await rollout('--resume');
+  expect(await edge.update()).toMatchObject({ kind: 'updated', version: 2, from: 1 });
+  await edge.report();
+  expect((await rollout()).stdout).toContain('1 of 2 devices may have it, 1 have it, 0 failed');
+  // A node that allows only an older version changes nothing.
+  await rollout('1', '--share', '100%');
+  expect(await edge.update()).toMatchObject({ kind: 'trial', version: 2 });
+  expect(edge.version).toBe(2);
+  expect((await rollout('--end')).stdout).toContain('All devices follow the publisher of risk.');
+  expect((await rollout()).stderr).toContain('There is no rollout of the bundle risk.');
+  expect((await rollout('3')).stderr).toContain('--share 10%');
+}, 90_000);

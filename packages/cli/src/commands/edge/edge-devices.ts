@@ -5,7 +5,7 @@ import { argument, duration, integer, many } from '../../command-line/option.ts'
 import { usageError } from '../../command-line/usage.ts';
 import type { Connection } from '../../connection/connection.ts';
 import { nodeCommand } from '../../connection/node-command.ts';
-import { renderDevice, renderDevices } from '../../output/device.ts';
+import { deviceRolloutLine, renderDevice, renderDevices } from '../../output/device.ts';
 
 const DEVICE = 'Its name, its id, or the beginning of its id.';
 const LONGEST_VALID_MS = 365 * 86_400_000;
@@ -18,7 +18,10 @@ export const edgeLs = nodeCommand({
     'skein edge ls --json': 'The same as data',
   },
   run: ({ client }) => client.listDevices(),
-  render: ({ devices }, style) => renderDevices(devices, style),
+  render: ({ devices, rollouts }, style) =>
+    [renderDevices(devices, style), ...rollouts.map((each) => deviceRolloutLine(each, style))].join(
+      '\n\n',
+    ),
 });
 
 export const edgeShow = nodeCommand({

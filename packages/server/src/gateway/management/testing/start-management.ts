@@ -102,7 +102,11 @@ export async function startManagement(
     control,
     fleet,
     federations: createFederations(join(folder, 'federations'), { registry, logger }),
-    devices: createDeviceRegistry({ devices: createDevices(state), now: options.now }),
+    devices: createDeviceRegistry({
+      devices: createDevices(state),
+      leases: state.leases,
+      now: options.now,
+    }),
     registry,
     languageModels: createLanguageModels({
       state,
