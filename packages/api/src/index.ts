@@ -39,6 +39,7 @@ export {
   FederationStatus,
   FederationView,
 } from './resources/federation.ts';
+export { FederationStatistics } from './resources/federation-statistics.ts';
 export {
   FleetAlert,
   FleetScale,

@@ -102,6 +102,8 @@ const LOADERS = {
   'federate stop': async () => (await import('./commands/federation/federate.ts')).federateStop,
   'federate simulate': async () =>
     (await import('./commands/federation/federate-simulate.ts')).federateSimulate,
+  'federate statistics': async () =>
+    (await import('./commands/federation/federate-statistics.ts')).federateStatistics,
   'federate revoke': async () => (await import('./commands/federation/federate.ts')).federateRevoke,
   join: async () => (await import('./commands/federation/join.ts')).join,
   'helper key': async () => (await import('./commands/federation/helper.ts')).helperKey,

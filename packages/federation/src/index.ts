@@ -7,7 +7,7 @@ export { type Given, givenBy } from './ledger/given.ts';
 export { type SeenEntry, seenOf, seenText } from './ledger/seen.ts';
 export { ledgerText, verifyLedger } from './ledger/verify.ts';
 export { encodingOf, sumNumber } from './plan/encoding.ts';
-export { checkDraft, draftFor } from './plan/complete.ts';
+export { checkDraft, draftFor, isCounting } from './plan/complete.ts';
 export { Plan, type PlanDraft } from './plan/plan.ts';
 export type { PlannedHelper } from './plan/terms.ts';
 export { type Arrival, openChannel } from './transport/channel.ts';

@@ -79,6 +79,7 @@ export const ROUTES: Readonly<Record<string, Route>> = {
   pauseFederation: { method: 'POST', path: '/api/v1/federations/{id}/pause', query: [], body: 'json', answer: 'json' },
   resumeFederation: { method: 'POST', path: '/api/v1/federations/{id}/resume', query: [], body: 'json', answer: 'json' },
   stopFederation: { method: 'POST', path: '/api/v1/federations/{id}/stop', query: [], body: 'json', answer: 'json' },
+  getStatistics: { method: 'GET', path: '/api/v1/federations/{id}/statistics', query: ["coverage","threshold"], body: 'none', answer: 'json' },
   getLedger: { method: 'GET', path: '/api/v1/federations/{id}/ledger', query: [], body: 'none', answer: 'json' },
   listDevices: { method: 'GET', path: '/api/v1/devices', query: [], body: 'none', answer: 'json' },
   getDevice: { method: 'GET', path: '/api/v1/devices/{id}', query: [], body: 'none', answer: 'json' },

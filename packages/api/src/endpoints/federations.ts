@@ -9,12 +9,14 @@ import {
   FederationView,
   SiteKey,
 } from '../resources/federation.ts';
+import { FederationStatistics } from '../resources/federation-statistics.ts';
 import { VersionNumber } from './parameters.ts';
 
 const FederationParam = z.strictObject({ id: FederationId });
 const Reason = z
   .strictObject({ reason: z.string().max(2000).describe('Reason for the ledger.').default('') })
   .meta({ id: 'FederationReason' });
+const Share = z.coerce.number<number>().gt(0).lt(1);
 const heart = { id: 'heart-3f9a' };
 /** Common fields of pausing, resuming and stopping a federation. */
 const steering = {
@@ -145,6 +147,20 @@ export const FEDERATION_ENDPOINTS = {
     path: '/api/v1/federations/{id}/stop',
     summary: 'End a federation; the model of its last round is kept as a version.',
     example: { params: heart, body: { reason: 'the study has ended' } },
+  },
+  getStatistics: {
+    method: 'GET',
+    path: '/api/v1/federations/{id}/statistics',
+    summary: 'Show the noised counts of a federation that counts, and what follows from them.',
+    scope: 'read',
+    params: FederationParam,
+    query: z.strictObject({
+      coverage: Share.describe('Share of rows whose class is in their set.').default(0.9),
+      threshold: Share.describe('Probability at which a row counts as positive.').default(0.5),
+    }),
+    response: FederationStatistics,
+    errors: ['FEDERATION_UNKNOWN', 'STATISTICS_MISSING'],
+    example: { params: heart, query: { coverage: '0.9' } },
   },
   getLedger: {
     method: 'GET',

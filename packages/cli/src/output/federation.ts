@@ -71,6 +71,12 @@ export function renderFederation(view: FederationView, style: Style): string {
       `ε = ${epsilon?.toFixed(3) ?? '∞'}`,
     ]),
     ['result', version && `${name} v${version}`],
+    [
+      'counts',
+      round > 0 && plan.strategy.name === 'statistics'
+        ? style.commands(`skein federate statistics ${id}`)
+        : undefined,
+    ],
     ['serve it', version && style.commands(`skein rollout ${name} --version ${version}`)],
   ];
   if (sites.length === 0) return renderFields(style, fields);

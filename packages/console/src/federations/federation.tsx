@@ -21,6 +21,7 @@ import { node } from '../node.ts';
 import { budgetOf, StatusChip } from './federations.tsx';
 import { type AllMembers, Members, type Steering } from './members.tsx';
 import { accusedIn, connectedOf, type Round, roundsOf, spentLines, waitingFor } from './rounds.ts';
+import { Statistics } from './statistics.tsx';
 import { useFederation } from './use-federation.ts';
 import '../runs/runs.css';
 import type { ViewProps } from '../view.ts';
@@ -135,6 +136,7 @@ function About({
           />
         </article>
       </div>
+      {plan.strategy.name === 'statistics' && round > 0 ? <Statistics of={of} /> : null}
       <Members of={of} role="site" accused={accused} {...changing} />
       {plan.aggregation.helpers === undefined ? null : (
         <Members of={of} role="helper" accused={accused} {...changing} />

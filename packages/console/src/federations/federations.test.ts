@@ -96,4 +96,45 @@ describe.skipIf(browserAvailable.skip)('the pages of federations', { timeout: 12
     await shot('federations');
     expect(problems).toEqual([]);
   });
+
+  it('shows the counts of a federation: reliability, performance by site, and drift', async () => {
+    const { id } = await node.begin({
+      rounds: 1,
+      strategy: {
+        name: 'statistics',
+        tables: [
+          [{ kind: 'score', low: -2, high: 2 }, { kind: 'label' }, { kind: 'column', name: 'sex' }],
+          [{ kind: 'column', name: 'age' }],
+        ],
+        bySite: true,
+      },
+      privacy: { mode: 'patient', noise: 0.1, epsilon: 1e6 },
+      aggregation: { kind: 'pairwise', range: 100 },
+      sites: { minimum: 3, maximum: 3 },
+    });
+    await Promise.all(
+      ['Cleveland', 'Budapest', 'Basel'].map((name, seed) => node.join(id, name, seed)),
+    );
+    await node.until(id, ({ status }) => status === 'finished');
+    const found = await node.client.getStatistics({ id });
+    expect(found.tables.map(({ axes }) => axes.map(({ name }) => name))).toEqual([
+      ['score', 'ill', 'sex'],
+      ['age'],
+    ]);
+    await page.goto(`${node.url}/#/federations/${id}`);
+    const statistics = page.locator('#statistics');
+    await statistics.getByText('Counts of score × ill × sex').waitFor();
+    const [all] = found.report[0]!.scored;
+    // The figures of the answer, under the names that the operator gave.
+    const row = statistics.locator('tr', { hasText: 'all sites' }).first();
+    await row.getByText(all!.ranking!.auc.toFixed(3)).waitFor();
+    expect(await statistics.locator('tr', { hasText: 'Cleveland' }).count()).toBe(4);
+    expect(await statistics.locator('tr', { hasText: 'sex = 1' }).count()).toBe(1);
+    expect(await statistics.locator('.chart').getAttribute('data-points')).toMatch(/^\d+ \d+$/);
+    expect(await page.getByText('Distance to the others').count()).toBeGreaterThan(0);
+    await shot('statistics');
+    await page.setViewportSize({ width: 390, height: 844 });
+    await shot('statistics-narrow');
+    expect(problems).toEqual([]);
+  });
 });

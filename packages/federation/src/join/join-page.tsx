@@ -189,20 +189,23 @@ const USUAL_PULL = 0.1;
 function Accept({ state: { plan, rows }, session }: Step) {
   const [isOwn, setOwn] = useState(false);
   const { mostPull } = rows!;
-  const [text, setText] = useState(String(Math.min(USUAL_PULL, mostPull)));
+  const [text, setText] = useState(String(Math.min(USUAL_PULL, mostPull ?? 0)));
   const pull = text.trim() === '' ? Number.NaN : Number(text);
-  const isPull = pull >= 0 && pull <= mostPull;
+  const isPull = mostPull !== undefined && pull >= 0 && pull <= mostPull;
+  const does = mostPull === undefined ? ['Count', 'count'] : ['Train', 'train'];
   return (
     <section class="panel">
-      <label class="choice">
-        <input
-          type="checkbox"
-          id="own"
-          checked={isOwn}
-          onChange={({ currentTarget }) => setOwn(currentTarget.checked)}
-        />
-        Train a model of your own too
-      </label>
+      {mostPull === undefined ? null : (
+        <label class="choice">
+          <input
+            type="checkbox"
+            id="own"
+            checked={isOwn}
+            onChange={({ currentTarget }) => setOwn(currentTarget.checked)}
+          />
+          Train a model of your own too
+        </label>
+      )}
       {isOwn ? (
         <div class="own">
           <p class="muted">
@@ -229,7 +232,9 @@ function Accept({ state: { plan, rows }, session }: Step) {
         disabled={isOwn && !isPull}
         onClick={() => session.send({ type: 'join', pull: isOwn ? pull : undefined })}
       >
-        {plan!.accepted ? 'Train again under the accepted plan' : 'Accept the plan and train'}
+        {plan!.accepted
+          ? `${does[0]} again under the accepted plan`
+          : `Accept the plan and ${does[1]}`}
       </button>
     </section>
   );

@@ -5,6 +5,7 @@ import { wasmBackend } from '@skein/train/wasm';
 import type { Joined } from '../identity/handshake.ts';
 import { type Invitation, invitationOf } from '../identity/invitation.ts';
 import { helpersOf } from '../plan/helpers.ts';
+import { isCounting } from '../plan/complete.ts';
 import { describePlan } from '../site/describe-plan.ts';
 import { lookAtPlan } from '../site/look.ts';
 import { openIndexedMemory } from '../site/memory/indexed-memory.ts';
@@ -15,7 +16,7 @@ import {
   personalSteps,
 } from '../site/personal/personal-model.ts';
 import { runSite, type SiteEvent } from '../site/run-site.ts';
-import { outsideText, readSiteRows, type SiteRows } from '../site/site-rows.ts';
+import { outsideText, readSiteRows, rowTermsOf, type SiteRows } from '../site/site-rows.ts';
 import { openWork } from '../site/work/open-work.ts';
 import { type Connection, connectionOver } from '../transport/connection.ts';
 import type { FromWorker, ToWorker } from './worker-messages.ts';
@@ -55,11 +56,14 @@ async function look(text: string): Promise<void> {
 
 async function readFile(file: File): Promise<void> {
   const format = /\.jsonl?$/i.test(file.name) ? 'jsonl' : 'csv';
-  rows = await readSiteRows(joined!.plan.data, file.stream(), format);
+  const { plan } = joined!;
+  rows = await readSiteRows(plan.data, file.stream(), format, rowTermsOf(plan));
   const { count, classes, unused } = rows;
   const outside = [...rows.outside.map(outsideText), ...rows.rounded];
-  const mostPull = 1 / personalSteps(joined!.plan, count, {}).learningRate;
-  post({ type: 'rows', count, classes, outside, unused, mostPull });
+  const pull = isCounting(plan)
+    ? {}
+    : { mostPull: 1 / personalSteps(plan, count, {}).learningRate };
+  post({ type: 'rows', count, classes, outside, unused, ...pull });
 }
 
 async function train(pull: number | undefined): Promise<void> {

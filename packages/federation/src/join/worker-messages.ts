@@ -28,8 +28,8 @@ export type FromWorker =
       readonly unused: readonly string[];
       /** Sentences about values that the plan does not have. */
       readonly outside: readonly string[];
-      /** Largest λ of a model of the site's own: a larger one leaps beyond the global model. */
-      readonly mostPull: number;
+      /** Largest λ of a model of the site's own: a larger one leaps beyond the global model. Absent: the plan trains none. */
+      readonly mostPull?: number;
     }
   /** The model of the site's own after a round, from 0, as ONNX. */
   | { readonly type: 'own'; readonly round: number; readonly file: Blob }

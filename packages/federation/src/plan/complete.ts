@@ -13,9 +13,10 @@ import {
   samplingIn,
   strategyIn,
 } from './kinds/choices.ts';
+import { noiseSharesOf } from './helpers.ts';
 import { type Plan, PlanDraft } from './plan.ts';
 import { countsIn, layoutOf, sensitivityOf } from '../statistics/layout.ts';
-import { MOST_ROWS } from '../statistics/rules.ts';
+import { LEAST_ROWS, mostRows } from '../statistics/rules.ts';
 import { axisOf } from '../statistics/axes.ts';
 
 /** Secure aggregation keeps a majority of two thirds: t = ⌊2n/3⌋ + 1 (Bonawitz 2017, active security). */
@@ -68,24 +69,36 @@ export function completePlan(draft: PlanDraft): Plan {
   }
   const rates = lacks?.severalSteps === undefined ? RATE : {};
   const counted = strategyIn(terms).counts;
-  const encoding = { range: counted === undefined ? range(clip, denominator) : MOST_ROWS };
+  const encoding = { range: counted === undefined ? range(clip, denominator) : LEAST_ROWS };
   const plan = checkPlan({
     ...filled(rest, rates, encoding),
     privacy: { ...privacy, denominator, noise: privacy.noise ?? 1 },
   });
-  if (privacy.noise !== undefined || !isPrivate(plan.privacy)) return plan;
+  const isGiven = counted === undefined || givenRange(terms.aggregation) !== undefined;
+  const ranged = (whole: Plan): Plan => (isGiven ? whole : withMostRows(whole));
+  if (privacy.noise !== undefined || !isPrivate(plan.privacy)) return ranged(plan);
   // The search for the noise takes seconds, so it comes after all that can be refused.
-  return {
-    ...plan,
-    privacy: { ...plan.privacy, noise: calibrated(plan.privacy, counted?.attempts ?? plan.rounds) },
-  };
+  const noise = calibrated(plan.privacy, counted?.attempts ?? plan.rounds);
+  return ranged({ ...plan, privacy: { ...plan.privacy, noise } });
+}
+
+const givenRange = (aggregation: object): unknown =>
+  'range' in aggregation ? aggregation.range : undefined;
+
+/** A plan that counts, with the most rows of a site in a cell that its noise allows. */
+function withMostRows(plan: Plan): Plan {
+  const { aggregation, privacy } = plan;
+  if (!('range' in aggregation) || !isPrivate(privacy)) return plan;
+  const { fewest, colluding } = noiseSharesOf(plan);
+  const share = (privacy.noise * privacy.clip) / Math.sqrt(fewest - colluding);
+  return { ...plan, aggregation: { ...aggregation, range: mostRows(share, aggregation.bits) } };
 }
 
 /**
  * Checks what an operator wrote before a model is made of it; without the search for the noise, which takes seconds.
  * @throws SkeinError PLAN_INVALID, naming the fields.
  */
-export function checkDraft(given: unknown, name: string): Pick<Plan, 'data' | 'sites'> {
+export function checkDraft(given: unknown, name: string): Pick<Plan, 'data' | 'sites' | 'task'> {
   const model = { digest: '0'.repeat(64), parameters: 1 };
   const terms = parsed(z.record(z.string(), z.unknown()), given);
   const draft = parsed(PlanDraft, { task: 'binary', ...draftFor({ name, model }, terms) });
@@ -123,6 +136,10 @@ function withPrivacy(draft: PlanDraft): PlanDraft {
   const kind = AGGREGATIONS.find(({ name }) => name === draft.aggregation?.kind);
   return { ...draft, privacy: { mode: kind?.privacy ?? 'patient' } };
 }
+
+/** Whether an operator's plan counts rows, and trains nothing. */
+export const isCounting = ({ strategy }: { readonly strategy?: unknown }): boolean =>
+  (Object(strategy) as { readonly name?: unknown }).name === 'statistics';
 
 type WholeDraft = z.output<typeof PlanDraft>;
 

@@ -21,14 +21,19 @@ export interface BinnedCalibration {
   readonly error: number;
   /** Mean squared distance of probability and outcome, over all bins. */
   readonly brier: number;
+  /** Standard deviation of `brier` by noise and by the number of rows. */
+  readonly deviation: number;
   /** Rows of all bins. With 150 rows in 10 bins most of `error` is chance. */
   readonly rows: number;
 }
 
-/** @param least rows of a bin that is given. @returns undefined: no bin has so many. */
+/**
+ * @param least rows of a bin that is given; default 10, and two deviations of its noise.
+ * @returns undefined: no bin has so many.
+ */
 export function calibrationOf(
   scores: ScoreCounts,
-  least = LEAST_SHOWN,
+  least = Math.max(LEAST_SHOWN, 2 * Math.SQRT2 * scores.deviation),
 ): BinnedCalibration | undefined {
   const bins: ReliabilityBin[] = [];
   let [brier, all, distance, shown] = [0, 0, 0, 0];
@@ -46,5 +51,28 @@ export function calibrationOf(
     distance += rows * Math.abs(observed - predicted);
   }
   if (bins.length === 0) return undefined;
-  return { bins, error: distance / shown, brier: Math.max(0, brier / all), rows: all };
+  const mean = Math.max(0, brier / all);
+  return {
+    bins,
+    error: distance / shown,
+    brier: mean,
+    deviation: spreadOf(scores, mean),
+    rows: all,
+  };
+}
+
+function spreadOf({ positives, negatives, borders, deviation }: ScoreCounts, mean: number): number {
+  let [variance, all] = [0, 0];
+  for (const [bin, positive] of positives.entries()) {
+    const predicted = sigmoid(middleOf({ borders }, bin));
+    const cells = [
+      [positive, (1 - predicted) ** 2],
+      [negatives[bin]!, predicted ** 2],
+    ] as const;
+    for (const [count, loss] of cells) {
+      all += count;
+      variance += (Math.max(0, count) + deviation ** 2) * (loss - mean) ** 2;
+    }
+  }
+  return Math.sqrt(variance) / all;
 }

@@ -83,3 +83,15 @@ it('takes more noise for more attempts, for more tables, and for more rows of a 
     9,
   );
 });
+
+it('takes fewer rows of a site where the noise is too small for more, and encodes all the same', () => {
+  const rangeOf = (noise: number, aggregation = {}) => {
+    const privacy = { mode: 'patient', noise, epsilon: 1e6 };
+    const plan = counting({ privacy, aggregation: { kind: 'pairwise', ...aggregation } });
+    expect(encodingOf(plan, plan.model.parameters).noise!.variance).toBeGreaterThanOrEqual(16);
+    return 'range' in plan.aggregation ? plan.aggregation.range : 0;
+  };
+  expect([10, 1, 0.1, 0.01].map((noise) => rangeOf(noise))).toEqual([4095, 4095, 511, 31]);
+  expect(rangeOf(10, { range: 2000 })).toBe(2000);
+  expect(rangeOf(10, { bits: 8 })).toBe(127);
+});

@@ -43,6 +43,48 @@ it.each([-0.8, 0, 1.6])(
   },
 );
 
+it.each([0, 2])('states the deviation that its numbers have, with noise of %f', (deviation) => {
+  const found = Array.from({ length: 300 }, (_, seed) => {
+    const scores = countedBy(drawnRows(200, seed), evenBorders(20), { deviation, seed });
+    return {
+      ...decisionsAt(scores, 0.8)!,
+      ...rankingOf(scores)!,
+      calibration: calibrationOf(scores)!,
+    };
+  });
+  const ratio = (
+    value: (of: (typeof found)[number]) => number,
+    stated: (of: (typeof found)[number]) => number,
+  ): number => {
+    const mean = found.reduce((sum, each) => sum + value(each), 0) / found.length;
+    const square = found.reduce((sum, each) => sum + (value(each) - mean) ** 2, 0) / found.length;
+    return found.reduce((sum, each) => sum + stated(each), 0) / found.length / Math.sqrt(square);
+  };
+  const ratios = [
+    ratio(
+      ({ auc }) => auc,
+      (each) => each.deviation,
+    ),
+    ratio(
+      ({ sensitivity }) => sensitivity,
+      ({ deviations }) => deviations.sensitivity,
+    ),
+    ratio(
+      ({ specificity }) => specificity,
+      ({ deviations }) => deviations.specificity,
+    ),
+    ratio(
+      ({ ppv }) => ppv!,
+      ({ deviations }) => deviations.ppv!,
+    ),
+    ratio(
+      ({ calibration }) => calibration.brier,
+      ({ calibration }) => calibration.deviation,
+    ),
+  ];
+  for (const each of ratios) expect([each > 0.8, each < 1.25, each]).toEqual([true, true, each]);
+});
+
 it('gives nothing where a class has fewer than ten rows', () => {
   const rows = drawnRows(200, 9).filter(({ label }) => label === 0);
   const nine = drawnRows(200, 10)

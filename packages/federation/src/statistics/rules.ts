@@ -9,8 +9,19 @@ import type { AxisTerms } from './terms.ts';
 /** Numbers of an update: 4 MB of masks. */
 const MOST_CELLS = 2 ** 20;
 
-/** The most rows of one site in a cell of a plan that gives no `aggregation.range`. */
-export const MOST_ROWS = 4095;
+/** A range that every plan that counts may have. */
+export const LEAST_ROWS = 1;
+
+/**
+ * The most rows of one site in a cell, for a plan that gives no `aggregation.range`: 4095, or fewer where the noise is so
+ * small that a share of it would be under 4 levels.
+ * @param share standard deviation of a share of the noise, in counts.
+ */
+export function mostRows(share: number, bits: 8 | 16): number {
+  const whole = (2 ** bits - 1) / 2;
+  const levels = 2 ** Math.ceil(Math.log2(Math.max(whole / 4096, 4 / share)));
+  return Math.max(1, Math.floor(whole / levels));
+}
 
 export function countRules(plan: Plan): readonly Rule[] {
   const counts = countsIn(plan);
@@ -23,7 +34,6 @@ export function countRules(plan: Plan): readonly Rule[] {
   const { cells } = layoutOf(counts, { data, sites });
   const bits = 'bits' in aggregation ? aggregation.bits : 16;
   const most = Math.floor((2 ** bits - 1) / 2);
-  const { rows } = counts.patient ?? { rows: 1 };
   return [
     [
       resolved.some((axis) => isNumeric(axis) && !isRising(axis.borders)),
@@ -54,10 +64,6 @@ export function countRules(plan: Plan): readonly Rule[] {
     [
       'range' in aggregation && aggregation.range > most,
       `aggregation.range, the most rows of one site in a cell, is above ${most}, the most of ${bits} bits.`,
-    ],
-    [
-      'range' in aggregation && aggregation.range < rows,
-      'aggregation.range, the most rows of one site in a cell, is below strategy.patient.rows.',
     ],
   ];
 }

@@ -39,7 +39,7 @@ it('is drawn towards 1 by noise, and then errs less than the estimate', () => {
     const { estimate, temperature, deviation } = temperatureOf(scores)!;
     own += Math.log(estimate / 1.2) ** 2 / seeds;
     drawn += Math.log(temperature / 1.2) ** 2 / seeds;
-    deviations += Math.min(deviation, 2) / seeds;
+    deviations += Math.min(deviation ?? 2, 2) / seeds;
   }
   expect(drawn).toBeLessThan(own / 2);
   // The stated deviation is what the estimates have, within a factor of two.

@@ -12,8 +12,8 @@ export interface Temperature {
   readonly temperature: number;
   /** The estimate before it was drawn towards 1. */
   readonly estimate: number;
-  /** Standard deviation of the logarithm of the estimate, from noise and from the number of rows. */
-  readonly deviation: number;
+  /** Standard deviation of the logarithm of the estimate, from noise and from the number of rows; null: unknown. */
+  readonly deviation: number | null;
 }
 
 /** Standard deviation of ln T over models: between .37 and 2.7 lie 95 % of them. */
@@ -34,7 +34,7 @@ export function temperatureOf(scores: ScoreCounts): Temperature | undefined {
   return {
     temperature: Math.exp(share * logT),
     estimate: Math.exp(logT),
-    deviation: isKnown ? Math.sqrt(variance) : Infinity,
+    deviation: isKnown ? Math.sqrt(variance) : null,
   };
 }
 

@@ -6,9 +6,11 @@ import type { FederationPlan, FederationView } from '@skein/api';
 import { SkeinError } from '@skein/api/errors';
 import { isOver } from '@skein/api/federations';
 import {
+  checkDraft,
   createIdentity,
   draftFor,
   importIdentity,
+  isCounting,
   type Identity,
   type PlanDraft,
 } from '@skein/federation';
@@ -122,7 +124,10 @@ export async function openFederationsAt(
       }
       const path = await registry.pathOf(record);
       const { digest } = await artifacts.put(createReadStream(path), MAX_MODEL_BYTES);
-      const { task, parameters } = factsOf(await readFile(path));
+      // A model whose rows are counted need not be one that can be trained.
+      const { task, parameters } = isCounting(plan)
+        ? { task: checkDraft(plan, name).task, parameters: 1 }
+        : factsOf(await readFile(path));
       const draft = draftFor({ name, task, model: { digest, parameters } }, plan);
       const view = await coordinator.start(draft as unknown as PlanDraft);
       followed(view.id);

@@ -1,6 +1,7 @@
 /** The model of a federation as the next version of the model that it was started from. */
 import { buffer } from 'node:stream/consumers';
 import { readModel, writeModel } from '@skein/onnx';
+import { isCounting } from '@skein/federation';
 import type { FederationView } from '@skein/federation/coordinator';
 import { tensorsOf } from '@skein/train/federated';
 import { servedModel, withTrained } from '@skein/train';
@@ -26,7 +27,7 @@ export async function storeVersion(
   view: FederationView,
 ): Promise<void> {
   const { id, parameters, plan, planDigest, round, spent } = view;
-  if (parameters === undefined || round === 0) return;
+  if (parameters === undefined || round === 0 || isCounting(plan)) return;
   if ((await versionOf(registry, view)) !== undefined) return;
   const { trainingOf } = await import('@skein/federation/site');
   const model = readModel(await buffer(artifacts.read(plan.model.digest)));

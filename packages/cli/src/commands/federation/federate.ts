@@ -1,7 +1,7 @@
 /** `skein federate`: federations that a node coordinates. */
 import { SkeinError, type FederationView } from '@skein/api';
 import { isOver, LONGEST_SITE_NAME } from '@skein/api/federations';
-import { checkDraft } from '@skein/federation';
+import { checkDraft, isCounting } from '@skein/federation';
 import { writeModel } from '@skein/onnx';
 import { assemblePublic, TrainError, type PublicColumns } from '@skein/train';
 import { networkOf } from '@skein/train/run';
@@ -33,6 +33,8 @@ export const federateStart = nodeCommand({
   examples: {
     'skein federate start plan.json --name heart --site Cleveland --site Budapest':
       'A logistic regression over two hospitals',
+    'skein federate start counts.json --name heart --version 2 --site Cleveland --site Budapest':
+      'Counts of how version 2 does at two hospitals, by a plan of strategy statistics',
   },
   arguments: { plan: argument('PLAN', 'A JSON file with the plan.', { completes: 'file' }) },
   options: {
@@ -41,17 +43,24 @@ export const federateStart = nodeCommand({
       text('NETWORK', 'Network; mlp: a linear model; mlp:16: one hidden layer.'),
       'mlp',
     ),
+    version: text('N', 'Use this version of NAME, and build no network: where rows are counted.'),
     seed: withDefault(integer('N', 'Seed for the first weights.', [0, 2 ** 31]), '0'),
     site: many('NAME', 'Name of a site to invite; repeat it.'),
   },
-  async run(connection, { plan: path, name, model, seed, site }, context) {
+  async run(connection, { plan: path, name, model, version: stored, seed, site }, context) {
     const plan = await readPlan(context, path);
     const { client } = connection;
     // A model that is stored for a plan that is refused would be the version of nothing.
     const { data, sites: wanted } = checkDraft(plan, name);
     checkSites(site, wanted.maximum);
-    const content = builtModel(data, model, seed);
-    const { version } = await client.importModel({ name, content });
+    if (isCounting(plan) && stored === undefined) {
+      throw usageError(
+        `This plan counts rows by the score of a model: name its version, such as --name ${name} --version 2.`,
+      );
+    }
+    const version =
+      stored ??
+      (await client.importModel({ name, content: builtModel(data, model, seed) })).version;
     const federation = await client.startFederation({ model: name, version, plan });
     const sites = site.map((each) => ({ name: each }));
     const { aggregation } = federation.plan;

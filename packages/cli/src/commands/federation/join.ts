@@ -1,7 +1,7 @@
 /** `skein join`: this machine as a site of a federation. Its rows stay here. */
 import { createReadStream } from 'node:fs';
 import { formatBytes } from '@skein/api/units';
-import type { Plan } from '@skein/federation';
+import { isCounting, type Plan } from '@skein/federation';
 import {
   aggregationIn,
   describePlan,
@@ -10,6 +10,7 @@ import {
   outsideText,
   readSiteRows,
   requireTerms,
+  rowTermsOf,
   runSite,
   type SiteRows,
 } from '@skein/federation/site';
@@ -107,6 +108,9 @@ export const join = defineCommand({
     try {
       const proposal = await lookAtPlan({ invitation, memory, open });
       const { plan } = proposal;
+      if (own !== undefined && isCounting(plan)) {
+        throw usageError('--personal: this plan counts rows, and sends no model to train from.');
+      }
       const rows = data === undefined ? undefined : await rowsOf(context, plan, data);
       entrance = await enterAccount(context, { run, proposal, memory, folder, account, data });
       const prepared =
@@ -210,5 +214,6 @@ function rowFacts(rows: SiteRows | undefined): Pick<SiteParticipation, 'rows'> {
 
 async function rowsOf({ cwd }: Context, plan: Plan, data: string): Promise<SiteRows> {
   const { path } = await givenFile(cwd, data);
-  return readSiteRows(plan.data, createReadStream(path), /\.jsonl?$/i.test(path) ? 'jsonl' : 'csv');
+  const format = /\.jsonl?$/i.test(path) ? 'jsonl' : 'csv';
+  return readSiteRows(plan.data, createReadStream(path), format, rowTermsOf(plan));
 }

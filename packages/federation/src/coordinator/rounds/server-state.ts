@@ -21,6 +21,7 @@ import {
 import { utf8 } from '@skein/api/canonical';
 import type { Plan } from '../../plan/plan.ts';
 import { strategyOfPlan } from '../../plan/strategy.ts';
+import { scoredColumns } from '../../statistics/scored-columns.ts';
 import { countsIn } from '../../statistics/layout.ts';
 import type { Payload } from '../../transport/chunks.ts';
 import type { RoundSum } from '../aggregation/aggregator.ts';
@@ -48,7 +49,10 @@ export interface StoredState extends Header {
 /** Before the first round: the parameters of the model as it is; counts of zero where none is trained. @throws OnnxError, TrainError. */
 export function firstState(plan: Plan, model: Uint8Array<ArrayBuffer>): ServerState {
   const strategy = strategyOfPlan(plan);
-  if (countsIn(plan) !== undefined) {
+  const counts = countsIn(plan);
+  if (counts !== undefined) {
+    const isScored = counts.tables.flat().some(({ kind }) => kind === 'score');
+    if (isScored) scoredColumns(readModel(model), plan);
     return strategy.initial(new Float32Array(plan.model.parameters));
   }
   const { graded } = problemOf(readModel(model), { batch: 1 });

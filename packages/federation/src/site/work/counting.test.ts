@@ -101,7 +101,7 @@ it('refuses a model of other columns before it reads a row', async () => {
     },
   );
   await expect(openCounting({ plan, model, rows, backend: nativeBackend })).rejects.toMatchObject({
-    code: 'PLAN_CHANGED',
+    code: 'PLAN_INVALID',
     message: expect.stringContaining('"pressure"'),
   });
 });

@@ -18,7 +18,7 @@ export type CountingOptions = Pick<
   'plan' | 'model' | 'rows' | 'backend' | 'onFault'
 >;
 
-/** @throws SkeinError PLAN_CHANGED where the model does not take the columns of the plan. */
+/** @throws SkeinError PLAN_INVALID where the model does not take the columns of the plan. */
 export async function openCounting({
   plan,
   model,

@@ -5,9 +5,9 @@
  * others, which voids the sensitivity: rows go through the graph one by one. A row whose run fails has no score.
  */
 import { signatureOf, values, type Model } from '@skein/onnx';
-import { blueprintOf, LABELS, MASK, problemOf, type Backend, type Dataset } from '@skein/train';
-import { SkeinError } from '@skein/api/errors';
+import { LABELS, MASK, problemOf, type Backend, type Dataset } from '@skein/train';
 import type { Plan } from '../../plan/plan.ts';
+import { scoredColumns } from '../../statistics/scored-columns.ts';
 
 export interface ScoreOptions {
   readonly plan: Plan;
@@ -20,7 +20,7 @@ export interface ScoreOptions {
 
 /**
  * @returns scores the rows, NaN where the model gives none; a failure here is one of plan and model, and of no row.
- * @throws SkeinError PLAN_CHANGED where the model takes columns that the plan does not have.
+ * @throws SkeinError PLAN_INVALID where the model takes columns that the plan does not have.
  */
 export async function openScores({
   plan,
@@ -30,7 +30,7 @@ export async function openScores({
   onFault,
 }: ScoreOptions): Promise<() => Promise<Float64Array>> {
   const { predicting, prediction } = problemOf(model, { batch: 1 });
-  const places = columnsOf(model, plan);
+  const places = scoredColumns(model, plan);
   const [input] = signatureOf(predicting).inputs.filter(
     ({ name }) => ![LABELS, MASK].includes(name),
   );
@@ -62,30 +62,3 @@ export async function openScores({
     return scores;
   };
 }
-
-/** Places of the model's columns among the plan's, which may have more to count by. */
-function columnsOf(model: Model, { data, task }: Plan): readonly number[] {
-  const blueprint = blueprintOf(model);
-  const table = blueprint?.table;
-  if (table === undefined || blueprint?.task !== task) {
-    throw changed(
-      'The model of the plan does not take the columns of a table, or has another task.',
-    );
-  }
-  return table.features.map((feature) => {
-    const place = data.features.findIndex(({ name }) => name === feature.name);
-    const column = data.features[place];
-    const fits =
-      column !== undefined &&
-      (column.kind === 'category'
-        ? feature.kind === 'category' &&
-          feature.categories.join('\n') === column.categories.join('\n')
-        : feature.kind === 'number' && (column.fill === undefined || feature.fill !== undefined));
-    if (fits) return place;
-    throw changed(
-      `The model takes "${feature.name}" in another form than the columns of the plan.`,
-    );
-  });
-}
-
-const changed = (message: string): SkeinError => new SkeinError('PLAN_CHANGED', message);

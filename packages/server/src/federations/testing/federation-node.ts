@@ -4,7 +4,7 @@ import type { FederationView } from '@skein/api';
 import { createClient, type Client } from '@skein/api/client';
 import { invitationOf, type PlannedHelper } from '@skein/federation';
 import { helperWork, keysOfHelper, openHelperMemory } from '@skein/federation/helper';
-import { openWork, readSiteRows, runSite, type SiteEnd } from '@skein/federation/site';
+import { openWork, readSiteRows, rowTermsOf, runSite, type SiteEnd } from '@skein/federation/site';
 import { openSocket, openSqliteMemory } from '@skein/federation/site/node';
 import { mlp, seededRandom, writeModel } from '@skein/onnx';
 import { assemblePublic } from '@skein/train';
@@ -112,7 +112,12 @@ export function federationsOn(
                 run: invitation.run,
                 memory,
                 model: await fetchModel(),
-                rows: await readSiteRows(joined.plan.data, new TextEncoder().encode(rowsOf(seed))),
+                rows: await readSiteRows(
+                  joined.plan.data,
+                  new TextEncoder().encode(rowsOf(seed)),
+                  'csv',
+                  rowTermsOf(joined.plan),
+                ),
                 backend: nativeBackend,
               }),
             ),

@@ -1,3 +1,4 @@
+import type { FederationStatistics } from '@skein/api';
 import type { ManagementOptions, NodeHandlers } from '../options.ts';
 
 export function federationHandlers({ federations }: Pick<ManagementOptions, 'federations'>) {
@@ -28,6 +29,12 @@ export function federationHandlers({ federations }: Pick<ManagementOptions, 'fed
     pauseFederation: change('pause'),
     resumeFederation: change('resume'),
     stopFederation: change('stop'),
+    async getStatistics({ params: { id }, query }) {
+      const { reportOf } = await import('@skein/federation/statistics');
+      const statistics = await (await federations.coordinator()).statistics(id);
+      const shown = { ...statistics, report: reportOf(statistics, query) };
+      return shown as unknown as FederationStatistics;
+    },
     async getLedger({ params: { id } }) {
       return (await federations.coordinator()).ledger(id);
     },
