@@ -97,6 +97,7 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/console/src/accessibility.test.ts',
   'packages/console/src/app.test.ts',
   'packages/console/src/data/data.test.ts',
+  'packages/console/src/devices/devices.test.ts',
   'packages/console/src/federations/federations.test.ts',
   'packages/console/src/fleet/fleet.test.ts',
   'packages/console/src/jobs/job.test.ts',

@@ -21,6 +21,7 @@ const VIEWS = [
   '#/data',
   '#/data/heart/1',
   '#/fleet',
+  '#/devices',
   '#/federations',
   '#/runs',
   '#/runs/first',

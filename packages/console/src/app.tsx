@@ -14,6 +14,8 @@ import {
 import { useEffect, useRef } from 'preact/hooks';
 import { DataSets } from './data/data.tsx';
 import { DataVersionPage } from './data/version.tsx';
+import { Device } from './devices/device.tsx';
+import { Devices } from './devices/devices.tsx';
 import { Federation } from './federations/federation.tsx';
 import { Federations } from './federations/federations.tsx';
 import { Ledger } from './federations/ledger.tsx';
@@ -39,6 +41,7 @@ const VIEWS: Readonly<Record<string, View>> = {
   queues: { title: 'Queues', of: pages(Queues) },
   data: { title: 'Data', of: pages(DataSets, DataSets, DataVersionPage) },
   fleet: { title: 'Fleet', of: pages(Fleet) },
+  devices: { title: 'Devices', of: pages(Devices, Device) },
   federations: {
     title: 'Federations',
     of: (parts) =>

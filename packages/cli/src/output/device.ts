@@ -104,7 +104,7 @@ function reportFields(report: NonNullable<DeviceView['report']>): Field[] {
     ['last', last === null ? undefined : `${last.where}: ${last.why}`],
     [
       'energy proxies',
-      `${formatNumber(cpuSeconds)} s of CPU in runs, ${formatBytes(bytesReceived)} received, ${formatBytes(bytesSent)} sent`,
+      `${formatDuration(cpuSeconds * 1000)} of CPU in runs, ${formatBytes(bytesReceived)} received, ${formatBytes(bytesSent)} sent`,
     ],
   ];
 }

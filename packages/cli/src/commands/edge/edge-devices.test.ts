@@ -59,7 +59,7 @@ it('a device enrols by its link, reports counts and times, and is shown and remo
   const { stdout: shown } = await node.run('edge', 'show', 'till 4');
   expect(shown).toMatch(/latency +p50 .* of 25 runs/);
   expect(shown).toContain('25 here, 0 by a node, 0 refused');
-  expect(shown).toMatch(/energy proxies .* s of CPU in runs, .* received, 0 B sent/);
+  expect(shown).toMatch(/energy proxies .* of CPU in runs, .* received, 0 B sent/);
   // It may stay in the configuration: the key is enrolled, and the folder has it.
   const { id } = edge.device!;
   await edge.close();
