@@ -55,6 +55,9 @@ export const TARGETS = {
   'federation-ledgers': async () =>
     (await import('./targets/federations.ts')).openFederationLedgers(),
   'fleet-frames': async () => (await import('./targets/fleet.ts')).openFleetFrames(),
+  'edge-metadata': async () => (await import('./targets/edge.ts')).openEdgeMetadata(),
+  'edge-manifests': async () => (await import('./targets/edge.ts')).openEdgeManifests(),
+  'edge-deltas': async () => (await import('./targets/edge.ts')).openEdgeDeltas(),
   'http-heads': async () => (await import('./targets/http-heads.ts')).openHttpHeads(),
   http: async () => (await import('./targets/http.ts')).openHttp(),
   http2: async () => (await import('./targets/grpc.ts')).openHttp2(),

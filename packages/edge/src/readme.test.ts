@@ -5,5 +5,5 @@ import { runSample } from '../../../scripts/testing/readme.ts';
 
 it('packs a bundle and installs it', () => {
   const { stdout, stderr } = runSample(join(import.meta.dirname, '..'));
-  expect([stdout, stderr]).toEqual(["{ kind: 'updated', version: 1, from: null } true\n", '']);
+  expect([stdout, stderr]).toEqual(['updated 1 true\n', '']);
 });

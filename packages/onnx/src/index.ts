@@ -48,6 +48,7 @@ export { inferShapes } from './infer/inference.ts';
 export { isSizeBound } from './infer/size-bound.ts';
 export { removeDeadNodes } from './passes/dead-nodes.ts';
 export { tensorOf } from './model/protos.ts';
+export { tensorPlaces, type TensorPlace } from './model/tensor-places.ts';
 export { LOSS_NAMES, withLoss, type ClassIndices, type Loss, type LossModel } from './loss/loss.ts';
 export { trainableParameters } from './passes/freeze.ts';
 export { liftConstants } from './passes/lift-constants.ts';

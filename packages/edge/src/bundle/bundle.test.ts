@@ -14,7 +14,12 @@ import {
   seededInputs,
 } from './golden.ts';
 import { CHUNK_BYTES, parseManifest, readManifest, variantFor, type Manifest } from './manifest.ts';
-import { smallModel, smallPublisher, type SmallPublisher } from './testing/small-bundle.ts';
+import {
+  retrained,
+  smallModel,
+  smallPublisher,
+  type SmallPublisher,
+} from './testing/small-bundle.ts';
 import type { Bytes } from '../trust/source.ts';
 
 let publisher: SmallPublisher;
@@ -74,6 +79,52 @@ describe('a packed bundle', () => {
       expect(variant!.backends[backend]!.tolerance).toEqual({ relative: 1e-3, decisions: 0 });
       expect(variantFor(manifest, backend)).toEqual(variant);
     }
+  });
+
+  it('lists deltas from the last two versions, and none that saves nothing', async () => {
+    const other = await smallPublisher();
+    const first = smallModel(1, 3000);
+    const models = [first, retrained(first, 2), retrained(first, 3), retrained(first, 4)];
+    for (const model of models.slice(0, 3)) await other.pack(model);
+    const packed = await other.pack(models[3]!);
+    const file = packed.manifest.files['fp32/model.onnx']!;
+    expect(file.deltas!.map(({ from }) => from)).toEqual([
+      await sha256(models[2]!),
+      await sha256(models[1]!),
+    ]);
+    expect(packed.updates.map(({ from }) => from)).toEqual([3, 2]);
+    for (const { wireBytes } of packed.updates) {
+      expect(wireBytes).toBeLessThan(packed.wireBytes['fp32']! * 0.7);
+    }
+    const again = await other.pack(models[3]!);
+    const golden = again.manifest.files['fp32/golden.json']!;
+    expect(again.updates).toEqual([
+      { variant: 'fp32', from: 4, wireBytes: golden.chunks[0]!.length },
+      { variant: 'fp32', from: 3, wireBytes: packed.updates[0]!.wireBytes },
+    ]);
+    const unlike = await other.pack(smallModel(9, 3000));
+    expect(unlike.updates).toEqual([]);
+    expect(unlike.leftOut).toEqual(
+      [5, 4].map((version) =>
+        expect.stringMatching(
+          new RegExp(`^delta of fp32 from version ${version}: it would have \\d+ % of the bytes`),
+        ),
+      ),
+    );
+    expect(unlike.manifest.files['fp32/model.onnx']).not.toHaveProperty('deltas');
+  });
+
+  it('has no delta from a version whose chunks are gone, with the reason', async () => {
+    const other = await smallPublisher();
+    const first = smallModel(1, 3000);
+    const { manifest } = await other.pack(first);
+    const [chunk] = manifest.files['fp32/model.onnx']!.chunks;
+    other.place.files.delete(`chunks/${chunk!.sha256}`);
+    const packed = await other.pack(retrained(first, 2));
+    expect(packed).toMatchObject({
+      updates: [],
+      leftOut: [`delta of fp32 from version 1: memory has no chunks/${chunk!.sha256}.`],
+    });
   });
 
   it('counts its versions up, and names the one before', async () => {

@@ -6,10 +6,18 @@
  */
 import { sha256 } from '@skein/api/canonical';
 import { untrusted } from '../trust/metadata.ts';
+import type { Place } from '../trust/publish.ts';
 import { bounded, type Bytes, type Source } from '../trust/source.ts';
 import { CHUNK_BYTES, type BundleFile } from './manifest.ts';
 
 export const chunkPath = (digest: string): string => `chunks/${digest}`;
+
+/** Writes the chunks of a file. @returns its entry in the manifest. */
+export async function writeFile(place: Place, content: Bytes): Promise<BundleFile> {
+  const { file, chunks } = await splitFile(content);
+  for (const [digest, chunk] of chunks) await place.write(chunkPath(digest), chunk);
+  return file;
+}
 
 /** A file's entry in the manifest, and its chunks by their digests. */
 export async function splitFile(

@@ -16,6 +16,8 @@ import type { Bytes, Source } from '../trust/source.ts';
 export const SCHEMA = 1;
 /** Bytes of a chunk on the wire: what a download that breaks off loses. A model of 2.3 MB has nine. */
 export const CHUNK_BYTES = 256 * 1024;
+/** Earlier versions from which a device can come by a delta. Devices that were away for longer download the file. */
+export const MOST_DELTAS = 2;
 /** A model above 2 GiB does not fit the memory of a page. */
 const MOST_FILE_BYTES = 2 ** 31;
 
@@ -33,7 +35,7 @@ const Path = z
 export const BundleName = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,62}$/);
 
 const Chunk = z.strictObject({ sha256: Digest, length: Length });
-const File = z.strictObject({
+const Content = z.strictObject({
   length: Length,
   sha256: Digest,
   /** How the chunks, put together, become the file. */
@@ -42,6 +44,13 @@ const File = z.strictObject({
     .array(Chunk)
     .min(1)
     .max(MOST_FILE_BYTES / CHUNK_BYTES + 1),
+});
+const File = Content.extend({
+  /** Recipes by which a device makes the file of an earlier one: see `recipe.ts`. */
+  deltas: z
+    .array(Content.extend({ from: Digest }))
+    .max(MOST_DELTAS)
+    .optional(),
 });
 const Tolerance = z.strictObject({
   /** Largest difference, as a share of the largest number of its output. */
@@ -100,10 +109,11 @@ export const Manifest = z.strictObject({
 
 export type Manifest = z.output<typeof Manifest>;
 export type Variant = Manifest['variants'][number];
-export type BundleFile = Manifest['files'][string];
+export type BundleFile = z.output<typeof Content>;
+export type Delta = NonNullable<Manifest['files'][string]['deltas']>[number];
 export type Tolerance = z.output<typeof Tolerance>;
 
-const MOST_MANIFEST_BYTES = 4 * 2 ** 20;
+export const MOST_MANIFEST_BYTES = 4 * 2 ** 20;
 
 /** @throws SkeinError EDGE_BUNDLE_INVALID. */
 export function parseManifest(bytes: Bytes): Manifest {

@@ -8,7 +8,8 @@ import type { Runtime, Session } from '@skein/runtime/contract';
 import { publish, publishedTargets, type Place } from '../trust/publish.ts';
 import type { RoleKeys } from '../trust/sign.ts';
 import type { Bytes } from '../trust/source.ts';
-import { chunkPath, splitFile, wireBytes } from './files.ts';
+import { lastVersions, makeDeltas } from './deltas.ts';
+import { wireBytes, writeFile } from './files.ts';
 import {
   goldenFault,
   goldenFile,
@@ -71,7 +72,13 @@ export interface Packed {
   readonly digest: string;
   /** Bytes that a device downloads for each variant. */
   readonly wireBytes: Readonly<Record<string, number>>;
-  /** Variants and backends that were left out, with the reason. */
+  /** Bytes that a device downloads in their place if it has one of the last versions. */
+  readonly updates: readonly {
+    readonly variant: string;
+    readonly from: number;
+    readonly wireBytes: number;
+  }[];
+  /** Variants, backends and deltas that were left out, with the reason. */
   readonly leftOut: readonly string[];
 }
 
@@ -109,11 +116,26 @@ export async function packBundle(place: Place, options: PackOptions): Promise<Pa
   }
   contents.set('sbom.json', utf8(JSON.stringify(await bomOf(options, contents))));
 
-  const files: Record<string, BundleFile> = {};
-  for (const [path, content] of contents) {
-    const { file, chunks } = await splitFile(content);
-    files[path] = file;
-    for (const [digest, chunk] of chunks) await place.write(chunkPath(digest), chunk);
+  const files: Manifest['files'] = {};
+  for (const [path, content] of contents) files[path] = await writeFile(place, content);
+  const earlier = before === undefined ? [] : await lastVersions(place, before);
+  const updates: Packed['updates'][number][] = [];
+  for (const { name: variant, model, golden } of listed) {
+    const made = await makeDeltas(place, earlier, {
+      variant,
+      content: contents.get(model)!,
+      file: files[model]!,
+    });
+    leftOut.push(...made.leftOut);
+    const deltas = [...new Set(made.deltas.values())].filter((each) => each !== undefined);
+    if (deltas.length > 0) files[model] = { ...files[model]!, deltas };
+    for (const [from, delta] of made.deltas) {
+      updates.push({
+        variant,
+        from,
+        wireBytes: wireBytes([...(delta ? [delta] : []), files[golden]!]),
+      });
+    }
   }
   const { offload, licence, tool, source, runtimeVersion } = options;
   const manifest: Manifest = {
@@ -148,7 +170,7 @@ export async function packBundle(place: Place, options: PackOptions): Promise<Pa
   const sizes = listed.map(
     (variant) => [variant.name, wireBytes(filesOf(manifest, variant))] as const,
   );
-  return { manifest, digest, wireBytes: Object.fromEntries(sizes), leftOut };
+  return { manifest, digest, wireBytes: Object.fromEntries(sizes), updates, leftOut };
 }
 
 /** The files that a device needs for one variant. */

@@ -110,7 +110,7 @@ describe('a device', () => {
   it('answers itself once it has a version, also after a start without any network', async () => {
     const folder = testFolder();
     const edge = await deviceOf({ folder, server: { url: node.url } });
-    expect(await edge.update()).toEqual({ kind: 'updated', version: 1, from: null });
+    expect(await edge.update()).toMatchObject({ kind: 'updated', version: 1, from: null });
     const answer = await edge.infer(row());
     expect(answer).toMatchObject({
       where: 'local',

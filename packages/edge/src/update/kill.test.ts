@@ -1,5 +1,5 @@
 /**
- * A device whose process is killed during an update, with SIGKILL, and its disk. After each kill it runs the old version
+ * A device whose process is killed during an update by a delta, with SIGKILL, and its disk. After each kill it runs the old version
  * or the new one without a network, and the next process finishes the update. `SKEIN_FULL=1`: 200 moments.
  */
 import { execFile } from 'node:child_process';
@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { testFolder } from '../../../../scripts/testing/folder.ts';
-import { smallModel, smallPublisher } from '../bundle/testing/small-bundle.ts';
+import { retrained, smallModel, smallPublisher } from '../bundle/testing/small-bundle.ts';
 import { diskStorage } from '../node/disk-storage.ts';
 import { folderPlace } from '../node/folder-place.ts';
 import { unreachable } from '../trust/testing/memory-place.ts';
@@ -26,6 +26,8 @@ let root: Bytes;
 let models: readonly Bytes[];
 /** Changes of the storage during an update that ends. */
 let changes: number;
+/** How that update came by its model. */
+let model: string;
 
 const path = (name: string): string => join(folder, name);
 const update = (device: string, ...kill: readonly string[]) =>
@@ -44,7 +46,8 @@ beforeAll(async () => {
   ({ root } = publisher);
   writeFileSync(path('root.json'), root);
   // Three chunks each: weights have no repetitions.
-  models = [smallModel(1, 20_000), smallModel(2, 20_000)];
+  const before = smallModel(1, 20_000);
+  models = [before, retrained(before, 2)];
   const place = folderPlace(path('place'));
   await place.write('1.root.json', root);
   await publisher.pack(
@@ -63,12 +66,15 @@ beforeAll(async () => {
   );
   cpSync(path('first'), path('whole'), { recursive: true });
   const { stdout } = await update(path('whole'));
-  ({ changes } = JSON.parse(stdout) as { changes: number });
+  const outcome = JSON.parse(stdout) as { changes: number; fetched: { model: string } };
+  model = outcome.fetched.model;
+  ({ changes } = outcome);
 });
 
 describe('a process that is killed', () => {
   it('leaves a version that runs, and an update that ends', { timeout: 600_000 }, async () => {
-    expect(changes).toBeGreaterThan(HEALTH_ANSWERS + 10);
+    expect(model).toBe('delta');
+    expect(changes).toBeGreaterThan(HEALTH_ANSWERS + 8);
     const device = path('device');
     const seen = new Set<number>();
     const spread = Math.max(1, (changes * MOMENTS.length) / KILLS);

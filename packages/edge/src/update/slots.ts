@@ -1,6 +1,6 @@
 /** The two places of a device for a version: its files as they are run, and its manifest. */
 import { sha256 } from '@skein/api/canonical';
-import { isChunk, isFile, joinChunks, readChunk } from '../bundle/files.ts';
+import { isFile } from '../bundle/files.ts';
 import { parseGolden, type GoldenVectors } from '../bundle/golden.ts';
 import {
   parseManifest,
@@ -11,11 +11,9 @@ import {
   type Variant,
 } from '../bundle/manifest.ts';
 import type { Bytes, Source } from '../trust/source.ts';
+import { fetchModel, INCOMING, openDownload, type Fetched, type Parent } from './download.ts';
 import type { Installed, Slot } from './state.ts';
 import type { Storage } from './storage.ts';
-
-/** Chunks of the version that is downloaded now. */
-const INCOMING = 'incoming';
 
 export interface LoadedVersion {
   readonly manifest: Manifest;
@@ -52,7 +50,8 @@ export async function loadSlot(
 }
 
 /**
- * Downloads the chunks that are missing, and puts the files of one variant together in a slot.
+ * Downloads what is missing of one variant, and puts its files in a slot.
+ * @param parent the version that is installed: its model need not be downloaded again, or only as a delta.
  * @throws SkeinError EDGE_UNTRUSTED, EDGE_UNREACHABLE, STORAGE_FULL.
  */
 export async function fillSlot(
@@ -60,27 +59,25 @@ export async function fillSlot(
   source: Source,
   slot: Slot,
   { manifest, bytes }: FoundManifest,
-  backend: Backend,
-): Promise<void> {
-  const variant = variantFor(manifest, backend);
+  { backend, parent }: { readonly backend: Backend; readonly parent: LoadedVersion | undefined },
+): Promise<Fetched> {
+  const { model, golden } = variantFor(manifest, backend);
   await storage.remove(slot);
-  for (const path of [variant.model, variant.golden]) {
-    const file = manifest.files[path]!;
-    const chunks: Bytes[] = [];
-    for (const chunk of file.chunks) {
-      const place = `${INCOMING}/${chunk.sha256}`;
-      const kept = await storage.read(place);
-      if (kept !== undefined && (await isChunk(kept, chunk))) {
-        chunks.push(kept);
-        continue;
-      }
-      const found = await readChunk(source, chunk);
-      await storage.write(place, found);
-      chunks.push(found);
-    }
-    await storage.write(`${slot}/${path}`, await joinChunks(path, file, chunks));
-  }
+  const download = openDownload(storage, source);
+  const { content, ...from } = await fetchModel(
+    download,
+    manifest.files[model]!,
+    parent && parentOf(parent),
+  );
+  await storage.write(`${slot}/${model}`, content);
+  await storage.write(`${slot}/${golden}`, await download.file(golden, manifest.files[golden]!));
   await storage.write(`${slot}/manifest.json`, bytes);
+  return { ...from, bytes: download.bytes };
+}
+
+function parentOf({ manifest, variant, model }: LoadedVersion): Parent {
+  const { sha256 } = manifest.files[variant.model]!;
+  return { version: manifest.version, sha256, model };
 }
 
 export function dropIncoming(storage: Storage): Promise<void> {

@@ -18,6 +18,7 @@ import {
 import { refresh } from '../trust/refresh.ts';
 import type { Bytes, Source } from '../trust/source.ts';
 import { untrusted } from '../trust/metadata.ts';
+import type { Fetched } from './download.ts';
 import { dropIncoming, fillSlot, loadSlot, type LoadedVersion } from './slots.ts';
 import * as states from './state.ts';
 import { DeviceState, NOTHING, type Failed } from './state.ts';
@@ -54,7 +55,12 @@ export interface UpdaterOptions {
  * `refused`: the newest version has failed on this device before, or fails now. `held`: a rollout holds it back.
  */
 export type UpdateOutcome =
-  | { readonly kind: 'updated'; readonly version: number; readonly from: number | null }
+  | {
+      readonly kind: 'updated';
+      readonly version: number;
+      readonly from: number | null;
+      readonly fetched: Fetched;
+    }
   | { readonly kind: 'current' | 'trial'; readonly version: number }
   | { readonly kind: 'refused' | 'held'; readonly version: number; readonly reason: string };
 
@@ -160,8 +166,9 @@ export async function openUpdater(options: UpdaterOptions): Promise<Updater> {
     if (refused !== undefined) return { kind: 'refused', version, reason: refused };
 
     const slot = states.freeSlot(state);
+    let fetched: Fetched;
     try {
-      await install(found, { slot, version, digest });
+      fetched = await install(found, { slot, version, digest });
     } catch (error) {
       // A part of a version must not keep the disk full.
       if (error instanceof SkeinError && error.code === 'STORAGE_FULL') {
@@ -175,22 +182,24 @@ export async function openUpdater(options: UpdaterOptions): Promise<Updater> {
       return { kind: 'refused', version, reason: state.failed.at(-1)!.reason };
     }
     await load();
-    return { kind: 'updated', version, from };
+    return { kind: 'updated', version, from, fetched };
   }
 
   /** Downloads and checks a version. Afterwards it is active, or failed. */
-  async function install(found: FoundManifest, installed: states.Installed): Promise<void> {
+  async function install(found: FoundManifest, installed: states.Installed): Promise<Fetched> {
     if (state.trying?.digest !== installed.digest) await dropIncoming(storage);
     await become(states.downloading(state, installed.digest));
-    await fillSlot(storage, source, installed.slot, found, backend);
+    const parent = active;
+    const fetched = await fillSlot(storage, source, installed.slot, found, { backend, parent });
     await become(states.checking(state, installed));
-    if (state.trying === null) return;
+    if (state.trying === null) return fetched;
     const fault = await faultOf(installed);
     await become(
       fault === undefined
         ? states.activated(state, installed)
         : states.failedWith(state, installed, fault),
     );
+    return fetched;
   }
 
   /** Why this device, as it is now, does not install a version; a later one of Skein may. */

@@ -16,6 +16,7 @@ import { blockProduct, DEFAULT_BLOCK, storedBlocks } from './forms/block-wise.ts
 import { dynamic } from './forms/dynamic.ts';
 import { integerLayer } from './forms/static.ts';
 import { StoredWeights } from './forms/stored.ts';
+import { gridFits, keptGrid, type KeptGrid } from './kept-grid.ts';
 import { layersOf, type Layer } from './layers.ts';
 import { permits, type Form, type Plan } from './plan.ts';
 import { regionOf } from './region.ts';
@@ -29,6 +30,8 @@ export interface RewriteOptions {
   readonly block?: number;
   /** Numbers to add to the bias of a static layer, by its name: see `biasShifts`. */
   readonly shifts?: ReadonlyMap<string, Float32Array>;
+  /** An earlier version, quantised: its grids are kept where they fit, except grids of blocks. */
+  readonly keep?: Model | undefined;
 }
 
 const LEAST_OPSET: Readonly<Record<Form, number>> = {
@@ -51,10 +54,11 @@ export function quantise(model: Model, plan: Plan, options: RewriteOptions = {})
   requireFit(model, layers, plan);
   const region = regionOf(model, layers, plan);
   const edit = new GraphEdit(model);
-  const weights = new StoredWeights(edit, weightBits);
+  const kept = options.keep && keptGrid(options.keep);
+  const weights = new StoredWeights(edit, weightBits, kept);
   const byNode = new Map(layers.map((layer) => [layer.node, layer]));
   const biases = biasesOf(model);
-  const grids = gridsOf(edit, region.sharedGrid, ranges);
+  const grids = gridsOf(edit, region.sharedGrid, ranges, kept);
   /** Stored and restored copies of values that float nodes read as they were. */
   const restored = new Map<string, string>();
   const store = (value: string, from: string, into: string): string => {
@@ -129,6 +133,7 @@ function gridsOf(
   edit: GraphEdit,
   shared: ReadonlyMap<string, string>,
   ranges: ReadonlyMap<string, Range>,
+  kept: KeptGrid | undefined,
 ): (value: string) => StoredGrid {
   const made = new Map<string, StoredGrid>();
   return (value) => {
@@ -141,7 +146,8 @@ function gridsOf(
     if (range === undefined) {
       throw new RangeError(`The range of '${source}' was not measured.`);
     }
-    const grid = activationGrid(range);
+    const before = kept?.activation(source);
+    const grid = before !== undefined && gridFits(before, range) ? before : activationGrid(range);
     const scale = edit.constant(
       `${source}/scale`,
       tensor('float32', [], Float32Array.of(grid.scale)),

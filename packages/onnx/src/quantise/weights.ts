@@ -1,6 +1,7 @@
 /** Weights as small integers: one scale for each output channel, or for each block of a row. */
 import { tensor, type NumericTensor } from '../tensor/tensor.ts';
 import { roundToEven, weightScale } from './grid.ts';
+import { scaleFits } from './kept-grid.ts';
 
 /** Float weights of a layer, and the axis of its output channels. */
 export interface Weights {
@@ -20,8 +21,16 @@ export interface IntegerWeights {
 /** Largest integers of symmetric weights of so many bits. */
 export const levelsOf = (bits: number): number => 2 ** (bits - 1) - 1;
 
-/** One scale per output channel. */
-export function perChannel({ shape, axis, numbers }: Weights, bits: number): IntegerWeights {
+/**
+ * One scale per output channel.
+ * @param kept scales of an earlier version, which a channel keeps where they fit it: its integers then differ by
+ *   little from that version's.
+ */
+export function perChannel(
+  { shape, axis, numbers }: Weights,
+  bits: number,
+  kept?: Float32Array,
+): IntegerWeights {
   const channels = shape[axis] ?? 1;
   const inner = shape.slice(axis + 1).reduce((product, size) => product * size, 1);
   const channelOf = (at: number): number => Math.floor(at / inner) % channels;
@@ -31,7 +40,11 @@ export function perChannel({ shape, axis, numbers }: Weights, bits: number): Int
     const channel = channelOf(i);
     scales[channel] = Math.max(scales[channel]!, Math.abs(numbers[i]!));
   }
-  for (let c = 0; c < channels; c++) scales[c] = weightScale(scales[c]!, levels);
+  for (let c = 0; c < channels; c++) {
+    const largest = scales[c]!;
+    const before = kept?.length === channels ? kept[c]! : 0;
+    scales[c] = scaleFits(before, largest, levels) ? before : weightScale(largest, levels);
+  }
   const integers = new Int8Array(numbers.length);
   for (let i = 0; i < numbers.length; i++) {
     integers[i] = clamped(numbers[i]! / scales[channelOf(i)]!, levels);

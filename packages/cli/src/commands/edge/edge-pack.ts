@@ -20,7 +20,7 @@ export const edgePack = defineCommand({
   name: 'edge pack',
   summary: 'Pack a model for devices, sign it and publish it.',
   details:
-    'Runs the model and each --variant natively and in WebAssembly, measures them, and records golden vectors: inputs with their answers, which a device checks before it uses the version. A device takes the variant that is fastest on its backend; one that is slower than the model everywhere is left out. Without --golden the inputs are random numbers from a seed.',
+    'Runs the model and each --variant natively and in WebAssembly, measures them, and records golden vectors: inputs with their answers, which a device checks before it uses the version. A device takes the variant that is fastest on its backend; one that is slower than the model everywhere is left out. Devices that have one of the last two versions download a delta, where it is smaller. Without --golden the inputs are random numbers from a seed.',
   examples: {
     'skein edge pack model.onnx --name risk': 'A bundle in ./published',
     'skein edge pack model.onnx --variant int8=small.onnx --golden @rows.json --out s3://models/edge':
@@ -77,7 +77,7 @@ export const edgePack = defineCommand({
     context.notes.clear();
     return { ...packed, out };
   },
-  render({ manifest, digest, wireBytes, leftOut, out }, style) {
+  render({ manifest, digest, wireBytes, updates, leftOut, out }, style) {
     const { name, variants, provenance } = manifest;
     return [
       `${style.green('✓')} ${style.bold(name)} version ${manifest.version} is published in ${out}`,
@@ -90,6 +90,21 @@ export const edgePack = defineCommand({
       renderTable(style, variants, [
         ['VARIANT', (variant) => variant.name],
         ['DOWNLOAD', (variant) => formatBytes(wireBytes[variant.name] ?? 0), 'right'],
+        ...(updates.length === 0
+          ? []
+          : [
+              [
+                'UPDATE',
+                ({ name: variant }: (typeof variants)[number]) => {
+                  const own = updates.filter((each) => each.variant === variant);
+                  return own.length === 0
+                    ? 'whole'
+                    : own
+                        .map((each) => `${formatBytes(each.wireBytes)} from ${each.from}`)
+                        .join(', ');
+                },
+              ] as const,
+            ]),
         ['NATIVE', ({ backends }) => formatDuration(backends.native?.cost.p50Ms), 'right'],
         ['WASM', ({ backends }) => formatDuration(backends.wasm?.cost.p50Ms), 'right'],
       ]),

@@ -3,6 +3,7 @@ import { create } from '@bufbuild/protobuf';
 import { NodeProtoSchema, type NodeProto } from 'onnx-buf';
 import { tensor } from '../../tensor/tensor.ts';
 import type { GraphEdit } from '../graph-edit.ts';
+import type { KeptGrid } from '../kept-grid.ts';
 import type { Layer, LayerWeights } from '../layers.ts';
 import { int8Tensor, perChannel, type IntegerWeights } from '../weights.ts';
 
@@ -18,13 +19,15 @@ interface Constants {
 export class StoredWeights {
   readonly #edit: GraphEdit;
   readonly #bits: number;
+  readonly #kept: KeptGrid | undefined;
   /** Layers may share weights: they are stored once. */
   readonly #constants = new Map<string, Constants>();
   readonly #restored = new Map<string, string>();
 
-  constructor(edit: GraphEdit, bits: number) {
+  constructor(edit: GraphEdit, bits: number, kept?: KeptGrid) {
     this.#edit = edit;
     this.#bits = bits;
+    this.#kept = kept;
   }
 
   /** The integers and their scales, as constants. */
@@ -32,8 +35,8 @@ export class StoredWeights {
     const key = keyOf(weights);
     const found = this.#constants.get(key);
     if (found !== undefined) return found;
-    const of = perChannel(weights, this.#bits);
     const { name, shape } = weights;
+    const of = perChannel(weights, this.#bits, this.#kept?.scales(name));
     const made = {
       integers: this.#edit.constant(`${name}/int8`, int8Tensor(shape, of.integers)),
       scale: this.#edit.constant(`${name}/scale`, tensor('float32', [of.scales.length], of.scales)),
