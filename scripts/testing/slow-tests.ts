@@ -3,6 +3,10 @@
  * sandboxes, browsers or whole nodes. `npm test` leaves them out, `npm test -- --all` runs them too.
  */
 export const SLOW_TESTS: readonly string[] = [
+  'apps/health/src/audit/audit-log.test.ts',
+  'apps/health/src/cli/run.test.ts',
+  'apps/health/src/hooks/tokens.test.ts',
+  'apps/health/src/service/serve.test.ts',
   'apps/judge/src/cli/run.test.ts',
   'apps/judge/src/judging/interaction.test.ts',
   'apps/judge/src/judging/judge.test.ts',

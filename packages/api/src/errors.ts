@@ -12,6 +12,7 @@ import { EDGE_ERRORS } from './errors/edge.ts';
 import { FEDERATION_ERRORS } from './errors/federation.ts';
 import { FLEET_ERRORS } from './errors/fleet.ts';
 import { LANGUAGE_ERRORS } from './errors/language.ts';
+import { HEALTH_ERRORS } from './errors/health.ts';
 import { JOB_ERRORS } from './errors/jobs.ts';
 import { JUDGE_ERRORS } from './errors/judge.ts';
 import { LOCAL_MODEL_ERRORS } from './errors/local-models.ts';
@@ -35,6 +36,7 @@ export const ERRORS = {
   ...SITE_ERRORS,
   ...SECURE_AGGREGATION_ERRORS,
   ...JUDGE_ERRORS,
+  ...HEALTH_ERRORS,
   ...FLEET_ERRORS,
   ...LANGUAGE_ERRORS,
   ...LOCAL_MODEL_ERRORS,
