@@ -3,7 +3,8 @@ import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { cropInto, LINE_HEIGHT, pyramidFor, straightWidth } from './crop.ts';
 import { cornersOf, turn, type Point, type Quad } from './geometry.ts';
-import type { Raster } from './image.ts';
+import { resize } from './image.ts';
+import type { Raster } from './raster.ts';
 
 const WIDTH = 240;
 
@@ -21,7 +22,7 @@ async function smooth(width = 400, height = 300): Promise<Raster> {
 
 async function crop(raster: Raster, quad: Quad, width = WIDTH): Promise<Float32Array> {
   const out = new Float32Array(3 * LINE_HEIGHT * width);
-  cropInto(out, 0, width, width, await pyramidFor(raster, [quad]), quad);
+  cropInto(out, 0, width, width, await pyramidFor(raster, [quad], resize), quad);
   return out;
 }
 
@@ -140,7 +141,7 @@ describe('cropInto', () => {
     const raster = await smooth();
     const quad = upright(0, 0, 100, 48);
     const out = new Float32Array(3 * LINE_HEIGHT * 128).fill(9);
-    cropInto(out, 0, 128, 100, await pyramidFor(raster, [quad]), quad);
+    cropInto(out, 0, 128, 100, await pyramidFor(raster, [quad], resize), quad);
     for (let index = 0; index < out.length; index++) {
       if (index % 128 < 100) expect(Math.abs(out[index]!)).toBeLessThanOrEqual(1);
       else expect(out[index]).toBe(9);
@@ -151,7 +152,11 @@ describe('cropInto', () => {
 describe('pyramidFor', () => {
   it('halves until the tallest line is near the height of the networks', async () => {
     const raster = await smooth(800, 600);
-    const levels = await pyramidFor(raster, [upright(0, 0, 500, 60), upright(0, 0, 700, 380)]);
+    const levels = await pyramidFor(
+      raster,
+      [upright(0, 0, 500, 60), upright(0, 0, 700, 380)],
+      resize,
+    );
     expect(levels.map((level) => level.width)).toEqual([800, 400, 200, 100]);
   });
 

@@ -6,7 +6,7 @@
  * every third pixel of a stroke makes it flicker; all lines of a picture share the halved copies.
  */
 import { depthOf, lengthOf, type Quad } from './geometry.ts';
-import { resize, type Raster } from './image.ts';
+import type { Raster, Resize } from './raster.ts';
 
 /** Height in pixels of a line as the recogniser and the classifier were trained on it. */
 export const LINE_HEIGHT = 48;
@@ -15,7 +15,11 @@ export const LINE_HEIGHT = 48;
 export type Pyramid = readonly [Raster, ...Raster[]];
 
 /** Makes as many levels as these lines need. */
-export async function pyramidFor(raster: Raster, quads: readonly Quad[]): Promise<Pyramid> {
+export async function pyramidFor(
+  raster: Raster,
+  quads: readonly Quad[],
+  resize: Resize,
+): Promise<Pyramid> {
   const levels: [Raster, ...Raster[]] = [raster];
   const wanted = quads.reduce((most, quad) => Math.max(most, levelOf(quad)), 0);
   for (let last = raster; levels.length <= wanted; levels.push(last)) {

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeGreedily, readDictionary } from './ctc.ts';
+import { readFileSync } from 'node:fs';
+import { decodeGreedily, parseDictionary } from './ctc.ts';
 import { DICTIONARY } from './models.ts';
 
 const LETTERS = ['', 'a', 'b', 'c', ' '];
@@ -86,9 +87,9 @@ describe('decodeGreedily', () => {
   });
 });
 
-describe('readDictionary', () => {
+describe('parseDictionary', () => {
   it('has the blank first, the space last, and a character for each of the 6625 classes', () => {
-    const dictionary = readDictionary(DICTIONARY);
+    const dictionary = parseDictionary(readFileSync(DICTIONARY, 'utf8'));
     expect(dictionary.length).toBe(6625);
     expect([dictionary[0], dictionary.at(-1)]).toEqual(['', ' ']);
     expect(dictionary).toContain('A');

@@ -3,8 +3,6 @@
  * class of every step, repetitions merged, blanks dropped. A character that is really doubled has a
  * blank between its two halves.
  */
-import { readFileSync } from 'node:fs';
-
 /**
  * Probability from which a gap between two characters is a space. Half would be the greedy rule, but
  * the network learnt from Chinese text, where spaces are rare, and hesitates to name one: over 600
@@ -19,9 +17,9 @@ export interface Reading {
   readonly confidence: number;
 }
 
-/** Reads a dictionary, one character per line. Class 0 is the blank; the space follows the last line. */
-export function readDictionary(path: string): readonly string[] {
-  const characters = readFileSync(path, 'utf8').split(/\r?\n/);
+/** @param text one character per line. Class 0 is the blank; the space follows the last line. */
+export function parseDictionary(text: string): readonly string[] {
+  const characters = text.split(/\r?\n/);
   if (characters.at(-1) === '') characters.pop();
   return ['', ...characters, ' '];
 }

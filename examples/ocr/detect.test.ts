@@ -2,6 +2,7 @@ import * as fc from 'fast-check';
 import { values } from '@skein/onnx';
 import { describe, expect, it } from 'vitest';
 import { detectionInput, detectionSize } from './detect.ts';
+import { resize } from './image.ts';
 
 describe('detectionSize', () => {
   it('has sides that are multiples of 32, at most 960, and nearly the picture’s proportions', () => {
@@ -55,7 +56,7 @@ describe('detectionInput', () => {
       { length: 32 * 32 * 3 },
       (_, index) => [255, 128, 0][index % 3]!,
     );
-    const input = (await detectionInput({ width: 32, height: 32, pixels })).get('x');
+    const input = (await detectionInput({ width: 32, height: 32, pixels }, resize)).get('x');
     if (input?.type !== 'float32') throw new TypeError('not float32');
     expect(input.shape).toEqual([1, 3, 32, 32]);
     const data = values(input);

@@ -1,12 +1,14 @@
 /**
- * The detector's input: the whole picture, resized, normalised, channel by channel.
+ * The detector's input: the whole picture, resized, normalised, channel by channel; and the boxes of its output.
  *
  * PP-OCR was trained on OpenCV's channel order with ImageNet's statistics applied in that order, so
  * blue comes first and takes the numbers that ImageNet has for red. Following the paper's numbers
  * instead of its code costs accuracy.
  */
-import { tensor, type NumericTensor, type TensorMap } from '@skein/onnx';
-import { resize, type Raster } from './image.ts';
+import { tensor, values, type NumericTensor, type TensorMap } from '@skein/onnx';
+import { boxesOf } from './boxes.ts';
+import type { Point, Quad } from './geometry.ts';
+import type { Raster, Resize } from './raster.ts';
 
 /** The detector's network halves its input five times, so its sides are multiples of this. */
 const STRIDE = 32;
@@ -44,10 +46,29 @@ export function detectionSize({ width, height }: Size): Size {
 }
 
 /** @returns `x`: float32 [1, 3, height, width]. */
-export async function detectionInput(raster: Raster): Promise<TensorMap> {
+export async function detectionInput(raster: Raster, resize: Resize): Promise<TensorMap> {
   const { width, height } = detectionSize(raster);
   const resized = await resize(raster, width, height);
   return new Map([['x', normalised(resized)]]);
+}
+
+/**
+ * Pixels by which the detector's map lies right of and below its input, for every orientation of
+ * the text.
+ */
+const MAP_OFFSET = 0.5;
+
+/** @param outputs of the detector. @returns boxes in pixels of the picture. */
+export function detectedQuads(outputs: TensorMap, raster: Raster): Quad[] {
+  const output = outputs.values().next().value;
+  if (output?.type !== 'float32') throw new TypeError('The detector gave no probabilities.');
+  const [height = 0, width = 0] = output.shape.slice(-2);
+  const boxes = boxesOf({ width, height, values: values(output) as Float32Array });
+  const scale = ({ x, y }: Point): Point => ({
+    x: ((x - MAP_OFFSET) * raster.width) / width,
+    y: ((y - MAP_OFFSET) * raster.height) / height,
+  });
+  return boxes.map(({ quad: [a, b, c, d] }) => [scale(a), scale(b), scale(c), scale(d)]);
 }
 
 function normalised({ width, height, pixels }: Raster): NumericTensor {

@@ -1,6 +1,7 @@
 import sharp, { type Sharp } from 'sharp';
 import { describe, expect, it } from 'vitest';
-import { decode, MAX_PIXELS, resize, type Raster } from './image.ts';
+import { decode, MAX_PIXELS, resize } from './image.ts';
+import type { Raster } from './raster.ts';
 import { pngClaiming } from './testing/png-claiming.ts';
 
 const RED = { r: 255, g: 0, b: 0 };

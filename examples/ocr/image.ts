@@ -7,6 +7,7 @@
  */
 import { SkeinError } from '@skein/api';
 import sharp, { type Metadata, type Sharp } from 'sharp';
+import type { Raster, Resize } from './raster.ts';
 
 // No picture comes twice, so what libvips remembers of them would only hold memory.
 sharp.cache(false);
@@ -18,13 +19,6 @@ const PNG = Buffer.from('\x89PNG\r\n\x1a\n', 'latin1');
 const JPEG = Buffer.from([0xff, 0xd8, 0xff]);
 const RIFF = Buffer.from('RIFF');
 const WEBP = Buffer.from('WEBP');
-
-export interface Raster {
-  readonly width: number;
-  readonly height: number;
-  /** [height, width, 3], RGB. */
-  readonly pixels: Uint8Array;
-}
 
 /**
  * Decodes a PNG, JPEG or WebP file: turned upright by its EXIF orientation, transparent parts
@@ -57,8 +51,8 @@ export async function decode(file: Uint8Array): Promise<Raster> {
   return { width: info.width, height: info.height, pixels: data };
 }
 
-/** The same picture at another size, filtered so that fine strokes do not alias. */
-export async function resize(raster: Raster, width: number, height: number): Promise<Raster> {
+/** Resizes with a cubic kernel. */
+export const resize: Resize = async (raster, width, height) => {
   if (width === raster.width && height === raster.height) return raster;
   const pixels = await sharp(raster.pixels, {
     raw: { width: raster.width, height: raster.height, channels: 3 },
@@ -67,7 +61,7 @@ export async function resize(raster: Raster, width: number, height: number): Pro
     .raw()
     .toBuffer();
   return { width, height, pixels };
-}
+};
 
 function upright(image: Sharp, header: Metadata): Sharp {
   const turned =

@@ -6,30 +6,21 @@
  * The networks are deployments of their own, with their own replicas and queues. The steps between
  * them are the arithmetic of PaddleOCR's PP-OCRv4, in the other files of this folder.
  */
+import { readFileSync } from 'node:fs';
 import { SkeinError } from '@skein/api';
-import { stringTensor, tensor, values, type Tensor, type TensorMap } from '@skein/onnx';
-import { defineComposition, type CompositionContext } from '@skein/serving/composition';
-import { boxesOf } from './boxes.ts';
+import { stringTensor, tensor, type Tensor, type TensorMap } from '@skein/onnx';
+import { defineComposition } from '@skein/serving/composition';
 import { pyramidFor } from './crop.ts';
-import { readDictionary } from './ctc.ts';
-import { detectionInput } from './detect.ts';
-import type { Point, Quad } from './geometry.ts';
-import { decode, type Raster } from './image.ts';
+import { parseDictionary } from './ctc.ts';
+import { detectedQuads, detectionInput } from './detect.ts';
+import { decode, resize } from './image.ts';
 import { DICTIONARY } from './models.ts';
 import { orient } from './orient.ts';
-import { readingOrder } from './order.ts';
+import { orderedLines, type Line } from './order.ts';
+import type { Raster } from './raster.ts';
 import { recognise } from './recognise.ts';
 
-/** Mean probability below which a reading is noise, as in PaddleOCR. */
-const LEAST_CONFIDENCE = 0.5;
-
-/**
- * Pixels by which the detector's map lies right of and below its input, for every orientation of
- * the text.
- */
-const MAP_OFFSET = 0.5;
-
-const dictionary = readDictionary(DICTIONARY);
+const dictionary = parseDictionary(readFileSync(DICTIONARY, 'utf8'));
 
 export const composition = defineComposition({
   inputs: [
@@ -48,50 +39,23 @@ export const composition = defineComposition({
 
   async run(inputs, context) {
     const raster = await decode(imageOf(inputs));
-    const found = await findLines(raster, context);
+    const input = await detectionInput(raster, resize);
+    const found = detectedQuads(await context.call('ocr-detect', input), raster);
     if (found.length === 0) return answer(raster, []);
-    const pyramid = await pyramidFor(raster, found);
+    const pyramid = await pyramidFor(raster, found, resize);
     const quads = await orient(pyramid, found, (x) => context.call('ocr-orient', x));
     const readings = await recognise(pyramid, quads, dictionary, (x) =>
       context.call('ocr-recognise', x),
     );
-    const lines = quads.map((quad, index) => ({ quad, ...readings[index]! }));
-    const read = lines.filter(
-      (line) => line.text.trim() !== '' && line.confidence >= LEAST_CONFIDENCE,
-    );
-    const order = readingOrder(read.map((line) => line.quad));
-    return answer(
-      raster,
-      order.map((index) => read[index]!),
-    );
+    return answer(raster, orderedLines(quads, readings));
   },
 });
-
-interface Line {
-  readonly quad: Quad;
-  readonly text: string;
-  readonly confidence: number;
-}
 
 function imageOf(inputs: TensorMap): Uint8Array {
   const image = inputs.get('image');
   const file = image?.type === 'string' ? image.elements[0] : undefined;
   if (file === undefined) throw new SkeinError('INPUT_MISSING', 'The input `image` is missing.');
   return file;
-}
-
-/** Boxes in pixels of the picture. */
-async function findLines(raster: Raster, context: CompositionContext): Promise<Quad[]> {
-  const outputs = await context.call('ocr-detect', await detectionInput(raster));
-  const output = outputs.values().next().value;
-  if (output?.type !== 'float32') throw new TypeError('The detector gave no probabilities.');
-  const [height = 0, width = 0] = output.shape.slice(-2);
-  const boxes = boxesOf({ width, height, values: values(output) as Float32Array });
-  const scale = ({ x, y }: Point): Point => ({
-    x: ((x - MAP_OFFSET) * raster.width) / width,
-    y: ((y - MAP_OFFSET) * raster.height) / height,
-  });
-  return boxes.map(({ quad: [a, b, c, d] }) => [scale(a), scale(b), scale(c), scale(d)]);
 }
 
 function answer(raster: Raster, lines: readonly Line[]): TensorMap {

@@ -4,10 +4,27 @@
  * A scan is rarely straight, and two pixels of slope per hundred are enough to interleave the rows
  * of a table. So the page is first levelled by the mean direction of its text.
  */
+import type { Reading } from './ctc.ts';
 import { centreOf, depthOf, lengthOf, type Point, type Quad } from './geometry.ts';
 
 /** Overlap across the text, as a share of the lower line, from which two lines stand in one row. */
 const SAME_ROW = 0.5;
+
+/** Mean probability below which a reading is noise, as in PaddleOCR. */
+const LEAST_CONFIDENCE = 0.5;
+
+export interface Line extends Reading {
+  readonly quad: Quad;
+}
+
+/** @param readings one for each quad. @returns what is text, as a person reads it. */
+export function orderedLines(quads: readonly Quad[], readings: readonly Reading[]): Line[] {
+  const lines = quads.map((quad, index) => ({ quad, ...readings[index]! }));
+  const read = lines.filter(
+    (line) => line.text.trim() !== '' && line.confidence >= LEAST_CONFIDENCE,
+  );
+  return readingOrder(read.map((line) => line.quad)).map((index) => read[index]!);
+}
 
 /** @returns indices into `quads`, which begin at the top left of their text. */
 export function readingOrder(quads: readonly Quad[]): number[] {

@@ -18,6 +18,7 @@ export const LONG_TESTS: readonly string[] = [
   'packages/cli/src/commands/jobs/run.test.ts',
   'packages/server/src/faults/input/hostile-models.test.ts',
   'packages/sandbox/src/contract/commands.test.ts',
+  'examples/edge-ocr/edge-ocr.test.ts',
   'packages/cli/src/commands/jobs/map.test.ts',
   'packages/server/src/faults/process/sigterm-any-time.test.ts',
   'packages/server/src/faults/fleet/start-without.test.ts',

@@ -34,6 +34,7 @@ export const SLOW_TESTS: readonly string[] = [
   'docs/readme.test.ts',
   'docs/site-pages.test.ts',
   'examples/char-transformer/scenes.test.ts',
+  'examples/edge-ocr/edge-ocr.test.ts',
   'examples/fashion-mnist/fashion.test.ts',
   'examples/fine-tuning/fine-tuning.test.ts',
   'examples/ocr/deploy.test.ts',

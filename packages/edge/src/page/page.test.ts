@@ -180,7 +180,7 @@ describe.skipIf(browserAvailable.skip)('a page', () => {
     }
     expect(answers[0]!.why).toBe('version 2 has failed');
     const { failed } = await call<{ failed: unknown }>(page, 'state');
-    expect(failed).toMatchObject([{ version: 2, reason: 'The worker of the session has ended.' }]);
+    expect(failed).toMatchObject([{ version: 2, reason: 'its process ended in a run' }]);
     expect(await call(page, 'update')).toMatchObject({ kind: 'refused', version: 2 });
     await page.context().close();
   }, 60_000);
