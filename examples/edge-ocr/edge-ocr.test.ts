@@ -103,7 +103,7 @@ describe.skipIf(browserAvailable.skip)('the page', () => {
   }
   const answers = (): Promise<string | null> => page.textContent('#answers tbody');
 
-  it('reads pictures exactly, says where, and is usable by keyboard', async () => {
+  it('reads pictures exactly, shows where, and has no barriers', async () => {
     for (const name of ['label.png', 'light-on-dark.png', 'rotated-scan.jpg']) {
       expect(await read(name)).toEqual(expected[name]);
     }
@@ -131,8 +131,8 @@ describe.skipIf(browserAvailable.skip)('the page', () => {
     server = await serve(port, `http://127.0.0.1:${(node.address() as AddressInfo).port}`);
   }, 90_000);
 
-  it('updates, and goes back by itself when the new version fails', async () => {
-    // As many answers as commit a version.
+  it('updates, and rolls back when the new version fails', async () => {
+    // Enough answers to commit the version.
     for (let answered = 0; answered < 20; answered += expected['receipt.png']!.length) {
       await read('receipt.png');
     }

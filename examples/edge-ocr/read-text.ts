@@ -1,6 +1,6 @@
 /**
  * Reads the text of a picture with two bundles, in a page or in Node: one finds the lines, the other reads each one.
- * The steps between are those of examples/ocr. Text that is upside down or on its side is not turned here.
+ * The steps between come from examples/ocr. Text that is upside down or on its side is not turned here.
  */
 import type { TensorMap } from '@skein/onnx';
 import type { Edge, EdgeAnswer, EdgeInferOptions } from '@skein/edge/page';

@@ -1,7 +1,7 @@
 /** Pictures in a browser: decoded, turned upright, resized by its canvas. */
 import type { Raster, Resize } from '../../ocr/raster.ts';
 
-/** As much as a phone's camera takes; more costs memory and finds no more text. */
+/** Pixels of a phone's camera. A larger picture takes more memory and shows no more text. */
 const MOST_PIXELS = 24_000_000;
 
 /** @throws Error if the browser cannot decode the file. */
