@@ -127,6 +127,11 @@ export const quantise = defineCommand({
         : splitSamples(model, await rows(given.data, given.labels));
     const golden =
       given.golden === undefined ? undefined : allSamples(model, await rows(given.golden));
+    const budget = {
+      maxError: given.maxError / 100,
+      maxDrop: given.maxDrop,
+      maxBytes: given.maxSize,
+    };
     const report = await measureVariants(model, {
       evaluators: await openEvaluators(),
       target,
@@ -135,6 +140,8 @@ export const quantise = defineCommand({
       golden,
       timed: split.timed,
       timingMs: given.timing,
+      maxError: budget.maxError,
+      maxBytes: budget.maxBytes,
       signal,
       onProgress: (text) => notes.progress(text),
     }).catch((error: unknown) => {
@@ -145,11 +152,6 @@ export const quantise = defineCommand({
       throw new SkeinError('TRAINING_DATA_INVALID', reason, { cause: error });
     });
     notes.clear();
-    const budget = {
-      maxError: given.maxError / 100,
-      maxDrop: given.maxDrop,
-      maxBytes: given.maxSize,
-    };
     const choice = choiceAmong(report.variants, target, budget);
     const shown = {
       model: file,

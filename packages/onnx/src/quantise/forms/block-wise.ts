@@ -52,7 +52,7 @@ export function storedBlocks(
 }
 
 /** The weights as rows: an output channel each, or a gate of a direction of a recurrent layer. */
-function rowsOf({ operator }: Layer, { shape }: LayerWeights): number {
+export function rowsOf({ operator }: Layer, { shape }: LayerWeights): number {
   return operator === 'LSTM' || operator === 'GRU' ? shape[0]! * shape[1]! : shape[0]!;
 }
 
@@ -90,7 +90,7 @@ function unpackedBlocks(
 }
 
 /** The largest block up to the wanted one that divides a row; the row, where that is small. */
-function wholeBlock(columns: number, wanted: number): number {
+export function wholeBlock(columns: number, wanted: number): number {
   for (let size = Math.min(wanted, columns); size >= LEAST_BLOCK; size--) {
     if (columns % size === 0) return size;
   }
@@ -145,6 +145,24 @@ export function perBlock(
     }
   }
   return { integers, scales, shape };
+}
+
+/** The numbers that blocks stand for, in the order of the float ones. */
+export function restoredBlocks(
+  { integers, scales }: Blocks,
+  [rows = 0, columns = 0]: readonly number[],
+  along: 0 | 1,
+  block: number,
+): Float32Array {
+  const count = Math.ceil((along === 0 ? rows : columns) / block);
+  return Float32Array.from(integers, (integer, place) => {
+    const [row, column] = [Math.floor(place / columns), place % columns];
+    const scale =
+      along === 0
+        ? scales[Math.floor(row / block) * columns + column]!
+        : scales[row * count + Math.floor(column / block)]!;
+    return integer * scale;
+  });
 }
 
 /** Scales that are tried for a block of 4 bits, as shares of the one that reaches its extreme. */

@@ -105,6 +105,7 @@ function optionsFor(size: readonly number[], more: Partial<MeasureOptions> = {})
     held: { samples: samples.slice(3) },
     timed: samples[0]!,
     timingMs: 1,
+    maxError: 1,
     ...more,
   };
 }

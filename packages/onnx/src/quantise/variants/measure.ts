@@ -11,12 +11,12 @@ import { layersOf, type Layer } from '../layers.ts';
 import { liftConstants } from '../../passes/lift-constants.ts';
 import { specialise } from '../../passes/specialise.ts';
 import { OnnxError } from '../../onnx-error.ts';
-import { bitsOf, type Plan } from '../plan.ts';
-import { quantise } from '../rewrite.ts';
+import type { Plan } from '../plan.ts';
 import { saturates } from '../saturation.ts';
 import { accuracyOf, answersOf, differenceOf, type Answers } from './compare.ts';
-import { planOf, RECIPES, type Recipe } from './recipes.ts';
-import { staticVariant } from './static-variant.ts';
+import { buildVariant } from './build.ts';
+import { RECIPES } from './recipes.ts';
+import { sensitivityOf, type Sensitivity } from './sensitivity.ts';
 import { timePair, type Timing } from './time.ts';
 
 /** Samples with the labels of their rows, as numbers of classes. */
@@ -35,6 +35,10 @@ export interface MeasureOptions {
   readonly held: Labelled;
   /** The set that an accuracy gate reads; default: the held-out rows. */
   readonly golden?: Labelled | undefined;
+  /** Largest error of a variant: sensitive layers get more exact forms. */
+  readonly maxError: number;
+  /** Largest file: layers get more exact forms as long as it fits. */
+  readonly maxBytes?: number | undefined;
   /** One run that is timed. */
   readonly timed: TensorMap;
   /** Time of the measurement of one variant on one runtime, in milliseconds. */
@@ -77,6 +81,7 @@ export interface Report {
   };
   readonly variants: readonly VariantReport[];
   readonly layers: readonly Layer[];
+  readonly sensitivity: Sensitivity;
   readonly weightBits: 7 | 8;
   /** Why the model was taken as it is, not rewritten for a device first. */
   readonly asGiven?: string | undefined;
@@ -94,6 +99,14 @@ export async function measureVariants(model: Model, options: MeasureOptions): Pr
     const first = await answersOf(open, held.samples);
     return [first, golden === held ? first : await answersOf(open, golden.samples)] as const;
   });
+  const { calibration, maxError, maxBytes } = options;
+  const samples = calibration ?? held.samples;
+  onProgress?.('Measuring the sensitivity of layers');
+  const sensitivity = await sensitivityOf(base, layers, { samples, evaluator, weightBits, signal });
+  const building = {
+    ...{ base, layers, sensitivity, samples, calibration, evaluator, weightBits },
+    ...{ maxError, maxBytes, signal },
+  };
   const floatMs: Record<string, number[]> = {};
   const variants: VariantReport[] = [];
   for (const recipe of RECIPES) {
@@ -102,7 +115,7 @@ export async function measureVariants(model: Model, options: MeasureOptions): Pr
     const { name, summary } = recipe;
     const notRun: Record<string, string> = {};
     try {
-      const { plan, made } = await build(base, layers, recipe, { ...options, weightBits });
+      const { plan, model: made } = await buildVariant(recipe, building);
       onProgress?.(`Comparing ${recipe.name}`);
       const [found, goldenFound] = await withOpen(evaluator, made, async (open) => {
         const first = await answersOf(open, held.samples);
@@ -145,6 +158,7 @@ export async function measureVariants(model: Model, options: MeasureOptions): Pr
     },
     variants,
     layers,
+    sensitivity,
     weightBits,
     asGiven,
   };
@@ -166,32 +180,6 @@ async function bitsFor(evaluators: readonly Evaluator[]): Promise<7 | 8> {
     if (await saturates(each).catch(() => false)) return 7;
   }
   return 8;
-}
-
-async function build(
-  base: Model,
-  layers: readonly Layer[],
-  recipe: Recipe,
-  {
-    calibration,
-    evaluators,
-    target,
-    weightBits,
-    signal,
-  }: MeasureOptions & { readonly weightBits: 7 | 8 },
-): Promise<{ readonly plan: Plan; readonly made: Model }> {
-  const plan = planOf(recipe, layers);
-  if (![...plan.values()].some((form) => bitsOf(form) < 32)) {
-    throw new RangeError('the model has no layer with weights that can be quantised');
-  }
-  if (![...plan.values()].includes(recipe.form)) {
-    throw new RangeError('no layer can have this form');
-  }
-  if (!recipe.calibrated) return { plan, made: quantise(base, plan, { weightBits }) };
-  if (calibration === undefined) throw new RangeError('the ranges of its activations need rows');
-  const evaluator = evaluators[target]!;
-  const options = { samples: calibration, evaluator, weightBits, signal };
-  return { plan, made: await staticVariant(base, plan, options) };
 }
 
 function qualityOf(

@@ -6,6 +6,7 @@ import { observe, rangesOf } from '../calibration/calibrate.ts';
 import { METHODS } from '../calibration/range.ts';
 import { biasShift, inputAxis } from '../correct-bias.ts';
 import { withOpen, type Evaluator } from '../evaluator.ts';
+import type { Range } from '../grid.ts';
 import { layersOf, type Layer } from '../layers.ts';
 import type { Plan } from '../plan.ts';
 import { quantise, valuesToCalibrate, type RewriteOptions } from '../rewrite.ts';
@@ -28,7 +29,7 @@ export async function staticVariant(
   model: Model,
   plan: Plan,
   { samples, evaluator, weightBits, signal }: StaticOptions,
-): Promise<Model> {
+): Promise<{ readonly model: Model; readonly ranges: ReadonlyMap<string, Range> }> {
   const layers = layersOf(model).filter(({ name }) => plan.get(name) === 'static');
   const values = valuesToCalibrate(model, plan);
   const measured = new Set(values);
@@ -64,7 +65,7 @@ export async function staticVariant(
     if (shift !== undefined) shifts.set(layer.name, shift);
   }
   if (shifts.size > 0) await attempt({ ranges, shifts });
-  return best!.made;
+  return { model: best!.made, ranges };
 }
 
 function shiftOf(

@@ -1,0 +1,125 @@
+/**
+ * Builds a variant within a budget of error: a plan from the sensitivity of the layers, a model, its
+ * measured error, and again with a tighter plan where the estimate was too low.
+ */
+import { writeModel, type Model } from '../../model/model.ts';
+import type { TensorMap } from '../../tensor/tensor.ts';
+import { withOpen, type Evaluator } from '../evaluator.ts';
+import type { Range } from '../grid.ts';
+import type { Layer } from '../layers.ts';
+import { permits, type Plan } from '../plan.ts';
+import { quantise } from '../rewrite.ts';
+import { planWithin, type Step } from './budget.ts';
+import { answersOf, differenceOf, type Answers } from './compare.ts';
+import { stepsOf, type Recipe } from './recipes.ts';
+import { sensitivityOf, type Sensitivity } from './sensitivity.ts';
+import { staticVariant } from './static-variant.ts';
+
+export interface BuildOptions {
+  readonly base: Model;
+  readonly layers: readonly Layer[];
+  /** Of weights alone; activations are measured where a recipe needs them. */
+  readonly sensitivity: Sensitivity;
+  /** Samples that plans are compared on. */
+  readonly samples: readonly TensorMap[];
+  /** Absent: there are no rows. */
+  readonly calibration?: readonly TensorMap[] | undefined;
+  readonly evaluator: Evaluator;
+  readonly weightBits: 7 | 8;
+  readonly maxError: number;
+  readonly maxBytes?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface Built {
+  readonly plan: Plan;
+  readonly model: Model;
+}
+
+/** Plans that are tried: each has at most nine tenths of the error budget of the one before. */
+const ATTEMPTS = 5;
+const TIGHTER = 0.9;
+const LOOSEST_STEP = 0.3;
+const COMPARED = 8;
+
+/** @throws RangeError when no layer can have the recipe's form; OnnxError as `quantise` does. */
+export async function buildVariant(recipe: Recipe, options: BuildOptions): Promise<Built> {
+  const { layers, maxError, maxBytes, signal } = options;
+  const [[form]] = recipe.steps as [Recipe['steps'][number]];
+  if (layers.length === 0) throw new RangeError('the model has no weights that can be quantised');
+  if (!layers.some((layer) => permits(layer, form))) {
+    throw new RangeError('no layer can have this form');
+  }
+  const compared = options.samples.slice(0, COMPARED);
+  const wanted = await withOpen(options.evaluator, options.base, (open) =>
+    answersOf(open, compared),
+  );
+  const errorOf = async (model: Model): Promise<number> =>
+    withOpen(options.evaluator, model, async (open) =>
+      differenceOf(await answersOf(open, compared), wanted as Answers),
+    ).then(({ error }) => error);
+
+  const make = makerOf(recipe, options);
+  let steps = stepsOf(recipe, layers, options.sensitivity);
+  let limit = maxError;
+  let built: (Built & { readonly error: number }) | undefined;
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    signal?.throwIfAborted();
+    const plan = planWithin(steps, { error: limit });
+    if (built !== undefined && (isSame(plan, built.plan) || !isQuantised(plan))) break;
+    const { model, ranges } = await make(plan);
+    const error = await errorOf(model);
+    if (built === undefined || error < built.error) built = { plan, model, error };
+    if (error <= maxError) break;
+    if (attempt === 0 && ranges !== undefined) {
+      const own = await sensitivityOf(options.base, layers, { ...options, ranges });
+      steps = stepsOf(recipe, layers, own);
+    }
+    const share = Math.max(LOOSEST_STEP, Math.min(TIGHTER, TIGHTER * (maxError / error)));
+    limit = Math.min(limit, predicted(steps, plan)) * share;
+  }
+  const first = built!;
+  if (maxBytes === undefined) return first;
+  const size = writeModel(first.model).byteLength;
+  const ownBytes = planned(steps, first.plan);
+  const plan = planWithin(steps, { error: limit, bytes: maxBytes - (size - ownBytes) });
+  if (size > maxBytes || isSame(plan, first.plan)) return first;
+  const { model } = await make(plan);
+  const isBetter = writeModel(model).byteLength <= maxBytes && (await errorOf(model)) < first.error;
+  return isBetter ? { plan, model } : first;
+}
+
+type Made = { readonly model: Model; readonly ranges?: ReadonlyMap<string, Range> };
+
+function makerOf(recipe: Recipe, options: BuildOptions): (plan: Plan) => Promise<Made> {
+  const { base, calibration, evaluator, weightBits, signal } = options;
+  if (recipe.calibrated !== true) {
+    const bits = recipe.steps[0]![0] === 'dynamic' ? weightBits : 8;
+    return async (plan) => ({ model: quantise(base, plan, { weightBits: bits }) });
+  }
+  if (calibration === undefined) throw new RangeError('the ranges of its activations need rows');
+  return (plan) =>
+    staticVariant(base, plan, { samples: calibration, evaluator, weightBits, signal });
+}
+
+function predicted(steps: ReadonlyMap<string, readonly Step[]>, plan: Plan): number {
+  return Math.sqrt(sumOf(steps, plan, 'cost'));
+}
+
+function planned(steps: ReadonlyMap<string, readonly Step[]>, plan: Plan): number {
+  return sumOf(steps, plan, 'bytes');
+}
+
+function sumOf(
+  steps: ReadonlyMap<string, readonly Step[]>,
+  plan: Plan,
+  of: 'bytes' | 'cost',
+): number {
+  return [...steps].reduce(
+    (sum, [name, all]) => sum + (all.find(({ form }) => form === plan.get(name))?.[of] ?? 0),
+    0,
+  );
+}
+
+const isSame = (a: Plan, b: Plan): boolean => [...a].every(([name, form]) => b.get(name) === form);
+const isQuantised = (plan: Plan): boolean => [...plan.values()].some((form) => form !== 'float');
