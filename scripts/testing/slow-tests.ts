@@ -189,6 +189,7 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/onnx/src/operators/normalisation/normalisation.test.ts',
   'packages/onnx/src/passes/opset/raise-opset.test.ts',
   'packages/onnx/src/passes/specialise.test.ts',
+  'packages/onnx/src/quantise/variants/sensitivity.test.ts',
   'packages/runtime/src/contract.test.ts',
   'packages/runtime/src/native/native-runtime.test.ts',
   'packages/runtime/src/native/telemetry.test.ts',

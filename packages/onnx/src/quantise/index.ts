@@ -2,6 +2,7 @@
 export { observe, rangesOf, type Observed } from './calibration/calibrate.ts';
 export { METHODS, type Method } from './calibration/range.ts';
 export { biasShift, inputAxis } from './correct-bias.ts';
+export { bytesIn } from './forms/rounding.ts';
 export { withOpen, type Evaluator, type OpenModel, type Samples } from './evaluator.ts';
 export { joinBias } from './join-bias.ts';
 export { layersOf, type Layer } from './layers.ts';

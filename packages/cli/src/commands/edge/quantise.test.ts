@@ -7,7 +7,7 @@ import { testFolder } from '../../../../../scripts/testing/folder.ts';
 import { realModels } from '../../../../onnx/src/testing/real-models.ts';
 import { npy, npz } from '../../../../train/src/testing/npy.ts';
 import { runCli } from '../../testing/cli.ts';
-import type { Quantised } from './quantise.ts';
+import type { Quantised } from '../../quantise/result.ts';
 
 const WDBC = join(import.meta.dirname, '../../../../../examples/wdbc/wdbc.csv');
 const cwd = testFolder();
@@ -55,6 +55,8 @@ describe('skein quantise', { timeout: 60_000 }, () => {
       ...ANY_SPEED,
       '--out',
       'small.onnx',
+      '--svg',
+      'small.svg',
     );
     expect(code).toBe(0);
     expect(answer.rows).toEqual({ calibration: 285, held: 284, random: false });
@@ -74,6 +76,22 @@ describe('skein quantise', { timeout: 60_000 }, () => {
       signatureOf(readModel(readFileSync(path('diagnosis.onnx')))),
     );
     const chosen = answer.variants.find(({ name }) => name === answer.chosen)!;
+    expect(answer.estimatedBy).toBe('gradients');
+    expect(answer.layers.map(({ operator, form }) => [operator, form])).toEqual([
+      ['Gemm', expect.stringMatching(/8$|4$|static|dynamic|float/)],
+      ['Gemm', expect.stringMatching(/8$|4$|static|dynamic|float/)],
+    ]);
+    for (const layer of answer.layers) {
+      expect(layer.bytes).toBeLessThanOrEqual(layer.floatBytes);
+      expect(layer.error4).toBeGreaterThan(layer.error8);
+    }
+    // Errors add up as squares to about the error that is measured.
+    const estimate = Math.sqrt(answer.layers.reduce((sum, { error }) => sum + error ** 2, 0));
+    expect(estimate / chosen.error!).toBeGreaterThan(0.25);
+    expect(estimate / chosen.error!).toBeLessThan(4);
+    const picture = readFileSync(path('small.svg'), 'utf8');
+    for (const { name } of [...answer.variants, ...answer.layers]) expect(picture).toContain(name);
+    expect(picture).not.toMatch(/NaN|undefined|Infinity/);
     expect(readFileSync(path('small.onnx')).byteLength).toBe(chosen.bytes);
     expect(answer.isSlower).toBe(chosen.timings['native']!.ratio > 1.05);
   });
@@ -190,7 +208,12 @@ describe('skein quantise', { timeout: 60_000 }, () => {
       ...ANY_SPEED,
     );
     expect(code).toBe(0);
-    expect(answer.variants.find(({ name }) => name === 'int8-stored')!.bytes).toBeLessThan(600_000);
+    expect(answer.estimatedBy).toBe('runs');
+    // Without --bind there is no layer outside of the branches.
+    expect(answer.layers.length).toBe(7);
+    expect(answer.variants.find(({ name }) => name === answer.chosen)!.bytes).toBeLessThan(
+      0.8 * answer.float.bytes,
+    );
     const names = signatureOf(readModel(readFileSync(path('vad.onnx')))).inputs.map(
       ({ name }) => name,
     );

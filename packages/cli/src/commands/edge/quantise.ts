@@ -1,17 +1,9 @@
 /** `skein quantise`: makes a model smaller and faster, and measures what that costs. */
 import { cpus } from 'node:os';
 import { SkeinError } from '@skein/api/errors';
-import { formatBytes, formatDuration } from '@skein/api/units';
+import { formatBytes } from '@skein/api/units';
 import { OnnxError, specialise, writeModel, type Model } from '@skein/onnx';
-import {
-  choose,
-  measureVariants,
-  type Budget,
-  type Choice,
-  type Refusal,
-  type Report,
-  type VariantReport,
-} from '@skein/onnx/quantise';
+import { measureVariants } from '@skein/onnx/quantise';
 import { RuntimeFailure } from '@skein/runtime/contract';
 import { defineCommand } from '../../command-line/command.ts';
 import {
@@ -27,40 +19,19 @@ import {
 import { pairsOf, usageError } from '../../command-line/usage.ts';
 import { codeOf, modelFile } from '../../deploying/model-file.ts';
 import { givenFile, writeGivenFile } from '../../file.ts';
-import { renderFields, renderTable } from '../../output/table.ts';
-import type { Style } from '../../output/style.ts';
+import { renderFields } from '../../output/table.ts';
 import { openEvaluators } from '../../quantise/evaluators.ts';
+import { quantisedPicture } from '../../quantise/picture.ts';
+import { renderLayers, renderVariants, rowsText } from '../../quantise/render.ts';
+import {
+  choiceAmong,
+  refusedAll,
+  shownLayers,
+  shownVariant,
+  type Quantised,
+} from '../../quantise/result.ts';
 import { readRows } from '../../quantise/rows.ts';
 import { allSamples, randomSamples, splitSamples } from '../../quantise/samples.ts';
-
-interface Shown {
-  readonly name: string;
-  readonly summary: string;
-  readonly bytes?: number | undefined;
-  readonly error?: number | undefined;
-  readonly changed?: number | undefined;
-  readonly accuracy?: number | undefined;
-  readonly drop?: number | undefined;
-  readonly timings: Readonly<Record<string, { ms: number; floatMs: number; ratio: number }>>;
-  readonly refused?: Refusal | undefined;
-  readonly reason?: string | undefined;
-  readonly notRun: Readonly<Record<string, string>>;
-}
-
-export interface Quantised {
-  readonly model: string;
-  readonly target: string;
-  readonly machine: string;
-  readonly rows: { readonly calibration: number; readonly held: number; readonly random: boolean };
-  readonly float: Report['float'];
-  readonly variants: readonly Shown[];
-  readonly weightBits: 7 | 8;
-  /** Why operators were left as they are. */
-  readonly asGiven?: string | undefined;
-  readonly chosen: string;
-  readonly isSlower: boolean;
-  readonly out?: string | undefined;
-}
 
 export const quantise = defineCommand({
   name: 'quantise',
@@ -112,6 +83,7 @@ export const quantise = defineCommand({
       '1s',
     ),
     out: text('FILE', 'File for the chosen variant.'),
+    svg: text('FILE', 'File for a picture of the variants and the layers.'),
   },
   async run(context, given): Promise<Quantised> {
     const { cwd, notes, signal } = context;
@@ -173,15 +145,25 @@ export const quantise = defineCommand({
       given.out === undefined
         ? undefined
         : await writeGivenFile(cwd, given.out, writeModel(built!.model));
-    return { ...shown, chosen: choice.chosen, out };
+    const result = {
+      ...shown,
+      layers: shownLayers(report.layers, report.sensitivity, built!),
+      estimatedBy: report.sensitivity.method,
+      chosen: choice.chosen,
+      out,
+    };
+    if (given.svg === undefined) return result;
+    const picture = await writeGivenFile(cwd, given.svg, quantisedPicture(result));
+    return { ...result, picture };
   },
   render(result, style) {
-    const { chosen, out, isSlower, target, rows } = result;
+    const { chosen, out, picture, isSlower, target, rows } = result;
     const best = result.variants.find(({ name }) => name === chosen)!;
     const fields = [
       ['file', out],
       ['size', `${formatBytes(best.bytes ?? 0)} of ${formatBytes(result.float.bytes)}`],
       ['rows', rowsText(rows)],
+      ['picture', picture],
     ] as const;
     return [
       `${style.green('✓')} ${style.bold(chosen)} is the best variant of ${result.model} on ${target}`,
@@ -191,6 +173,8 @@ export const quantise = defineCommand({
       ).replaceAll(/^/gm, '  '),
       '',
       renderVariants(result, style),
+      '',
+      renderLayers(result, style),
       ...(isSlower
         ? [
             style.yellow(
@@ -218,130 +202,4 @@ function bound(file: string, model: Model, given: readonly string[]): Model {
     if (!(error instanceof OnnxError)) throw error;
     throw new SkeinError(codeOf(error), `"${file}": ${error.message}`, { cause: error });
   }
-}
-
-function rowsText({ calibration, held, random }: Quantised['rows']): string {
-  if (random) {
-    return `${held} RANDOM inputs: errors on your rows may be larger, so give --data`;
-  }
-  return `${calibration} to calibrate, ${held} others to compare`;
-}
-
-function choiceAmong(variants: readonly VariantReport[], target: string, budget: Budget): Choice {
-  const measured = variants.flatMap(({ name, built }) =>
-    built === undefined
-      ? []
-      : [
-          {
-            name,
-            bytes: built.bytes,
-            error: built.quality.error,
-            drop: built.drop,
-            ratio: built.timings[target]?.ratio,
-          },
-        ],
-  );
-  return choose(measured, budget);
-}
-
-function shownVariant(
-  { name, summary, built, reason, notRun }: VariantReport,
-  choice: Choice,
-): Shown {
-  return {
-    name,
-    summary,
-    bytes: built?.bytes,
-    ...built?.quality,
-    drop: built?.drop,
-    timings: built?.timings ?? {},
-    refused: choice.refused.get(name),
-    reason,
-    notRun,
-  };
-}
-
-/** The float model and its variants, and why a variant is not chosen. */
-function renderVariants(
-  { float, variants, target, weightBits, asGiven }: Omit<Quantised, 'chosen'>,
-  style: Style,
-): string {
-  const withAccuracy = float.accuracy !== undefined;
-  const rows: Shown[] = [
-    {
-      name: 'float32',
-      summary: '',
-      bytes: float.bytes,
-      accuracy: float.accuracy,
-      notRun: {},
-      timings: Object.fromEntries(
-        Object.entries(float.ms).map(([runtime, ms]) => [runtime, { ms, floatMs: ms, ratio: 1 }]),
-      ),
-    },
-    ...variants.filter(({ bytes }) => bytes !== undefined),
-  ];
-  const time = (runtime: string) => (row: Shown) => {
-    const timing = row.timings[runtime];
-    if (timing === undefined) return '–';
-    return row.name === 'float32'
-      ? formatDuration(timing.ms)
-      : `${formatDuration(timing.ms)} ${(1 / timing.ratio).toFixed(2)}×`;
-  };
-  const notes = [
-    ...(weightBits === 8 ? [] : ['Weights of int8 have 7 bits: this processor saturates with 8.']),
-    ...(asGiven === undefined ? [] : [`Operators were left as they are: ${asGiven}`]),
-    ...variants.flatMap(({ name, reason, refused, notRun }) => [
-      ...(reason === undefined ? [] : [`${name} was not built: ${reason}.`]),
-      ...(refused === undefined ? [] : [`${name}: ${REFUSALS[refused](target)}.`]),
-      ...Object.entries(notRun).map(
-        ([runtime, why]) => `${name} does not run on ${runtime}: ${why}.`,
-      ),
-    ]),
-  ];
-  return [
-    renderTable(style, rows, [
-      ['VARIANT', ({ name }) => name],
-      ['SIZE', ({ bytes }) => formatBytes(bytes ?? 0), 'right'],
-      ['ERROR', ({ error }) => percent(error), 'right'],
-      ['CHANGED', ({ changed }) => percent(changed), 'right'],
-      ...(withAccuracy
-        ? ([['ACCURACY', ({ accuracy }: Shown) => percent(accuracy), 'right']] as const)
-        : []),
-      ['NATIVE', time('native'), 'right'],
-      ['WASM', time('wasm'), 'right'],
-    ]),
-    ...notes.map((note) => style.dim(note)),
-  ].join('\n');
-}
-
-const REFUSALS: Readonly<Record<Refusal, (target: string) => string>> = {
-  size: () => 'larger than --max-size',
-  error: () => 'its error is above --max-error',
-  drop: () => 'the golden rows fall by more than --max-drop',
-  slower: (target) => `slower than the float model on ${target}`,
-  target: (target) => `does not run on ${target}`,
-};
-
-function percent(share: number | undefined): string {
-  return share === undefined ? '–' : `${(100 * share).toFixed(2)} %`;
-}
-
-function refusedAll(
-  file: string,
-  variants: readonly Shown[],
-  target: string,
-  { maxError, maxDrop }: Budget,
-): SkeinError {
-  const reasons = variants.map(({ name, reason, refused, error, drop }) => {
-    if (reason !== undefined) return `${name} was not built, ${reason}`;
-    if (refused === 'error')
-      return `${name} has an error of ${percent(error)}, above ${percent(maxError)}`;
-    if (refused === 'drop')
-      return `${name} falls by ${drop!.toFixed(2)} points on the golden rows, more than ${maxDrop}`;
-    return `${name} is ${REFUSALS[refused!](target)}`;
-  });
-  return new SkeinError(
-    'QUANTISE_REFUSED',
-    `No variant of "${file}" is kept: ${reasons.join('; ')}.`,
-  );
 }

@@ -1,8 +1,8 @@
 /**
  * The form of each layer within a budget. Pure: from what a form costs in error and bytes to a plan.
  *
- * Every layer begins in its smallest form. The layer that gains most accuracy per byte gets a more
- * exact form, until the error is within its budget; with a budget of bytes, also as long as bytes are
+ * Every layer begins in its smallest form. The layer that gains most accuracy per byte, or per product that
+ * is no longer computed in integers, gets a more exact form, until the error is within its budget; with a budget of bytes, also as long as bytes are
  * left. Errors of layers add up as squares, because roundings are independent.
  */
 import type { Form, Plan } from '../plan.ts';
@@ -10,6 +10,8 @@ import type { Form, Plan } from '../plan.ts';
 export interface Step {
   readonly form: Form;
   readonly bytes: number;
+  /** Weights that are computed in floats where the smallest form computes in integers. Default 0. */
+  readonly floats?: number;
   /** Squared relative error of the outputs. */
   readonly cost: number;
 }
@@ -51,7 +53,9 @@ function bestUpgrade(
       const bytes = steps[to]!.bytes - steps[from]!.bytes;
       const less = steps[from]!.cost - steps[to]!.cost;
       if (!(less > 0) || bytes > bytesLeft) continue;
-      const gain = less / Math.max(bytes, 1);
+      // A product in floats is worth as much as a byte: it takes about as many times as long.
+      const floats = (steps[to]!.floats ?? 0) - (steps[from]!.floats ?? 0);
+      const gain = less / Math.max(bytes + floats, 1);
       if (best === undefined || gain > best.gain) best = { name, to, gain };
     }
   }

@@ -7,10 +7,10 @@ import type { TensorMap } from '../../tensor/tensor.ts';
 import { withOpen, type Evaluator } from '../evaluator.ts';
 import type { Range } from '../grid.ts';
 import type { Layer } from '../layers.ts';
-import { permits, type Plan } from '../plan.ts';
+import { permits, type Form, type Plan } from '../plan.ts';
 import { quantise } from '../rewrite.ts';
 import { planWithin, type Step } from './budget.ts';
-import { answersOf, differenceOf, type Answers } from './compare.ts';
+import { answersOf, differenceOf } from './compare.ts';
 import { stepsOf, type Recipe } from './recipes.ts';
 import { sensitivityOf, type Sensitivity } from './sensitivity.ts';
 import { staticVariant } from './static-variant.ts';
@@ -34,6 +34,8 @@ export interface BuildOptions {
 export interface Built {
   readonly plan: Plan;
   readonly model: Model;
+  /** Relative error of the outputs that each layer causes in its form, by its name; estimated. */
+  readonly errors: ReadonlyMap<string, number>;
 }
 
 /** Plans that are tried: each has at most nine tenths of the error budget of the one before. */
@@ -56,37 +58,45 @@ export async function buildVariant(recipe: Recipe, options: BuildOptions): Promi
   );
   const errorOf = async (model: Model): Promise<number> =>
     withOpen(options.evaluator, model, async (open) =>
-      differenceOf(await answersOf(open, compared), wanted as Answers),
+      differenceOf(await answersOf(open, compared), wanted),
     ).then(({ error }) => error);
 
   const make = makerOf(recipe, options);
   let steps = stepsOf(recipe, layers, options.sensitivity);
   let limit = maxError;
-  let built: (Built & { readonly error: number }) | undefined;
+  let built: (Omit<Built, 'errors'> & { readonly error: number }) | undefined;
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     signal?.throwIfAborted();
-    const plan = planWithin(steps, { error: limit });
-    if (built !== undefined && (isSame(plan, built.plan) || !isQuantised(plan))) break;
+    const within = planWithin(steps, { error: limit });
+    // The first one is built in any case, so that its error can be shown.
+    const isKept = built !== undefined || has(within, form);
+    const plan = isKept ? within : planWithin(steps, { error: Infinity });
+    if (built !== undefined && (isSame(plan, built.plan) || !has(plan, form))) break;
     const { model, ranges } = await make(plan);
     const error = await errorOf(model);
     if (built === undefined || error < built.error) built = { plan, model, error };
-    if (error <= maxError) break;
     if (attempt === 0 && ranges !== undefined) {
       const own = await sensitivityOf(options.base, layers, { ...options, ranges });
       steps = stepsOf(recipe, layers, own);
     }
+    if (error <= maxError) break;
     const share = Math.max(LOOSEST_STEP, Math.min(TIGHTER, TIGHTER * (maxError / error)));
     limit = Math.min(limit, predicted(steps, plan)) * share;
   }
+  const withErrors = ({ plan, model }: Omit<Built, 'errors'>): Built => ({
+    plan,
+    model,
+    errors: errorsOf(steps, plan),
+  });
   const first = built!;
-  if (maxBytes === undefined) return first;
+  if (maxBytes === undefined) return withErrors(first);
   const size = writeModel(first.model).byteLength;
   const ownBytes = planned(steps, first.plan);
   const plan = planWithin(steps, { error: limit, bytes: maxBytes - (size - ownBytes) });
-  if (size > maxBytes || isSame(plan, first.plan)) return first;
+  if (size > maxBytes || isSame(plan, first.plan) || !has(plan, form)) return withErrors(first);
   const { model } = await make(plan);
   const isBetter = writeModel(model).byteLength <= maxBytes && (await errorOf(model)) < first.error;
-  return isBetter ? { plan, model } : first;
+  return withErrors(isBetter ? { plan, model } : first);
 }
 
 type Made = { readonly model: Model; readonly ranges?: ReadonlyMap<string, Range> };
@@ -121,5 +131,17 @@ function sumOf(
   );
 }
 
+function errorsOf(
+  steps: ReadonlyMap<string, readonly Step[]>,
+  plan: Plan,
+): ReadonlyMap<string, number> {
+  return new Map(
+    [...steps].map(([name, all]) => {
+      const { cost = 0 } = all.find(({ form }) => form === plan.get(name)) ?? {};
+      return [name, Math.sqrt(cost)] as const;
+    }),
+  );
+}
+
 const isSame = (a: Plan, b: Plan): boolean => [...a].every(([name, form]) => b.get(name) === form);
-const isQuantised = (plan: Plan): boolean => [...plan.values()].some((form) => form !== 'float');
+const has = (plan: Plan, form: Form): boolean => [...plan.values()].includes(form);

@@ -60,6 +60,8 @@ export interface VariantReport {
   readonly built?: {
     readonly model: Model;
     readonly plan: Plan;
+    /** Error that each layer causes in its form, estimated, by its name. */
+    readonly errors: ReadonlyMap<string, number>;
     readonly bytes: number;
     readonly quality: Quality;
     /** Points that the golden set falls by: of accuracy with labels, else of changed decisions. */
@@ -104,8 +106,16 @@ export async function measureVariants(model: Model, options: MeasureOptions): Pr
   onProgress?.('Measuring the sensitivity of layers');
   const sensitivity = await sensitivityOf(base, layers, { samples, evaluator, weightBits, signal });
   const building = {
-    ...{ base, layers, sensitivity, samples, calibration, evaluator, weightBits },
-    ...{ maxError, maxBytes, signal },
+    base,
+    layers,
+    sensitivity,
+    samples,
+    calibration,
+    evaluator,
+    weightBits,
+    maxError,
+    maxBytes,
+    signal,
   };
   const floatMs: Record<string, number[]> = {};
   const variants: VariantReport[] = [];
@@ -115,7 +125,7 @@ export async function measureVariants(model: Model, options: MeasureOptions): Pr
     const { name, summary } = recipe;
     const notRun: Record<string, string> = {};
     try {
-      const { plan, model: made } = await buildVariant(recipe, building);
+      const { plan, model: made, errors } = await buildVariant(recipe, building);
       onProgress?.(`Comparing ${recipe.name}`);
       const [found, goldenFound] = await withOpen(evaluator, made, async (open) => {
         const first = await answersOf(open, held.samples);
@@ -138,7 +148,7 @@ export async function measureVariants(model: Model, options: MeasureOptions): Pr
       variants.push({
         name,
         summary,
-        built: { model: made, plan, bytes, quality, drop, timings },
+        built: { model: made, plan, errors, bytes, quality, drop, timings },
         notRun,
       });
     } catch (error) {

@@ -70,9 +70,13 @@ export function stepsOf(
       const all = [...new Set<Form>([...forms, 'float'])];
       const own = all.map((form) => {
         const cost = form === 'float' ? 0 : (costs.get(layer.name)?.get(form) ?? 0);
-        return { form, bytes: bytesIn(layer, form), cost };
+        const floats = all[0] === 'static' && form !== 'static' ? weightsOf(layer) : 0;
+        return { form, bytes: bytesIn(layer, form), floats, cost };
       });
       return [layer.name, own] as const;
     }),
   );
 }
+
+const weightsOf = ({ weights }: Layer): number =>
+  weights.reduce((sum, { numbers }) => sum + numbers.length, 0);
