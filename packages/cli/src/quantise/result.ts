@@ -38,7 +38,7 @@ export interface Quantised {
   readonly asGiven?: string | undefined;
   /** In the chosen variant. */
   readonly layers: readonly ShownLayer[];
-  /** Of the layers' errors. `runs`: the model has no gradients. */
+  /** Source of the layers' errors. `runs`: the model has no gradients. */
   readonly estimatedBy: Report['sensitivity']['method'];
   readonly chosen: string;
   readonly isSlower: boolean;

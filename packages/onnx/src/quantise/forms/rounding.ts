@@ -1,4 +1,4 @@
-/** What a form makes of a layer's weights, and how many bytes it stores for them. */
+/** Rounded weights of a layer in a form, and the bytes that the form takes. */
 import { elementCount } from '../../tensor/tensor.ts';
 import type { Layer, LayerWeights } from '../layers.ts';
 import type { Form } from '../plan.ts';

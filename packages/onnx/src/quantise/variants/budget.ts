@@ -1,5 +1,5 @@
 /**
- * The form of each layer within a budget. Pure: from what a form costs in error and bytes to a plan.
+ * The form of each layer within a budget. Pure: from errors and bytes of forms to a plan.
  *
  * Every layer begins in its smallest form. The layer that gains most accuracy per byte, or per product that
  * is no longer computed in integers, gets a more exact form, until the error is within its budget; with a budget of bytes, also as long as bytes are

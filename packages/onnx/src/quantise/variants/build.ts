@@ -7,7 +7,7 @@ import type { TensorMap } from '../../tensor/tensor.ts';
 import { withOpen, type Evaluator } from '../evaluator.ts';
 import type { Range } from '../grid.ts';
 import type { Layer } from '../layers.ts';
-import { permits, type Form, type Plan } from '../plan.ts';
+import { bitsOf, permits, type Form, type Plan } from '../plan.ts';
 import { quantise } from '../rewrite.ts';
 import { planWithin, type Step } from './budget.ts';
 import { answersOf, differenceOf } from './compare.ts';
@@ -18,7 +18,7 @@ import { staticVariant } from './static-variant.ts';
 export interface BuildOptions {
   readonly base: Model;
   readonly layers: readonly Layer[];
-  /** Of weights alone; activations are measured where a recipe needs them. */
+  /** Costs of weights alone; activations are measured where a recipe needs them. */
   readonly sensitivity: Sensitivity;
   /** Samples that plans are compared on. */
   readonly samples: readonly TensorMap[];
@@ -144,4 +144,6 @@ function errorsOf(
 }
 
 const isSame = (a: Plan, b: Plan): boolean => [...a].every(([name, form]) => b.get(name) === form);
-const has = (plan: Plan, form: Form): boolean => [...plan.values()].includes(form);
+/** Whether the plan is still what its recipe promises: a layer in its form, or any layer in 4 bits. */
+const has = (plan: Plan, form: Form): boolean =>
+  [...plan.values()].some((each) => each === form || (bitsOf(form) === 4 && bitsOf(each) === 4));

@@ -6,7 +6,7 @@
  * outputs are divided by their norm, so that Σ g_i²·Δ_i² is the squared relative error that independent
  * changes Δ of the weights cause.
  *
- * Kirkpatrick et al., Overcoming catastrophic forgetting (PNAS 2017), for the diagonal; LeCun et al.,
+ * Kirkpatrick et al. (PNAS 114, 2017), for the diagonal; LeCun et al.,
  * Optimal Brain Damage (1989), for what a change of weights costs.
  */
 import { gradient, gradientName } from '../../gradient/gradient.ts';

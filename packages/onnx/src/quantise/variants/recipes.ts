@@ -58,7 +58,7 @@ export const RECIPES: readonly Recipe[] = [
   },
 ];
 
-/** What each layer may become, from the smallest form to floats. */
+/** The forms of each layer, from the smallest to floats. */
 export function stepsOf(
   { steps }: Recipe,
   layers: readonly Layer[],
