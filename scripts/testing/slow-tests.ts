@@ -114,6 +114,7 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/console/src/serving/playground.test.ts',
   'packages/console/src/serving/serving.test.ts',
   'packages/edge/src/bundle/bundle.test.ts',
+  'packages/edge/src/hybrid/simulation.test.ts',
   'packages/edge/src/node/create-edge.test.ts',
   'packages/edge/src/page/hundred-updates.test.ts',
   'packages/edge/src/page/page.test.ts',

@@ -16,10 +16,8 @@ import type { Bytes, Source } from '../trust/source.ts';
 import type { LoadedVersion } from '../update/slots.ts';
 import { openUpdater, type UpdateOutcome, type UpdaterOptions } from '../update/updater.ts';
 import { barrierOf, decide, type Asked, type RemoteState } from './policy.ts';
+import { LEAST_TRIPS, recentTimes, type RecentTimes } from './recent-times.ts';
 
-/** Runs by which the p99 is estimated, and how many there must be. */
-const WINDOW = 200;
-const LEAST_RUNS = 20;
 /** How long a node that cannot be reached is left alone, in milliseconds. */
 const AWAY_MS = 5000;
 
@@ -107,7 +105,11 @@ export async function openEdge(options: DeviceOptions): Promise<ReportingEdge> {
   let loaded: LoadedVersion | undefined;
   let reason: string | undefined;
   let retryAt = 0;
-  let runs: number[] = [];
+  const runs = recentTimes();
+  const trips = recentTimes(LEAST_TRIPS);
+  /** The run that a hedge has left behind: it ends before the next one begins. */
+  let left: Promise<unknown> | undefined;
+  let isClosed = false;
   if (options.report !== undefined) {
     const { invitation } = options.report;
     reporter = await startReporter({ storage, invitation, report: reportNow });
@@ -128,7 +130,7 @@ export async function openEdge(options: DeviceOptions): Promise<ReportingEdge> {
       trial: isOnTrial,
       published: published ?? null,
       failed: failed.map((each) => ({ version: each.version, reason: shownReason(each.reason) })),
-      latency: quantilesOf(runs),
+      latency: latencyOf(runs),
       ...counts.counted,
       counts: counts.take(),
     };
@@ -152,7 +154,7 @@ export async function openEdge(options: DeviceOptions): Promise<ReportingEdge> {
   async function load(): Promise<void> {
     await session?.close();
     session = undefined;
-    runs = [];
+    runs.clear();
     for (;;) {
       loaded = updater.active;
       if (loaded === undefined) return;
@@ -181,7 +183,7 @@ export async function openEdge(options: DeviceOptions): Promise<ReportingEdge> {
     try {
       const { outputs, computeMs } = await session!.run(inputs);
       const tookMs = performance.now() - from;
-      runs = [...runs, tookMs].slice(-WINDOW);
+      runs.add(tookMs);
       counts.ran(version, tookMs, tookMs > deadlineMs);
       counts.usedCpu((computeMs * session!.runsOn.threads) / 1000);
       // The answer counts, also where the disk cannot take that it was given.
@@ -189,11 +191,10 @@ export async function openEdge(options: DeviceOptions): Promise<ReportingEdge> {
       return outputs;
     } catch (error) {
       // The model refuses this input: another version might not, and the caller decides.
-      if (!(error instanceof RuntimeFailure) || error.kind === 'run') throw error;
+      if (!(error instanceof RuntimeFailure) || error.kind === 'run' || isClosed) throw error;
       counts.failed(version);
       await noting;
-      // Not its message: the device reports the reason, and a message may have a part of the input.
-      await updater.faulted(FAILURES[error.kind]);
+      await updater.faulted(reasonOf(error));
       reporter?.changed();
       await load();
       return error;
@@ -204,30 +205,81 @@ export async function openEdge(options: DeviceOptions): Promise<ReportingEdge> {
     isConfigured: client !== undefined,
     isAllowed: updater.active?.manifest.offload.allowed ?? true,
     retryAt,
+    trips: trips.quantiles(),
   });
 
   async function runThere(
     asked: Asked,
     inputs: TensorMap,
+    signal?: AbortSignal,
   ): Promise<Omit<EdgeAnswer, 'why' | 'tookMs'>> {
     const barrier = barrierOf(asked, remoteState(), Date.now());
     if (barrier !== undefined) throw new SkeinError('EDGE_NOT_ANSWERED', `${model}: ${barrier}.`);
+    const from = performance.now();
     try {
       counts.moved('sent', bytesOf(inputs));
-      const answer = await askNode(client!, model, inputs, asked);
+      const answer = await askNode(client!, model, inputs, asked, signal);
+      trips.add(performance.now() - from);
       counts.moved('received', bytesOf(answer.outputs));
       return { where: 'remote', ...answer };
     } catch (error) {
-      const isAway = error instanceof SkeinError && error.row.kind !== 'user';
+      if (signal?.aborted === true) trips.addCutOff(performance.now() - from);
+      const isAway = !signal?.aborted && error instanceof SkeinError && error.row.kind !== 'user';
       if (isAway) retryAt = Date.now() + (error.retryAfterMs ?? AWAY_MS);
       throw error;
+    }
+  }
+
+  /**
+   * Both, where the device has no answer at `hedgeAtMs`: the first answer counts, and the other call is cancelled. A run
+   * of the device cannot be cancelled; it is left to end.
+   */
+  async function runHedged(
+    asked: Asked,
+    inputs: TensorMap,
+    hedgeAtMs: number,
+  ): Promise<TensorMap | RuntimeFailure | Omit<EdgeAnswer, 'tookMs'>> {
+    const kept = copyOf(inputs);
+    const cancelled = new AbortController();
+    const own = runHere(inputs, asked);
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const other = new Promise<Omit<EdgeAnswer, 'tookMs'>>((resolve) => {
+      const ask = (): void => {
+        counts.hedged();
+        const rest = { ...asked, deadlineMs: Math.max(1, asked.deadlineMs! - hedgeAtMs) };
+        const why = `the device had no answer after ${Math.round(hedgeAtMs)} ms`;
+        // A node that fails leaves the answer to the device.
+        runThere(rest, kept, cancelled.signal).then(
+          (answer) => resolve({ ...answer, why }),
+          () => undefined,
+        );
+      };
+      timer = setTimeout(ask, hedgeAtMs);
+    });
+    try {
+      const first = await Promise.race([own, other]);
+      if ('where' in first) {
+        const ending = own
+          .catch(() => undefined)
+          .then(() => {
+            if (left === ending) left = undefined;
+          });
+        left = ending;
+      }
+      return first;
+    } finally {
+      clearTimeout(timer);
+      cancelled.abort();
     }
   }
 
   async function infer(inputs: TensorMap, given: EdgeInferOptions): Promise<EdgeAnswer> {
     const from = performance.now();
     // Another page of the same origin has installed a version, or rolled one back.
-    if (updater.active !== loaded) await load();
+    if (updater.active !== loaded) {
+      await left;
+      await load();
+    }
     const deadlineMs = given.deadlineMs ?? updater.active?.manifest.offload.deadlineMs;
     const asked: Asked = { isPrivate: given.private ?? false, deadlineMs };
     /** @param reported the reason without the message of the node. */
@@ -239,7 +291,12 @@ export async function openEdge(options: DeviceOptions): Promise<ReportingEdge> {
       counts.decided(answer.where, reported);
       return { ...answer, why, tookMs: performance.now() - from };
     };
-    const local = { isReady: session !== undefined, reason, p99Ms: p99Of(runs) };
+    const local = {
+      isReady: session !== undefined,
+      reason,
+      isBusy: left !== undefined,
+      runs: runs.quantiles(),
+    };
     const decision = decide(asked, local, remoteState(), Date.now());
     if (decision.where === 'refused') {
       counts.decided('refused', decision.why);
@@ -258,16 +315,23 @@ export async function openEdge(options: DeviceOptions): Promise<ReportingEdge> {
     }
     // A version that fails gives way to the one before, and that one to the node.
     const ended = new Set<LoadedVersion | undefined>();
+    await left;
+    let hedgeAtMs = decision.where === 'local' ? decision.hedgeAtMs : undefined;
     while (session !== undefined) {
       const { runsOn } = session;
       const tried = loaded!;
       const version = String(tried.manifest.version);
-      const outputs = await runHere(inputs, asked);
-      if (!(outputs instanceof RuntimeFailure)) {
-        return answered({ outputs, where: 'local', version, runsOn }, why, reported);
+      const first =
+        hedgeAtMs === undefined
+          ? await runHere(inputs, asked)
+          : await runHedged(asked, inputs, hedgeAtMs);
+      hedgeAtMs = undefined;
+      if ('where' in first) return answered(first, first.why);
+      if (!(first instanceof RuntimeFailure)) {
+        return answered({ outputs: first, where: 'local', version, runsOn }, why, reported);
       }
       // A committed version starts again, once: this input may be what ends it.
-      if (ended.has(tried)) throw outputs;
+      if (ended.has(tried)) throw first;
       ended.add(tried);
       reported = why = `version ${version} has failed`;
     }
@@ -303,13 +367,16 @@ export async function openEdge(options: DeviceOptions): Promise<ReportingEdge> {
       await reporter?.refresh();
       const outcome = await updater.update();
       await inTurn(async () => {
-        if (updater.active !== loaded) await load();
+        if (updater.active === loaded) return;
+        await left;
+        await load();
       });
       if (outcome.kind === 'updated' || outcome.kind === 'refused') reporter?.changed();
       return outcome;
     },
     close: () =>
       inTurn(async () => {
+        isClosed = true;
         reporter?.close();
         await session?.close();
         session = undefined;
@@ -334,8 +401,10 @@ async function askNode(
   model: string,
   inputs: TensorMap,
   { deadlineMs }: Asked,
+  signal: AbortSignal | undefined,
 ): Promise<Pick<EdgeAnswer, 'outputs' | 'version'>> {
-  const answer = await client.infer(model, Object.fromEntries(inputs), { timeoutMs: deadlineMs });
+  const options = { timeoutMs: deadlineMs, signal };
+  const answer = await client.infer(model, Object.fromEntries(inputs), options);
   const outputs = Object.entries(answer.outputs).map(([name, output]): [string, Tensor] => [
     name,
     output.type === 'string'
@@ -345,25 +414,25 @@ async function askNode(
   return { outputs: new Map(outputs), version: answer.version ?? 'unknown' };
 }
 
-/** Reasons of a failed version, by the kind of its failure. */
-const FAILURES: Readonly<Record<RuntimeFailure['kind'], string>> = {
-  load: 'its model could not be loaded',
-  run: 'a run failed',
-  memory: 'it needed more memory than it may have',
-  lost: 'its process ended in a run',
-  unavailable: 'the runtime is missing on this device',
-};
-
-function p99Of(runs: readonly number[]): number | undefined {
-  return quantilesOf(runs)?.p99Ms;
+/** A reason that the device may report. A message about memory may have the size of an input. */
+function reasonOf({ kind, message }: RuntimeFailure): string {
+  return kind === 'memory' ? 'it needed more memory than it may have' : message;
 }
 
-function quantilesOf(runs: readonly number[]): DeviceReport['latency'] {
-  if (runs.length < LEAST_RUNS) return null;
-  const sorted = runs.toSorted((a, b) => a - b);
-  const quantile = (share: number): number => sorted[Math.ceil(share * sorted.length) - 1]!;
-  const [p50Ms, p90Ms, p99Ms] = [quantile(0.5), quantile(0.9), quantile(0.99)];
-  return { p50Ms, p90Ms, p99Ms, runs: runs.length };
+function latencyOf(runs: RecentTimes): DeviceReport['latency'] {
+  const quantiles = runs.quantiles();
+  if (quantiles === undefined) return null;
+  return { ...quantiles, p90Ms: runs.quantile(0.9)!, runs: runs.count };
+}
+
+/** A run takes the memory of its inputs, which the node may still have to get. */
+function copyOf(inputs: TensorMap): TensorMap {
+  return new Map(
+    [...inputs].map(([name, each]): [string, Tensor] => [
+      name,
+      each.type === 'string' ? each : { ...each, bytes: each.bytes.slice() },
+    ]),
+  );
 }
 
 function countedSource(source: Source, onBytes: (bytes: number) => void): Source {

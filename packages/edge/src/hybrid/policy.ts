@@ -1,17 +1,29 @@
 /**
- * Where an input is answered: on this device, or by the node. A pure function, so that each answer can give its reason.
+ * Where an input is answered: on this device, by the node, or by whichever of both is first. A pure function, so that
+ * each answer can give its reason.
  *
- * A private input is never sent, whatever the deadline: a device without a version then refuses. Else the device answers
- * itself, unless it is too slow for the deadline by the p99 of its recent runs.
+ * A private input is never sent, whatever the deadline: a device without a version then refuses. Else the device computes
+ * itself, and asks the node as well where the device has not answered at the last moment from which the node still
+ * answers in time. The node alone is asked where the device is usually too slow, and the node is not.
+ *
+ * The hedge costs a request of the node for each run that is slow, and no more; a fast device sends none.
  */
+
+/** Quantiles of recent times in milliseconds; undefined before there are enough. */
+export interface Quantiles {
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+}
 
 /** The device's own version. */
 export interface LocalState {
   readonly isReady: boolean;
   /** Why it is not. */
   readonly reason?: string | undefined;
-  /** The p99 of its recent runs, in milliseconds; undefined before there are enough. */
-  readonly p99Ms: number | undefined;
+  /** A run that a hedge has left behind has not ended. */
+  readonly isBusy: boolean;
+  /** Its recent runs. */
+  readonly runs: Quantiles | undefined;
 }
 
 export interface RemoteState {
@@ -20,6 +32,8 @@ export interface RemoteState {
   readonly isAllowed: boolean;
   /** When the node may be asked again, by its Retry-After or after it could not be reached; 0: now. */
   readonly retryAt: number;
+  /** From a request to its answer, recently. */
+  readonly trips: Quantiles | undefined;
 }
 
 export interface Asked {
@@ -28,8 +42,21 @@ export interface Asked {
 }
 
 export type Decision =
-  | { readonly where: 'local' | 'remote'; readonly why: string }
+  | {
+      readonly where: 'local';
+      readonly why: string;
+      /** After this time without an answer the node is asked as well; absent: never. */
+      readonly hedgeAtMs?: number;
+    }
+  | { readonly where: 'remote'; readonly why: string }
   | { readonly where: 'refused'; readonly why: string };
+
+/**
+ * Multiple of the p99 of recent trips that is kept for the node: the slowest of a few trips is seldom the slowest of all. And the part
+ * of the deadline that is kept for a node whose trips are unknown. `simulation.test.ts` has the effect of both.
+ */
+const TRIP_MARGIN = 1.2;
+const UNKNOWN_TRIP_SHARE = 0.8;
 
 export function decide(
   asked: Asked,
@@ -44,16 +71,29 @@ export function decide(
     return { where: 'refused', why: `${why}, and ${barrier}` };
   }
   const { deadlineMs } = asked;
-  const { p99Ms } = local;
-  if (deadlineMs === undefined || p99Ms === undefined || p99Ms <= deadlineMs) {
+  const { runs } = local;
+  const isLate = deadlineMs !== undefined && runs !== undefined && runs.p99Ms > deadlineMs;
+  const late = isLate
+    ? `the device takes ${Math.ceil(runs.p99Ms)} ms at its p99, and the deadline is ${deadlineMs} ms`
+    : undefined;
+  if (barrier !== undefined) {
+    if (late !== undefined) return { where: 'local', why: `${barrier}, although ${late}` };
+    return { where: 'local', why: asked.isPrivate ? barrier : 'the device is fast enough' };
+  }
+  if (local.isBusy) return { where: 'remote', why: 'the device still computes an earlier input' };
+  if (deadlineMs === undefined) return { where: 'local', why: 'the device is fast enough' };
+  const { trips } = remote;
+  const isUsuallyLate = runs !== undefined && runs.p50Ms > deadlineMs;
+  const isNodeInTime = trips !== undefined && trips.p99Ms <= deadlineMs;
+  if (isUsuallyLate && isNodeInTime) {
     return {
-      where: 'local',
-      why: asked.isPrivate ? 'the input is private' : 'the device is fast enough',
+      where: 'remote',
+      why: `the device takes ${Math.ceil(runs.p50Ms)} ms, and the deadline is ${deadlineMs} ms`,
     };
   }
-  const late = `the device takes ${Math.ceil(p99Ms)} ms at its p99, and the deadline is ${deadlineMs} ms`;
-  if (barrier === undefined) return { where: 'remote', why: late };
-  return { where: 'local', why: `${barrier}, although ${late}` };
+  const tripMs = trips === undefined ? deadlineMs * UNKNOWN_TRIP_SHARE : trips.p99Ms * TRIP_MARGIN;
+  const hedgeAtMs = isUsuallyLate ? 0 : Math.max(0, deadlineMs - tripMs);
+  return { where: 'local', why: late ?? 'the device is fast enough', hedgeAtMs };
 }
 
 /** Why an input may not be sent; undefined if it may. */

@@ -127,6 +127,36 @@ describe('a device', () => {
     await offline.close();
   });
 
+  it('that stands still asks the node as well, and takes the first answer', async () => {
+    const before = children();
+    const edge = await deviceOf({ server: { url: node.url } });
+    await edge.update();
+    const pid = children().findLast((each) => !before.includes(each))!;
+    await measured(edge);
+    process.kill(pid, 'SIGSTOP');
+    try {
+      const answer = await edge.infer(row(), { deadlineMs: 5000 });
+      expect(answer).toMatchObject({
+        where: 'remote',
+        why: 'the device had no answer after 1000 ms',
+      });
+      expect(numbersOf(answer)).toEqual(expected[2]);
+      // Its own run has not ended.
+      const next = await edge.infer(row(), { deadlineMs: 5000 });
+      expect(next).toMatchObject({
+        where: 'remote',
+        why: 'the device still computes an earlier input',
+      });
+    } finally {
+      process.kill(pid, 'SIGCONT');
+    }
+    const own = await edge.infer(row(), { private: true });
+    expect(own).toMatchObject({ where: 'local', why: 'the input is private' });
+    expect(numbersOf(own)).toEqual(expected[0]);
+    expect(edge.failed).toEqual([]);
+    await edge.close();
+  });
+
   it('that is too slow asks the node, then leaves a busy one alone; a private input stays', async () => {
     await using counted = await refusingServer();
     const before = children();
@@ -142,11 +172,10 @@ describe('a device', () => {
       why: expect.stringContaining('the input is private'),
     });
     expect(counted.requests).toBe(0);
+    process.kill(pid!, 'SIGSTOP');
+    setTimeout(() => process.kill(pid!, 'SIGCONT'), SLOW_MS);
     const first = await edge.infer(row(), { deadlineMs });
-    expect(first).toMatchObject({
-      where: 'local',
-      why: expect.stringContaining('the node does not answer'),
-    });
+    expect(first).toMatchObject({ where: 'local', why: expect.stringContaining('at its p99') });
     expect(counted.requests).toBe(1);
     const second = await edge.infer(row(), { deadlineMs });
     expect(second).toMatchObject({
