@@ -271,6 +271,7 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/train/src/privacy/clipped-step.test.ts',
   'packages/train/src/readme.test.ts',
   'packages/train/src/runs/gang-jobs/train-jobs.test.ts',
+  'packages/train/src/runs/train-run.test.ts',
   'packages/train/src/secure-aggregation/pairwise/sums.test.ts',
   'packages/train/src/step/dropout-runs.test.ts',
   'scripts/federate-demo/federate-demo.test.ts',

@@ -44,6 +44,7 @@ export { blueprintOf } from './task/blueprint.ts';
 export {
   defineTraining,
   SCHEDULE_NAMES,
+  SHUFFLES,
   WHOLE_SETTINGS,
   type Training,
 } from './task/define-training.ts';

@@ -33,9 +33,19 @@ export function usageText(usage: Readonly<Record<string, number>> | undefined): 
   return parts.length === 0 ? '–' : parts.join(', ');
 }
 
+/** `2 attempts in 6 min 8 s` */
+function allAttemptsText({ attempts }: JobView): string {
+  const [first, last] = [attempts[0]!, attempts.at(-1)!];
+  const ended = last.endedAt === undefined ? Date.now() : Date.parse(last.endedAt);
+  return `${attempts.length} attempts in ${formatDuration(Math.max(0, ended - Date.parse(first.startedAt)))}`;
+}
+
 /** One line for the end of a job whose output was printed, its last words too. */
 export function endText(job: JobView, style: Style): string {
-  const usage = usageText(job.attempts.at(-1)?.usage);
+  const { attempts } = job;
+  const last = usageText(attempts.at(-1)?.usage);
+  // The last attempt alone has a use: after a lost worker its time is a part.
+  const usage = attempts.length > 1 ? `${allAttemptsText(job)}, the last one ${last}` : last;
   const mark = job.state === 'succeeded' ? style.green('✓') : style.red('✗');
   const cached = job.cachedFrom === undefined ? '' : ` (kept result of ${job.cachedFrom})`;
   const [message] = job.message?.split(LAST_WORDS) ?? [];

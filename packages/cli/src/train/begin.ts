@@ -79,6 +79,7 @@ export async function begin(
     retried,
     signal,
     onNote,
+    onPreparation: (work) => progress.preparation(work),
     onProgress(step) {
       progress.step(step);
       report?.onProgress(step);

@@ -1,7 +1,13 @@
 /** The options of `skein train` that define a run. */
 import { SkeinError } from '@skein/api/errors';
 import { LOSS_NAMES } from '@skein/onnx';
-import { OPTIMISER_NAMES, SCHEDULE_NAMES, WHOLE_SETTINGS, type Training } from '@skein/train';
+import {
+  OPTIMISER_NAMES,
+  SCHEDULE_NAMES,
+  SHUFFLES,
+  WHOLE_SETTINGS,
+  type Training,
+} from '@skein/train';
 import { optionName, type OptionValues } from '../command-line/command.ts';
 import { usageError } from '../command-line/usage.ts';
 import { bytes, choice, decimal, integer, text, value } from '../command-line/option.ts';
@@ -93,6 +99,10 @@ export const trainingOptions = {
   ),
   threads: integer('N', 'Threads that one operator may use; default: 1.', WHOLE_SETTINGS.threads),
   memory: bytes('Memory for rows; larger data are kept in a file; default: 256MiB.'),
+  shuffle: choice(
+    SHUFFLES,
+    'Order of the rows in an epoch. rows: any; blocks: of a file that is shuffled once, block after block. Default: blocks where the rows are more than half of the memory.',
+  ),
   workers: integer(
     'N',
     'Threads that share every batch; default: 1. A gang has its RANK instead.',

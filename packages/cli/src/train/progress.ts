@@ -1,12 +1,15 @@
 /** Progress of a run on stderr: a line per epoch under a heading, and the current step. */
 import type { RunEpoch } from '@skein/api';
 import type { Progress } from '@skein/train';
+import type { Preparation } from '@skein/train/run';
 import { formatDuration } from '@skein/api/units';
 import { bar, type Notes } from '../output/notes.ts';
 
 /** Milliseconds between two updates of the line. */
 const DRAWN_EVERY = 50;
 const WIDTH = 11;
+/** Work that takes longer leaves a line. */
+const LONG_MS = 2000;
 
 /** Columns that a metric's name is shortened to. */
 const TITLES: Readonly<Record<string, string>> = {
@@ -31,13 +34,43 @@ export function formatMetric(value: number | null | undefined): string {
   return size < 1 ? value.toFixed(4) : String(Number(value.toPrecision(5)));
 }
 
+const rateOf = (rows: number, tookMs: number): string =>
+  `${Math.round((1000 * rows) / Math.max(1, tookMs)).toLocaleString('en')} rows/s`;
+
 export function createProgress(notes: Notes, now: () => number = () => performance.now()) {
   let drawnAt = Number.NEGATIVE_INFINITY;
   let headed = false;
+  let stage: { doing: Preparation['doing']; begun: number; rows: number } | undefined;
+  const endStage = () => {
+    if (stage === undefined) return;
+    const { doing, begun, rows } = stage;
+    stage = undefined;
+    const took = now() - begun;
+    if (took < LONG_MS) return;
+    const counted = rows === 0 ? '' : ` ${rows.toLocaleString('en')} rows, ${rateOf(rows, took)},`;
+    notes.line(notes.style.dim(`${doing}:${counted} ${formatDuration(took)}`));
+  };
   const row = (cells: readonly string[]) =>
     cells.map((cell, i) => cell.padStart(i === 0 ? 7 : WIDTH)).join(' ');
   return {
+    /** A line that is replaced, and one that stays for each kind of work that took long. */
+    preparation({ doing, share, rows = 0 }: Preparation): void {
+      const at = now();
+      if (stage?.doing !== doing) {
+        endStage();
+        stage = { doing, begun: at, rows: 0 };
+      }
+      stage.rows = rows;
+      if (at - drawnAt < DRAWN_EVERY) return;
+      drawnAt = at;
+      const took = at - stage.begun;
+      const left = share > 0 ? `, ${formatDuration((took * (1 - share)) / share)} left` : '';
+      const counted =
+        rows === 0 ? '' : `, ${rows.toLocaleString('en')} rows, ${rateOf(rows, took)}`;
+      notes.progress(`${bar(share, 20)} ${doing}${counted}${took < LONG_MS ? '' : left}`);
+    },
     step({ epoch, epochs, step, steps, loss, leftMs }: Progress): void {
+      endStage();
       const at = now();
       if (step < steps && at - drawnAt < DRAWN_EVERY) return;
       drawnAt = at;

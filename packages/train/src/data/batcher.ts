@@ -9,6 +9,7 @@ import { values, type NumericTensor } from '@skein/onnx';
 import type { Tensors } from '../run/backend.ts';
 import { dataError } from '../train-error.ts';
 import { copyRow, emptyRows, type Dataset } from './dataset.ts';
+import { blockReader, type RowOrder } from './rows/block-order.ts';
 import { bytesPerRow, isStored, readStoredRow, type StoredRows } from './rows/stored.ts';
 
 export interface Batch {
@@ -25,7 +26,7 @@ export interface Batcher {
   /** Sum of the weights of all rows. */
   readonly weight: number;
   /** Fills the batch's memory; valid until the next call. Beyond the end of the order it is all padding. */
-  fill(order: Uint32Array, index: number): Batch;
+  fill(order: RowOrder, index: number): Batch;
 }
 
 export interface BatcherOptions {
@@ -58,7 +59,7 @@ export function batcher(dataset: Dataset, { size, inputs, mask }: BatcherOptions
     }
     const target = emptyRows(source, size);
     batch.set(name, target);
-    return [rowCopier(source), target] as const;
+    return [rowCopier(source, dataset.blockRows), target] as const;
   });
   const own = mask === undefined ? undefined : dataset.tensors.get(mask);
   const rowWeights = own && (values(own) as Float32Array);
@@ -72,14 +73,15 @@ export function batcher(dataset: Dataset, { size, inputs, mask }: BatcherOptions
     fill(order, index) {
       const start = index * size;
       const rows = Math.max(0, Math.min(size, order.length - start));
-      const padding = order[rows === 0 ? 0 : start] ?? 0;
+      const own = order.subarray(start, start + rows);
+      const padding = own[0] ?? order.subarray(0, 1)[0] ?? 0;
       for (const [copy, target] of pairs) {
-        for (let i = 0; i < size; i++) copy(i < rows ? order[start + i]! : padding, target, i);
+        for (let i = 0; i < size; i++) copy(i < rows ? own[i]! : padding, target, i);
       }
       weights.fill(1, 0, rows).fill(0, rows);
       if (rowWeights === undefined) return { tensors: batch, rows, weight: rows };
       let weight = 0;
-      for (let i = 0; i < rows; i++) weight += weights[i] = rowWeights[order[start + i]!]!;
+      for (let i = 0; i < rows; i++) weight += weights[i] = rowWeights[own[i]!]!;
       return { tensors: batch, rows, weight };
     },
   };
@@ -87,9 +89,12 @@ export function batcher(dataset: Dataset, { size, inputs, mask }: BatcherOptions
 
 type RowCopier = (row: number, into: NumericTensor, at: number) => void;
 
-function rowCopier(source: NumericTensor | StoredRows): RowCopier {
+function rowCopier(source: NumericTensor | StoredRows, blockRows: number | undefined): RowCopier {
   if (!isStored(source)) return (row, into, at) => copyRow(source, row, into, at);
   const size = bytesPerRow(source);
-  return (row, into, at) =>
-    readStoredRow(source, row, into.bytes.subarray(at * size, (at + 1) * size));
+  const read =
+    blockRows === undefined
+      ? (row: number, into: Uint8Array) => readStoredRow(source, row, into)
+      : blockReader(source, blockRows);
+  return (row, into, at) => read(row, into.bytes.subarray(at * size, (at + 1) * size));
 }

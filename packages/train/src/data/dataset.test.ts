@@ -2,7 +2,8 @@ import { tensor, values } from '@skein/onnx';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { batcher } from './batcher.ts';
-import { dataset, selectRows, shuffled, splitRows } from './dataset.ts';
+import { dataset, selectRows, splitRows } from './dataset.ts';
+import { shuffled } from './rows/shuffled.ts';
 
 const rows = (count: number) =>
   dataset({

@@ -2,13 +2,15 @@
 import {
   elementCount,
   elementSize,
-  seededRandom,
   values,
   type ClassIndices,
   type NumericTensor,
 } from '@skein/onnx';
 import type { Tensors } from '../run/backend.ts';
 import { dataError } from '../train-error.ts';
+import { inMemory } from './rows/array-rows.ts';
+import { blockOrder, type RowOrder } from './rows/block-order.ts';
+import { shuffled } from './rows/shuffled.ts';
 import { isStored, selectStoredRows, type StoredRows } from './rows/stored.ts';
 
 export interface Dataset {
@@ -18,6 +20,11 @@ export interface Dataset {
   readonly tensors: Tensors;
   /** Tensors in files; absent: none. */
   readonly stored?: ReadonlyMap<string, StoredRows>;
+  /**
+   * Rows of a block, of rows that are larger than memory: they are in files in a random order, and an epoch visits
+   * block after block. Absent: an epoch visits the rows in any order.
+   */
+  readonly blockRows?: number;
 }
 
 /** @throws TrainError `data` when there are no rows, or tensors differ in the number of rows. */
@@ -41,6 +48,19 @@ export function dataset(rows: Readonly<Record<string, NumericTensor | StoredRows
   return { count, tensors, ...(stored.size === 0 ? {} : { stored }) };
 }
 
+/** The same rows, with these tensors in memory. */
+export function loadRows(of: Dataset, names: readonly string[]): Dataset {
+  const tensors = new Map(of.tensors);
+  const stored = new Map(of.stored);
+  for (const name of names) {
+    const found = stored.get(name);
+    if (found === undefined) continue;
+    tensors.set(name, inMemory(found));
+    stored.delete(name);
+  }
+  return { ...of, tensors, stored };
+}
+
 /** Rows of a dataset in a given order, copied; of stored rows only the row numbers are copied. */
 export function selectRows(of: Dataset, rows: ArrayLike<number>): Dataset {
   const count = rows.length;
@@ -58,23 +78,14 @@ export function selectRows(of: Dataset, rows: ArrayLike<number>): Dataset {
   return { count, tensors, stored: new Map(stored) };
 }
 
-/** The numbers 0 … count − 1 in an order that depends only on the seed (Fisher and Yates). */
-export function shuffled(count: number, seed: number): Uint32Array {
-  const random = seededRandom(seed);
-  const order = Uint32Array.from({ length: count }, (_, i) => i);
-  for (let i = count - 1; i > 0; i--) {
-    const j = Math.floor(random.next() * (i + 1));
-    const kept = order[i]!;
-    order[i] = order[j]!;
-    order[j] = kept;
-  }
-  return order;
-}
-
 /** The order of the rows in an epoch: one seed for each epoch, far from the seeds of other runs. */
-export function orderOfEpoch(rows: number, seed: number, epoch: number): Uint32Array {
-  const mixed = Math.imul(seed, 0x9e3779b1) ^ Math.imul(epoch + 1, 0x85ebca77);
-  return shuffled(rows, mixed >>> 0);
+export function orderOfEpoch(
+  { count, blockRows }: Pick<Dataset, 'count' | 'blockRows'>,
+  seed: number,
+  epoch: number,
+): RowOrder {
+  const mixed = (Math.imul(seed, 0x9e3779b1) ^ Math.imul(epoch + 1, 0x85ebca77)) >>> 0;
+  return blockRows === undefined ? shuffled(count, mixed) : blockOrder(count, blockRows, mixed);
 }
 
 /**
@@ -95,6 +106,7 @@ export function splitRows(
  * Labels as the int64 numbers of their classes.
  * @param labelOf a row's label as text; `NaN` where one is missing.
  * @param what name of the labels, for messages.
+ * @param firstRow number of the first of these rows, for messages.
  * @throws TrainError `data` for a label that is not one of the classes, naming the row.
  */
 export function classNumbers(
@@ -102,6 +114,7 @@ export function classNumbers(
   labelOf: (row: number) => string,
   classes: readonly string[],
   what: string,
+  firstRow = 0,
 ): NumericTensor {
   const positions = new Map(classes.map((name, position) => [name, BigInt(position)]));
   const counted = classes.every((name, position) => name === String(position));
@@ -115,10 +128,10 @@ export function classNumbers(
     }
     const flaw =
       label === 'NaN'
-        ? `Row ${row} has no '${what}' to learn from.`
+        ? `Row ${firstRow + row} has no '${what}' to learn from.`
         : counted
-          ? `Row ${row} has the label ${label}, which is out of range: there are ${classes.length} classes, 0 to ${classes.length - 1}.`
-          : `Row ${row} has the class '${label}', which is none of ${classes.join(', ')}.`;
+          ? `Row ${firstRow + row} has the label ${label}, which is out of range: there are ${classes.length} classes, 0 to ${classes.length - 1}.`
+          : `Row ${firstRow + row} has the class '${label}', which is none of ${classes.join(', ')}.`;
     throw dataError(flaw);
   }
   return { type: 'int64', shape: [count], bytes: new Uint8Array(result.buffer) };

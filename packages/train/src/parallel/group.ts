@@ -6,6 +6,7 @@
  */
 import { batcher } from '../data/batcher.ts';
 import { orderOfEpoch } from '../data/dataset.ts';
+import type { RowOrder } from '../data/rows/block-order.ts';
 import type { Backend, Tensors } from '../run/backend.ts';
 import type { StepSession } from '../step/step-session.ts';
 import { modelError } from '../train-error.ts';
@@ -160,10 +161,10 @@ export async function follow(
     const batches = batcher(data, { size: batch, inputs, mask });
     const order = { learningRate: 0 };
     let epoch = -1;
-    let rows: Uint32Array = new Uint32Array(0);
+    let rows: RowOrder = new Uint32Array(0);
     for (let at = await stepper.begin(0, order); ; at++) {
       const now = Math.floor(at / batches.count);
-      if (now !== epoch) rows = orderOfEpoch(data.count, seed, now);
+      if (now !== epoch) rows = orderOfEpoch(data, seed, now);
       epoch = now;
       const { tensors } = batches.fill(rows, at % batches.count);
       const { stopped } = await stepper.step(parts(tensors), order, at);

@@ -6,4 +6,5 @@ export { jobProgress } from './job-progress.ts';
 export { formatOf, labelsFileOf, tableOf } from './sources/data-files.ts';
 export { networkOf } from './sources/model-source.ts';
 export { originOf, type Origin, type PlacedVersion } from './origin.ts';
+export type { Preparation } from './prepare.ts';
 export { followRun, resumeRun, trainRun, type RunOptions, type TrainedRun } from './train-run.ts';

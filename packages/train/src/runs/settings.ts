@@ -12,8 +12,10 @@ import { constant, cosine, stepDecay, warmUp, type Schedule } from '../schedules
 import {
   SCHEDULE_NAMES,
   SETTING_NAMES,
+  SHUFFLES,
   WHOLE_SETTINGS,
   type ScheduleName,
+  type Shuffle,
   type Training,
 } from '../task/define-training.ts';
 import { DEFAULT_LOSS } from '../task/task.ts';
@@ -74,13 +76,15 @@ function assertWhole(settings: Settings): void {
   }
 }
 
-function assertChosen({ optimiser, schedule, missing, task, scaling }: Settings): void {
+function assertChosen(settings: Settings): void {
+  const { optimiser, schedule, missing, task, scaling, shuffle } = settings;
   const choices = [
     ['optimiser', typeof optimiser === 'string' ? optimiser : undefined, OPTIMISER_NAMES],
     ['schedule', schedule, SCHEDULE_NAMES],
     ['missing', missing, ['refuse', 'drop', 'mean']],
     ['task', task, Object.keys(DEFAULT_LOSS)],
     ['scaling', scaling, ['standard', 'unit', 'none']],
+    ['shuffle', shuffle, SHUFFLES],
   ] as const;
   for (const [name, value, known] of choices) {
     if (value === undefined || (known as readonly string[]).includes(value)) continue;
@@ -91,13 +95,26 @@ function assertChosen({ optimiser, schedule, missing, task, scaling }: Settings)
 const shown = (value: unknown): string =>
   typeof value === 'string' ? JSON.stringify(value) : String(value);
 
-/** The settings as text for a run: every choice, in words and numbers. */
-export function planOf(settings: Settings, modelDescribed: string): Run['plan'] {
+/**
+ * The settings as text for a run: every choice, in words and numbers. The order of the rows is among them where it was
+ * given, or is in blocks: a run that is resumed on another machine keeps it.
+ */
+export function planOf(
+  settings: Settings,
+  {
+    source,
+    shuffle,
+  }: {
+    readonly source: { readonly described: string };
+    readonly shuffle?: Shuffle | undefined;
+  },
+): Run['plan'] {
   const { optimiser } = settings;
   const chosen = {
     ...settings,
+    ...defined({ shuffle }),
     // A program may give both as values, which have no words.
-    model: modelDescribed,
+    model: source.described,
     optimiser: typeof optimiser === 'string' ? optimiser : describedOptimiser(optimiser),
     rate: rateOf(settings),
   };

@@ -4,11 +4,13 @@ import { join } from 'node:path';
 import type { Run } from '@skein/api';
 import { readRuns } from '@skein/state/runs';
 import { mlp } from '@skein/onnx';
-import { beforeAll, expect, it } from 'vitest';
+import { beforeAll, expect, it, vi } from 'vitest';
 import { testFolder } from '../../../../scripts/testing/folder.ts';
 import { adamW } from '../optimisers/adam.ts';
 import { npy } from '../testing/npy.ts';
 import type { Training } from '../task/define-training.ts';
+import type { Preparation } from './prepare.ts';
+import { shuffleFor } from './shuffle.ts';
 import { resumeRun, trainRun, type RunOptions } from './train-run.ts';
 
 const folder = testFolder();
@@ -60,6 +62,49 @@ it('ends with the same bits when it was interrupted and resumed on more threads'
   expect(shared.run).toMatchObject({ status: 'finished', plan: { workers: 2 } });
   expect(notes).toEqual(['Training on 2 workers, threads of this process.']);
   expect((await readRuns(folder)).map(({ status }) => status)).toEqual(Array(3).fill('finished'));
+});
+
+it('visits rows block by block, and ends with the same bits when it is resumed', async () => {
+  const stored: Training = { ...training, memory: 1 };
+  const notes: string[] = [];
+  const work: Preparation[] = [];
+  const bounded = vi.spyOn(process, 'constrainedMemory').mockReturnValue(64 * 1024);
+  const begun = async () => {
+    const whole = await trainRun(stored, {
+      folder,
+      onNote: (text) => void notes.push(text),
+      onPreparation: (each) => void work.push(each),
+    });
+    return [whole, await interrupted(stored), await interrupted(stored)] as const;
+  };
+  const [whole, first, second] = await begun().finally(() => bounded.mockRestore());
+  expect(whole.run).toMatchObject({ status: 'finished', plan: { shuffle: 'blocks' } });
+  expect(notes.at(-1)).toMatch(
+    /^The rows take 71.1 KiB, and the memory is 64.0 KiB: they are shuf/,
+  );
+  expect(new Set(work.map(({ doing }) => doing))).toEqual(
+    new Set(['scaling', 'encoding', 'shuffling']),
+  );
+  // With more memory a run keeps its order.
+  const alone = await resumeRun(first, { folder });
+  expect(alone.run.result!.digest).toBe(whole.run.result!.digest);
+  const { run } = await resumeRun(second, { folder, workers: 2 });
+  expect(run).toMatchObject({ status: 'finished', plan: { shuffle: 'blocks', workers: 2 } });
+  const changed = resumeRun(second, { folder, training: { ...stored, shuffle: 'rows' } });
+  await expect(changed).rejects.toMatchObject({ code: 'RUN_CHANGED' });
+  const inAnyOrder = await trainRun(training, { folder });
+  const lossOf = ({ epochs }: Run) => epochs.at(-1)!.loss;
+  expect(lossOf(whole.run) / lossOf(inAnyOrder.run)).toBeCloseTo(1, 1);
+  expect(inAnyOrder.run.plan['shuffle']).toBeUndefined();
+  const given = await trainRun({ ...training, shuffle: 'blocks' }, { folder });
+  expect(given.run.result!.digest).toBe(whole.run.result!.digest);
+});
+
+it.each([
+  [1_000_000, 100, 264 * 2 ** 20, 'rows'],
+  [1_000_000, 100, 251 * 2 ** 20, 'blocks'],
+])('visits %d rows of %d bytes with a memory of %d bytes by %s', (rows, bytes, memory, wanted) => {
+  expect(shuffleFor(rows, bytes, memory)).toBe(wanted);
 });
 
 it('takes a network, an optimiser and a pattern of the program, and needs them again', async () => {

@@ -17,7 +17,7 @@ import { openRunFolder, readRun, readRuns, type RunFolder } from '@skein/state/r
 import type { CheckpointStore } from '../checkpoint/checkpoint.ts';
 import { fileStore } from '../checkpoint/file-store.ts';
 import { nativeBackend } from '../run/native-backend.ts';
-import type { Training } from '../task/define-training.ts';
+import { SHUFFLES, type Training } from '../task/define-training.ts';
 import { trainTask } from '../task/train-task.ts';
 import type { EpochReport, Progress } from '../trainer/trainer.ts';
 import { explained, explaining, invalidSetting } from './failure.ts';
@@ -34,7 +34,7 @@ import { openKeeper } from './gang/keeper.ts';
 import { codeVersion, environment } from './lineage.ts';
 import { keptOrigin, resolveOrigin, saveOrigin, toOrigin, type Origin } from './origin.ts';
 import { CHECKPOINT, conclude, epochsOf, overfitting, recordFailure } from './outcome.ts';
-import { withPrepared, type Prepared } from './prepare.ts';
+import { withPrepared, type Preparation, type Prepared } from './prepare.ts';
 import {
   assertFolder,
   assertOptimiserTakes,
@@ -61,6 +61,8 @@ export interface RunOptions {
   readonly retried?: boolean | undefined;
   /** Interrupts the run after its current step; its checkpoint is kept. */
   readonly signal?: AbortSignal | undefined;
+  /** Called while the rows are prepared, before the first step. */
+  readonly onPreparation?: ((work: Preparation) => void) | undefined;
   readonly onProgress?: ((progress: Progress) => void) | undefined;
   readonly onEpoch?: ((epoch: RunEpoch) => void) | undefined;
   /** Where the training runs, and which ranks it has lost, in words. */
@@ -163,10 +165,10 @@ export interface CheckedTraining {
 
 /** Checks a training for several ranks, and writes nothing. @throws SkeinError as `trainRun` does. */
 export async function checkTraining(origin: Origin, folder: string): Promise<CheckedTraining> {
-  return withNew(origin, folder, true, async ({ settings, prepared }) => ({
+  return withNew(origin, { folder }, true, async ({ settings, prepared }) => ({
     name: nameOf(settings, prepared),
     threads: settings.threads,
-    plan: planOf(settings, prepared.source.described),
+    plan: planOf(settings, prepared),
     lineage: {
       data: prepared.data,
       parent: prepared.parent,
@@ -183,7 +185,7 @@ interface Work {
 /** Prepares a new run. All that can be refused is refused here, before anything is written. */
 async function withNew<T>(
   origin: Origin,
-  folder: string,
+  { folder, onPreparation }: Pick<RunOptions, 'folder' | 'onPreparation'>,
   inGang: boolean,
   use: (work: Work) => Promise<T>,
 ): Promise<T> {
@@ -192,7 +194,7 @@ async function withNew<T>(
   assertMultiWorkerOptions(settings, inGang || settings.workers > 1);
   assertGangOptions(settings, inGang);
   assertOptimiserTakes(settings);
-  return withPrepared(resolved, settings, { folder }, async (prepared) => {
+  return withPrepared(resolved, settings, { folder, onPreparation }, async (prepared) => {
     const work = { prepared, settings };
     if (settings.earlyStopping !== undefined && prepared.validation === undefined) {
       throw invalidSetting(
@@ -217,7 +219,7 @@ async function startRun(
   options: RunOptions,
   member: Membership | undefined,
 ): Promise<TrainedRun> {
-  return withNew(origin, options.folder, member !== undefined, async (work) => {
+  return withNew(origin, options, member !== undefined, async (work) => {
     const { prepared, settings } = work;
     for (const note of prepared.notes) options.onNote?.(note);
     const name = nameOf(settings, prepared);
@@ -229,7 +231,7 @@ async function startRun(
       status: 'running',
       reason: '',
       task: prepared.problem.blueprint.task,
-      plan: planOf(settings, prepared.source.described),
+      plan: planOf(settings, prepared),
       lineage: {
         data: prepared.data,
         parent: prepared.parent,
@@ -280,20 +282,27 @@ async function resumeKept(
       ...(workers === undefined ? {} : { workers }),
     });
     assertMultiWorkerOptions(settings, member !== undefined || settings.workers > 1);
-    const kept = { start, lineage: known.lineage };
-    return withPrepared(resolved, settings, { folder: options.folder, kept }, async (prepared) => {
-      // The imports of a configuration may have changed too.
-      requireSamePlan(known, planOf(settings, prepared.source.described));
-      if (origin !== undefined) await saveOrigin(folder, origin);
-      const journal = openJournal(folder, known, options);
-      await journal.update({
-        status: 'running',
-        reason: '',
-        plan: { ...known.plan, workers: settings.workers },
-        process: { host: hostname(), pid: process.pid },
-      });
-      return trainOn({ prepared, settings }, options, member, folder, journal);
-    });
+    const shuffle = SHUFFLES.find((each) => each === known.plan['shuffle']);
+    const kept = { start, lineage: known.lineage, shuffle };
+    const { folder: data, onPreparation } = options;
+    return withPrepared(
+      resolved,
+      settings,
+      { folder: data, kept, onPreparation },
+      async (prepared) => {
+        // The imports of a configuration may have changed too.
+        requireSamePlan(known, planOf(settings, prepared));
+        if (origin !== undefined) await saveOrigin(folder, origin);
+        const journal = openJournal(folder, known, options);
+        await journal.update({
+          status: 'running',
+          reason: '',
+          plan: { ...known.plan, workers: settings.workers },
+          process: { host: hostname(), pid: process.pid },
+        });
+        return trainOn({ prepared, settings }, options, member, folder, journal);
+      },
+    );
   });
 }
 

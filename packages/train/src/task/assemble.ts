@@ -11,7 +11,8 @@ import {
 } from '../data/encoding/array-encoding.ts';
 import { fitEncoder, type Encoder } from '../data/encoding/encoder.ts';
 import { withEncoder } from '../data/encoding/encoding-graph.ts';
-import { ascending, momentsOf } from '../data/encoding/moments.ts';
+import { momentsOf, momentsOfColumns } from '../data/encoding/moments.ts';
+import { rowSet, type RowSet } from '../data/rows/row-set.ts';
 import { trainingModel } from './served-model.ts';
 import { columnOf } from '../data/table/table.ts';
 import { blueprintOf, withBlueprint, type Blueprint, type LabelScale } from './blueprint.ts';
@@ -44,7 +45,7 @@ export interface AssembleOptions {
   readonly model: Model | NetworkBuilder;
   readonly data: TrainingData;
   /** The training rows, on which the encoding is fitted. */
-  readonly rows: ArrayLike<number>;
+  readonly rows: ArrayLike<number> | RowSet;
   readonly seed: number;
   /** Default: the task that labels and model suggest. */
   readonly task?: TaskKind | undefined;
@@ -54,6 +55,8 @@ export interface AssembleOptions {
   readonly soft?: boolean;
   /** `mean` lets the model take rows with missing values. */
   readonly missing?: 'mean' | undefined;
+  /** Called while the encoding of a table is fitted, with how much is done, from 0 to 1. */
+  readonly onShare?: ((share: number) => void) | undefined;
 }
 
 /**
@@ -68,9 +71,10 @@ export function assemble(options: AssembleOptions): Model {
     const task = options.task ?? suggestedTask(facts, undefined);
     const outputs = outputsFor(task, facts);
     const classes = classesFor(task, facts, outputs, 'built');
-    const network = model({ ...inputsOf(options), outputs, seed: options.seed });
+    const fitted = data.from === 'table' ? fittedOn(options) : undefined;
+    const network = model({ ...inputsOf(options, fitted), outputs, seed: options.seed });
     const headed = withHead(network, { task, classes }, labelScale(options));
-    return withEncoding(headed.model, headed.blueprint, options);
+    return withEncoding(headed.model, headed.blueprint, options, fitted);
   }
   if (blueprintOf(model) !== undefined) return trainingModel(model);
   const network = liftConstants(model);
@@ -82,7 +86,13 @@ export function assemble(options: AssembleOptions): Model {
   return withEncoding(network, { task, classes, prediction: output.name, ...placed }, options);
 }
 
-function withEncoding(model: Model, blueprint: Blueprint, options: AssembleOptions): Model {
+/** @param fitted the encoder of a table, where it is known. */
+function withEncoding(
+  model: Model,
+  blueprint: Blueprint,
+  options: AssembleOptions,
+  fitted?: Encoder,
+): Model {
   const { data, rows } = options;
   const { inputs } = signatureOf(model);
   const [input, second] = inputs;
@@ -91,7 +101,13 @@ function withEncoding(model: Model, blueprint: Blueprint, options: AssembleOptio
       const names = inputs.map(({ name }) => name).join(', ');
       throw modelError(`A table feeds one input, but the model has ${names}.`);
     }
-    const table = tableEncoder(options, blueprint);
+    const { label: name } = data;
+    const { task, classes } = blueprint;
+    const table: Encoder = {
+      ...(fitted ?? fittedOn(options)),
+      target:
+        task === 'regression' ? { name, kind: 'number' } : { name, kind: 'category', classes },
+    };
     return withBlueprint(withEncoder(model, table, input.name), { ...blueprint, table });
   }
   const [only] = data.inputs.values();
@@ -115,31 +131,29 @@ function withEncoding(model: Model, blueprint: Blueprint, options: AssembleOptio
   return withBlueprint(withArrayEncoding(model, arrays, input.name), { ...blueprint, arrays });
 }
 
-function tableEncoder(
-  { data, rows, missing, scaling = 'standard' }: AssembleOptions,
-  { task, classes }: Pick<Blueprint, 'task' | 'classes'>,
-): Encoder {
+/** Fits the encoder of a table, for a target of any kind. */
+function fittedOn({
+  data,
+  rows,
+  missing,
+  scaling = 'standard',
+  onShare,
+}: AssembleOptions): Encoder {
   if (data.from !== 'table') throw new TypeError('Only a table has columns.');
   if (scaling === 'unit') {
     throw dataError('The scaling unit is for bytes; a table has standard or none.');
   }
-  const { table, label: name, features, dates } = data;
-  return fitEncoder(table, {
-    target: task === 'regression' ? { name, kind: 'number' } : { name, kind: 'category', classes },
-    features,
-    dates,
-    rows,
-    numbers: scaling,
-    missing,
-  });
+  const { table, label, features, dates } = data;
+  const target = { name: label, kind: 'number' } as const;
+  return fitEncoder(table, { target, features, dates, rows, numbers: scaling, missing, onShare });
 }
 
-function inputsOf(options: AssembleOptions): Pick<NetworkShape, 'inputs' | 'row'> {
-  const { data } = options;
-  if (data.from === 'table') {
-    const { width } = tableEncoder(options, { task: 'regression', classes: [] });
-    return { inputs: width, row: [width] };
-  }
+function inputsOf(
+  { data }: AssembleOptions,
+  fitted: Encoder | undefined,
+): Pick<NetworkShape, 'inputs' | 'row'> {
+  if (fitted !== undefined) return { inputs: fitted.width, row: [fitted.width] };
+  if (data.from === 'table') throw new TypeError('The columns are not fitted.');
   const [first, second] = data.inputs.values();
   if (first === undefined || second !== undefined) {
     throw modelError('A network is built for one array; give a model for several.');
@@ -149,12 +163,12 @@ function inputsOf(options: AssembleOptions): Pick<NetworkShape, 'inputs' | 'row'
 }
 
 function labelScale({ data, rows: given }: AssembleOptions): LabelScale {
-  const rows = ascending(given);
+  const rows = 'within' in given ? given : rowSet(given);
   const identity = { mean: 0, deviation: 1 };
   if (data.from === 'arrays') {
     const width = elementCount(data.labels.shape.slice(1));
     return momentsOf(values(data.labels), rows, width) ?? identity;
   }
   const column = columnOf(data.table, data.label);
-  return column.kind === 'number' ? (momentsOf(column.values, rows) ?? identity) : identity;
+  return (column.kind === 'number' ? momentsOfColumns([column], rows)[0] : undefined) ?? identity;
 }

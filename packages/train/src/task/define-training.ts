@@ -22,6 +22,13 @@ import type { TaskKind } from './task.ts';
 export const SCHEDULE_NAMES = ['constant', 'cosine', 'step'] as const;
 export type ScheduleName = (typeof SCHEDULE_NAMES)[number];
 
+/**
+ * `rows`: an epoch visits all rows in a random order. `blocks`: rows are shuffled in a file once, and an epoch visits its
+ * blocks in another order; see `block-order.ts`.
+ */
+export const SHUFFLES = ['rows', 'blocks'] as const;
+export type Shuffle = (typeof SHUFFLES)[number];
+
 export interface Training {
   /** An .onnx file, `mlp:64,32` or `cnn:16,32` for a network to be built, a model, or a function that builds one. */
   readonly model: string | Model | NetworkBuilder;
@@ -90,6 +97,8 @@ export interface Training {
   readonly threads?: number;
   /** Bytes of rows that may be in memory; more are kept in a file of the data folder. Default 256 MiB. */
   readonly memory?: number;
+  /** Order of the rows in an epoch; default: `blocks` where the rows are more than half of the memory. */
+  readonly shuffle?: Shuffle;
   /** Threads that train together, each on its part of every batch; default 1. */
   readonly workers?: number;
   /**
@@ -143,6 +152,7 @@ const SETTINGS: Readonly<Record<keyof Training, true>> = {
   checkpointEvery: true,
   threads: true,
   memory: true,
+  shuffle: true,
   workers: true,
   localSteps: true,
   compress: true,

@@ -19,7 +19,12 @@ import {
 } from '@skein/onnx';
 import { dataError, modelError } from '../train-error.ts';
 import { dataset, type Dataset } from '../data/dataset.ts';
-import { encodeRows, type BlockCheck, type Encoder } from '../data/encoding/encoder.ts';
+import {
+  encodeRows,
+  type BlockCheck,
+  type EncodeOptions,
+  type Encoder,
+} from '../data/encoding/encoder.ts';
 import { isStored, storedNumbers, type StoredRows } from '../data/rows/stored.ts';
 import { withBatch } from './batch-axis.ts';
 import { blueprintOf, type Blueprint } from './blueprint.ts';
@@ -96,8 +101,14 @@ function withOnlyOutput(model: Model, name: string): Model {
  * @throws TrainError `data` for rows and labels that do not fit the model, naming the row; every
  * label is checked before training begins.
  * @param loss that compares them, as in `problemOf`; default: the task's.
+ * @param how of a table that is not in memory: whether labels are stored too, and a report of the rows that are encoded.
  */
-export function rowsFor(start: Model, data: TrainingData, loss?: Loss): Dataset {
+export function rowsFor(
+  start: Model,
+  data: TrainingData,
+  loss?: Loss,
+  how: Pick<EncodeOptions, 'storesLabels' | 'onRows'> = {},
+): Dataset {
   const blueprint = blueprintOf(start);
   if (blueprint === undefined) throw new TypeError('The model was not assembled.');
   if (data.from === 'table') {
@@ -106,12 +117,14 @@ export function rowsFor(start: Model, data: TrainingData, loss?: Loss): Dataset 
     }
     const target = { ...blueprint.table.target, name: data.label };
     const encoder = { ...blueprint.table, target };
-    const { tensors, stored } = encodeRows(data.table, encoder, finite(encoder));
-    return dataset({
-      features: (tensors.get('features') ?? stored?.get('features'))!,
-      [LABELS]: compared(tensors.get('labels')!, blueprint, predictionRow(start, blueprint)),
-      ...weightsOf(data),
+    const row = predictionRow(start, blueprint);
+    const { tensors, stored } = encodeRows(data.table, encoder, {
+      ...how,
+      check: finite(encoder),
+      labelsOf: (labels) => compared(labels, blueprint, row),
     });
+    const find = (name: string) => (tensors.get(name) ?? stored?.get(name))!;
+    return dataset({ features: find('features'), [LABELS]: find('labels'), ...weightsOf(data) });
   }
   const inputs = signatureOf(start).inputs;
   const [[first, only] = []] = data.inputs;

@@ -3,6 +3,7 @@ import { elementCount, values, type NumericTensor } from '@skein/onnx';
 import { dataError } from '../train-error.ts';
 import type { DateColumn } from '../data/dates/date-columns.ts';
 import type { StoredRows } from '../data/rows/stored.ts';
+import { numbersOf } from '../data/table/column.ts';
 import { columnOf, type Table } from '../data/table/table.ts';
 import type { LabelFacts } from './task.ts';
 
@@ -50,11 +51,16 @@ export function labelFacts(data: TrainingData, soft = false): LabelFacts {
   if (data.from === 'table') {
     const column = columnOf(data.table, data.label);
     if (column.kind === 'category') return { are: 'texts', classes: column.categories.toSorted() };
-    return { are: 'numbers', distinct: distinctOf(column.values), width: 1 };
+    return {
+      are: 'numbers',
+      distinct: distinctOf(numbersOf(column, data.table.count), data.table.count),
+      width: 1,
+    };
   }
   if (data.classes !== undefined) return { are: 'texts', classes: data.classes };
   const { shape } = data.labels;
-  const distinct = distinctOf(values(data.labels));
+  const numbers = values(data.labels) as ArrayLike<number | bigint>;
+  const distinct = distinctOf((at) => numbers[at]!, numbers.length);
   const row = shape.slice(1);
   return { are: 'numbers', distinct, width: elementCount(row), row };
 }
@@ -71,11 +77,9 @@ function positions(data: TrainingData): readonly string[] {
 /** With more distinct labels than this the labels are not classes, for every task. */
 const MOST_DISTINCT = 1_000_000;
 
-function distinctOf(numbers: ArrayLike<number | bigint>): readonly number[] {
+function distinctOf(numberOf: (at: number) => number | bigint, count: number): readonly number[] {
   const found = new Set<number>();
-  for (let i = 0; i < numbers.length && found.size < MOST_DISTINCT; i++) {
-    found.add(Number(numbers[i]));
-  }
+  for (let i = 0; i < count && found.size < MOST_DISTINCT; i++) found.add(Number(numberOf(i)));
   found.delete(NaN);
   return [...found].sort((a, b) => a - b);
 }

@@ -4,6 +4,7 @@
  */
 import { values, type Model, type NumericTensor } from '@skein/onnx';
 import { batcher } from '../data/batcher.ts';
+import { inOrder } from '../data/rows/block-order.ts';
 import {
   accuracy,
   auc,
@@ -46,7 +47,7 @@ export async function openEvaluator(
   const graph = await backend.open(withParametersAsInputs(model, changing), { threads });
   // The outputs of padding are dropped, so the mask has no effect here.
   const batches = batcher(data, { size: batch, inputs, mask: PADDING });
-  const order = Uint32Array.from({ length: data.count }, (_, i) => i);
+  const order = inOrder(data.count);
   return {
     async predict(tensors) {
       let all = new Float32Array(0);
@@ -89,7 +90,10 @@ export function classificationReport(
   labels: NumericTensor,
   logits: Float32Array,
 ): ClassificationReport {
-  const truth = Array.from(values(labels) as ArrayLike<number | bigint>, Number);
+  const given = values(labels) as ArrayLike<number | bigint>;
+  // Plain loops: of many rows, Array.from and TypedArray.from hold a list of numbers as objects.
+  const truth = new Int32Array(given.length);
+  for (let row = 0; row < truth.length; row++) truth[row] = Number(given[row]);
   const classes = logits.length / truth.length;
   const predicted = new Int32Array(truth.length);
   const confidence = new Float64Array(truth.length);
@@ -107,7 +111,7 @@ export function classificationReport(
     loss += (scores[best]! + Math.log(sum) - scores[label]!) / truth.length;
   });
   const confusion = confusionMatrix(truth, predicted, classes);
-  const right = Array.from(predicted, (each, row) => Number(each === truth[row]));
+  const right = predicted.map((each, row) => Number(each === truth[row]));
   return {
     loss,
     accuracy: accuracy(confusion),

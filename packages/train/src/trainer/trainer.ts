@@ -1,5 +1,5 @@
 /**
- * The loop over epochs. All of it follows from the plan: the order of the rows is a function of
+ * The loop over epochs. All of it follows from the plan: the order of the rows is a function of rows,
  * seed and epoch, the learning rate a function of the step's number, and the elements that Dropout
  * drops a function of seed and step. So an interrupted run resumes from its last checkpoint and
  * ends with the same bits as an uninterrupted one, on the same kind of machine.
@@ -10,6 +10,7 @@
 import type { NumericTensor } from '@skein/onnx';
 import { batcher } from '../data/batcher.ts';
 import { orderOfEpoch, requireIndices, type Dataset } from '../data/dataset.ts';
+import type { RowOrder } from '../data/rows/block-order.ts';
 import { loadCheckpoint, saveCheckpoint, type CheckpointStore } from '../checkpoint/checkpoint.ts';
 import type { Backend, Tensors } from '../run/backend.ts';
 import type { Schedule } from '../schedules/schedule.ts';
@@ -191,18 +192,22 @@ async function run(
 
   const begun = now();
   const doneBefore = done;
-  let order: Uint32Array = new Uint32Array(0);
+  let order: RowOrder = new Uint32Array(0);
   while (done < steps) {
     const epoch = Math.floor(done / batches.count);
     if (epoch - 1 - bestEpoch >= patience && bestEpoch >= 0) return result('no improvement');
     const index = done % batches.count;
-    if (index === 0 || order.length === 0) order = orderOfEpoch(data.count, seed, epoch);
+    if (index === 0 || order.length === 0) order = orderOfEpoch(data, seed, epoch);
     if (signal?.aborted === true) {
       await save();
       return result('signal');
     }
     const { tensors, rows, weight } = batches.fill(order, index);
-    requireClasses(step, tensors, order.subarray(index * batch, index * batch + rows));
+    requireClasses(
+      step,
+      tensors,
+      (row) => order.subarray(index * batch + row, index * batch + row + 1)[0]!,
+    );
     const learningRate = schedule(done);
     const loss = await session.step(tensors, learningRate, done);
     if (!Number.isFinite(loss)) {
@@ -210,7 +215,7 @@ async function run(
       throw new Diverged(
         message,
         copied(tensors),
-        order.slice(index * batch, index * batch + rows),
+        order.subarray(index * batch, index * batch + rows).slice(),
       );
     }
     lossSum += loss * weight;
@@ -236,9 +241,13 @@ async function run(
 }
 
 /** @throws TrainError `data` for a target that is none of the classes, naming the row. */
-function requireClasses({ indices }: StepShape, batch: Tensors, rows: Uint32Array): void {
+function requireClasses(
+  { indices }: StepShape,
+  batch: Tensors,
+  rowOf: (place: number) => number,
+): void {
   const targets = indices && batch.get(indices.input);
-  if (targets !== undefined) requireIndices(targets, indices!, (row) => rows[row]!);
+  if (targets !== undefined) requireIndices(targets, indices!, rowOf);
 }
 
 function epochsWithout(reports: readonly EpochReport[], bestEpoch: number): number {

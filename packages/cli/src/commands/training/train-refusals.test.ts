@@ -32,6 +32,10 @@ describe('what cannot be trained is refused before the first step', () => {
     expect((await failure(...command, '--missing', 'mean')).error).toBe(
       "bad.csv: 6 rows have no 'side' to learn from: --missing drop leaves them out.",
     );
+    await bad((row, i) => (i % 10 === 4 ? [...row.slice(0, 4), 'none'] : row));
+    expect((await failure(...command, '--missing', 'mean')).error).toBe(
+      "bad.csv: 6 rows have no 'side' to learn from (line 6 has 'none', which counts as missing): --missing drop leaves them out.",
+    );
   });
 
   it.each<[string, (row: string[], i: number) => string[], string]>([

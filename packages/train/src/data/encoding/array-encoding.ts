@@ -15,7 +15,8 @@ import {
   type NumericType,
 } from '@skein/onnx';
 import { dataError, modelError } from '../../train-error.ts';
-import { ascending, momentsOf } from './moments.ts';
+import { momentsOf } from './moments.ts';
+import { rowSet, type RowSet } from '../rows/row-set.ts';
 import { isStored, storedNumbers, type StoredRows } from '../rows/stored.ts';
 
 export interface ArrayEncoding {
@@ -42,7 +43,7 @@ export type ArrayScaling = 'unit' | 'standard' | 'none';
  */
 export function fitArrayEncoding(
   array: NumericTensor | StoredRows,
-  { scaling, rows }: { readonly scaling: ArrayScaling; readonly rows: ArrayLike<number> },
+  { scaling, rows }: { readonly scaling: ArrayScaling; readonly rows: ArrayLike<number> | RowSet },
 ): ArrayEncoding {
   const { type, shape } = array;
   if (type === 'float16' || type === 'bfloat16') {
@@ -53,7 +54,8 @@ export function fitArrayEncoding(
   if (scaling === 'unit') return { ...own, shift: 0, scale: 255 };
   const width = elementCount(own.shape);
   const elements = isStored(array) ? storedNumbers(array) : values(array);
-  const { mean = 0, deviation = 1 } = momentsOf(elements, ascending(rows), width) ?? {};
+  const { mean = 0, deviation = 1 } =
+    momentsOf(elements, 'within' in rows ? rows : rowSet(rows), width) ?? {};
   return { ...own, shift: mean, scale: deviation };
 }
 

@@ -6,11 +6,12 @@
  * rows leaks into the model. `withEncoder` writes it into the graph, so that clients of the served
  * model send raw rows.
  */
-import { tensor } from '@skein/onnx';
+import { tensor, type NumericTensor } from '@skein/onnx';
 import { dataError } from '../../train-error.ts';
 import { classNumbers, dataset, type Dataset } from '../dataset.ts';
 import { withDateParts, type DateColumn } from '../dates/date-columns.ts';
-import { ascending, momentsOf } from './moments.ts';
+import { eachBlock, momentsOfColumns } from './moments.ts';
+import { rowSet, type RowSet } from '../rows/row-set.ts';
 import type { RowStore, StoredRows } from '../rows/stored.ts';
 import { assertWhole, BLOCK_ROWS, blockOf, numbersOf, type Column } from '../table/column.ts';
 import { columnOf, type Table } from '../table/table.ts';
@@ -60,7 +61,9 @@ export interface FitOptions {
   /** Columns of dates, which are taken apart: each of their parts is a feature. */
   readonly dates?: readonly DateColumn[] | undefined;
   /** Rows to fit on: the training rows. */
-  readonly rows: ArrayLike<number>;
+  readonly rows: ArrayLike<number> | RowSet;
+  /** Called with how much of the work is done, from 0 to 1. */
+  readonly onShare?: ((share: number) => void) | undefined;
   /** `none` leaves numbers unchanged; categories are always one-hot. Default `standard`. */
   readonly numbers?: 'standard' | 'none';
   /**
@@ -93,8 +96,10 @@ export function fitEncoder(given: Table, options: FitOptions): Encoder {
   }
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice !== undefined) throw dataError(`The feature '${twice}' is named twice.`);
-  const sorted = { ...options, rows: ascending(rows) };
-  const fitted = names.map((name) => fitFeature(columnOf(table, name), table.count, sorted));
+  const fitted = fitFeatures(
+    names.map((name) => columnOf(table, name)),
+    { ...options, rows: 'within' in rows ? rows : rowSet(rows) },
+  );
   const widths = fitted.map((each) => (each.kind === 'number' ? 1 : each.categories.length));
   const width = widths.reduce((sum, each) => sum + each, 0);
   return { features: fitted, target, width, ...(dates.length === 0 ? {} : { dates }) };
@@ -105,42 +110,51 @@ function targetOfColumn(column: Column): Target {
   return kind === 'number' ? { name, kind } : { name, kind, classes: column.categories.toSorted() };
 }
 
-function fitFeature(
-  column: Column,
-  count: number,
-  { rows, numbers = 'standard', missing }: FitOptions,
-): Feature {
-  const { name } = column;
-  if (column.kind === 'category') {
-    const codeOf = numbersOf(column, count);
-    const seen = new Set<number>();
-    for (let i = 0; i < rows.length; i++) seen.add(codeOf(rows[i]!));
-    return { name, kind: 'category', categories: column.categories.filter((_, i) => seen.has(i)) };
-  }
-  const elements = column.block === undefined ? column.values : singly(column, count);
-  const moments = momentsOf(elements, rows);
-  if (moments === undefined) {
-    throw dataError(`Column '${name}' has no value in any training row.`);
-  }
-  const { mean, deviation } = moments;
-  const scale = numbers === 'none' ? { mean: 0, deviation: 1 } : { mean, deviation };
-  return { name, kind: 'number', ...scale, ...(missing === 'mean' ? { fill: mean } : {}) };
-}
-
-/** Each row as a list of one number, in memory that is reused for the next. */
-function singly(column: Column, count: number): (row: number) => Float64Array {
-  const numberOf = numbersOf(column, count);
-  const one = new Float64Array(1);
-  return (row) => {
-    one[0] = numberOf(row);
-    return one;
-  };
+function fitFeatures(
+  columns: readonly Column[],
+  { rows, numbers = 'standard', missing, onShare }: FitOptions & { readonly rows: RowSet },
+): Feature[] {
+  const numeric = columns.filter(({ kind }) => kind === 'number');
+  const moments = momentsOfColumns(numeric, rows, onShare);
+  return columns.map((column): Feature => {
+    const { name } = column;
+    if (column.kind === 'category') {
+      const seen = new Set<number>();
+      eachBlock(rows, (from, to, places) => {
+        const codes = blockOf(column, from, to);
+        for (const place of places) seen.add(codes[place]!);
+      });
+      const categories = column.categories.filter((_, i) => seen.has(i));
+      return { name, kind: 'category', categories };
+    }
+    const found = moments[numeric.indexOf(column)];
+    if (found === undefined) {
+      throw dataError(`Column '${name}' has no value in any training row.`);
+    }
+    const scale = numbers === 'none' ? { mean: 0, deviation: 1 } : found;
+    return {
+      name,
+      kind: 'number',
+      ...scale,
+      ...(missing === 'mean' ? { fill: found.mean } : {}),
+    };
+  });
 }
 
 /**
  * Called with encoded rows before they are used: [rows, features], and the number of the first row.
  */
 export type BlockCheck = (block: Float32Array, firstRow: number) => void;
+
+export interface EncodeOptions {
+  readonly check?: BlockCheck | undefined;
+  /** Labels in the form that the training compares; default: as they are. */
+  readonly labelsOf?: ((labels: NumericTensor) => NumericTensor) | undefined;
+  /** Whether the labels of a table that is not in memory are stored, too. */
+  readonly storesLabels?: boolean | undefined;
+  /** Called with the rows that are encoded, of a table that is not in memory. */
+  readonly onRows?: ((done: number) => void) | undefined;
+}
 
 /**
  * Raw rows as `features`, float32 [rows, features], a category being its position; and the target as `labels`:
@@ -151,17 +165,26 @@ export type BlockCheck = (block: Float32Array, firstRow: number) => void;
  * @throws TrainError `data` for a missing column, a column of another type, or a class that the
  *   encoder does not know, naming the row.
  */
-export function encodeRows(given: Table, encoder: Encoder, check?: BlockCheck): Dataset {
+export function encodeRows(
+  given: Table,
+  encoder: Encoder,
+  { check, labelsOf = (labels) => labels, storesLabels = false, onRows }: EncodeOptions = {},
+): Dataset {
   const { features, target, dates = [] } = encoder;
   const table = withDateParts(given, dates);
-  const labels = targetOf(table, target);
-  const fillers = features.map((feature, at) => columnFiller(table, feature, at, features.length));
   const { count, store } = table;
+  const rawLabels = labelReader(table, target);
+  const labels =
+    store !== undefined && storesLabels
+      ? storedLabels(count, (from, to) => labelsOf(rawLabels(from, to)), store)
+      : labelsOf(rawLabels(0, count));
+  const fillers = features.map((feature, at) => columnFiller(table, feature, at, features.length));
   const shape = [count, features.length];
   const encoded = (from: number, to: number, memory: Float32Array<ArrayBuffer>) => {
     const block = memory.subarray(0, (to - from) * features.length);
     for (const fill of fillers) fill(block, from, to);
     check?.(block, from);
+    onRows?.(to);
     return block;
   };
   if (store !== undefined) {
@@ -184,6 +207,26 @@ function storedFeatures(
     writer.append(new Uint8Array(memory.buffer, 0, byteLength));
   }
   return { type: 'float32', shape, bytes: writer.finish(), start: 0 };
+}
+
+function storedLabels(
+  count: number,
+  labelsOf: (from: number, to: number) => NumericTensor,
+  store: RowStore,
+): StoredRows {
+  const writer = store.create();
+  let row: Pick<StoredRows, 'type' | 'shape'> = { type: 'int64', shape: [0] };
+  for (let from = 0; from < count; from += BLOCK_ROWS) {
+    const block = labelsOf(from, Math.min(from + BLOCK_ROWS, count));
+    writer.append(block.bytes);
+    row = block;
+  }
+  return {
+    type: row.type,
+    shape: [count, ...row.shape.slice(1)],
+    bytes: writer.finish(),
+    start: 0,
+  };
 }
 
 /** Writes one column of some rows into a block of all columns. */
@@ -217,32 +260,33 @@ function positionsIn(
   return (code) => positions[code] ?? unknown;
 }
 
-function targetOf(table: Table, target: Target) {
+/** Reads the labels of the rows [from, to); fast where calls ascend. */
+function labelReader(table: Table, target: Target): (from: number, to: number) => NumericTensor {
+  const { count } = table;
   const column = columnOf(table, target.name);
-  if (target.kind === 'category') return classesOf(table, column, target);
-  if (column.kind !== 'number') {
-    throw dataError(
-      `Column '${target.name}' must hold numbers to be predicted as one, but holds texts such as '${column.categories[0]}'.`,
-    );
-  }
-  const { values } = column;
-  const missing = values.findIndex((value) => Number.isNaN(value));
-  if (missing >= 0) {
-    throw dataError(`Row ${missing} has no '${target.name}' to learn from.`);
-  }
-  return tensor('float32', [table.count, 1], new Float32Array(values));
-}
-
-function classesOf(
-  { count }: Table,
-  column: Column,
-  { classes, name }: Extract<Target, { kind: 'category' }>,
-) {
+  const { name } = target;
   // A column in a file is read in parts: all codes at once are 12 bytes for each row.
   const numberOf = numbersOf(column, count);
-  if (column.kind === 'number') {
-    return classNumbers(count, (row) => String(numberOf(row)), classes, name);
+  if (target.kind === 'category') {
+    const labelOf =
+      column.kind === 'number'
+        ? (row: number) => String(numberOf(row))
+        : (row: number) => column.categories[numberOf(row)] ?? 'NaN';
+    return (from, to) =>
+      classNumbers(to - from, (row) => labelOf(from + row), target.classes, name, from);
   }
-  const { categories } = column;
-  return classNumbers(count, (row) => categories[numberOf(row)] ?? 'NaN', classes, name);
+  if (column.kind !== 'number') {
+    throw dataError(
+      `Column '${name}' must hold numbers to be predicted as one, but holds texts such as '${column.categories[0]}'.`,
+    );
+  }
+  return (from, to) => {
+    const numbers = new Float32Array(to - from);
+    for (let row = from; row < to; row++) {
+      const number = numberOf(row);
+      if (Number.isNaN(number)) throw dataError(`Row ${row} has no '${name}' to learn from.`);
+      numbers[row - from] = number;
+    }
+    return tensor('float32', [to - from, 1], numbers);
+  };
 }

@@ -17,20 +17,23 @@ export interface RoundedColumn {
 
 /** The columns among the named ones that lose digits which distinguish their rows. */
 export function roundedColumns(table: Table, names: readonly string[]): RoundedColumn[] {
-  return names.flatMap((name) => {
-    const column = columnOf(table, name);
-    if (column.kind !== 'number') return [];
-    let smallest = Infinity;
-    let largest = -Infinity;
-    let error = 0;
-    for (let from = 0; from < table.count; from += BLOCK_ROWS) {
-      for (const value of blockOf(column, from, Math.min(from + BLOCK_ROWS, table.count))) {
+  const found = names
+    .map((name) => columnOf(table, name))
+    .filter(({ kind }) => kind === 'number')
+    .map((column) => ({ column, smallest: Infinity, largest: -Infinity, error: 0 }));
+  // All columns of a block together: a table in a file is read once.
+  for (let from = 0; from < table.count; from += BLOCK_ROWS) {
+    const to = Math.min(from + BLOCK_ROWS, table.count);
+    for (const each of found) {
+      for (const value of blockOf(each.column, from, to)) {
         if (Number.isNaN(value)) continue;
-        smallest = Math.min(smallest, value);
-        largest = Math.max(largest, value);
-        error = Math.max(error, Math.abs(value - Math.fround(value)));
+        each.smallest = Math.min(each.smallest, value);
+        each.largest = Math.max(each.largest, value);
+        each.error = Math.max(each.error, Math.abs(value - Math.fround(value)));
       }
     }
+  }
+  return found.flatMap(({ column: { name }, smallest, largest, error }) => {
     // Beyond the range of float32 it is an error of its own.
     if (!Number.isFinite(error) || error <= (largest - smallest) * TOLERATED) return [];
     if (smallest === largest) return [];

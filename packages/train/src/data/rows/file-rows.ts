@@ -28,24 +28,28 @@ const WRITTEN = 1 << 20;
 
 /** @param folder for the files of rows; created with the first file. */
 export function openRowStore(folder: string, limit: number): FileStore {
-  const descriptors: number[] = [];
+  const descriptors = new Set<number>();
   return {
     limit,
-    create() {
+    create(bufferBytes = WRITTEN) {
       mkdirSync(folder, { recursive: true, mode: 0o700 });
       const path = join(folder, `rows-${process.pid}-${randomBytes(4).toString('hex')}`);
       const descriptor = openSync(path, 'wx+', 0o600);
-      descriptors.push(descriptor);
+      descriptors.add(descriptor);
       unlinkSync(path);
-      return writerTo(descriptor);
+      return writerTo(descriptor, bufferBytes);
+    },
+    release({ descriptor }) {
+      if (descriptors.delete(descriptor)) closeSync(descriptor);
     },
     open(path) {
       const descriptor = openSync(path, 'r');
-      descriptors.push(descriptor);
+      descriptors.add(descriptor);
       return bytesIn(descriptor, fstatSync(descriptor).size);
     },
     close() {
-      for (const descriptor of descriptors.splice(0)) closeSync(descriptor);
+      for (const descriptor of descriptors) closeSync(descriptor);
+      descriptors.clear();
     },
   };
 }
@@ -67,8 +71,8 @@ export function bytesIn(descriptor: number, byteLength: number): StoredBytes {
   };
 }
 
-function writerTo(descriptor: number): RowWriter {
-  const buffer = new Uint8Array(WRITTEN);
+function writerTo(descriptor: number, bufferBytes: number): RowWriter {
+  const buffer = new Uint8Array(bufferBytes);
   let used = 0;
   let written = 0;
   const write = (bytes: Uint8Array) => {
@@ -83,8 +87,8 @@ function writerTo(descriptor: number): RowWriter {
   };
   return {
     append(bytes) {
-      if (used + bytes.byteLength > WRITTEN) flush();
-      if (bytes.byteLength > WRITTEN) return write(bytes);
+      if (used + bytes.byteLength > bufferBytes) flush();
+      if (bytes.byteLength > bufferBytes) return write(bytes);
       buffer.set(bytes, used);
       used += bytes.byteLength;
     },

@@ -30,7 +30,10 @@ export interface StoredRows {
 export interface RowStore {
   /** Bytes of rows that may be in memory; larger data go into files. */
   readonly limit: number;
-  create(): RowWriter;
+  /** @param bufferBytes that are written at once; default 1 MiB. */
+  create(bufferBytes?: number): RowWriter;
+  /** Frees the space of rows that it created, which are not read again. */
+  release(bytes: StoredBytes): void;
 }
 
 export interface RowWriter {

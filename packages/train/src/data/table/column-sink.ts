@@ -20,8 +20,15 @@ export interface NumberColumn {
 export interface ColumnSink {
   /** @param row one number for each column; copied. */
   push(row: Float64Array): void;
-  /** The columns; `stored` means that they are not in memory. */
-  finish(): { readonly columns: readonly NumberColumn[]; readonly stored: boolean };
+  finish(): SunkColumns;
+}
+
+export interface SunkColumns {
+  readonly columns: readonly NumberColumn[];
+  /** Whether they are not in memory. */
+  readonly stored: boolean;
+  /** Frees the space of stored columns, which are not read again. */
+  readonly release?: () => void;
 }
 
 /** Bytes of a group: large enough to be read fast, small compared with the rest of the memory. */
@@ -108,7 +115,7 @@ export function storedColumns(width: number, store: RowStore): ColumnSink {
           return numbers;
         },
       }));
-      return { stored: true, columns };
+      return { stored: true, columns, release: () => store.release(bytes) };
     },
   };
 }

@@ -2,6 +2,7 @@
  * Builds a table row by row. The type of a column is declared, or decided by its first value. A
  * later value that does not fit is an error that names line and column.
  */
+import { defined } from '@skein/api/defined';
 import { dataError, MissingValue, type TrainError } from '../../train-error.ts';
 import {
   categoryColumn,
@@ -20,9 +21,20 @@ export interface TableBuilder {
   finish(): Table;
 }
 
+/** Rows between two reports: some hundredths of a second. */
+const REPORTED_ROWS = 8192;
+
 export function tableBuilder(
   names: readonly string[],
-  { kinds = {}, categories = {}, missing = 'refuse', wanted, decimals, store }: TableOptions,
+  {
+    kinds = {},
+    categories = {},
+    missing = 'refuse',
+    wanted,
+    decimals,
+    store,
+    onRows,
+  }: TableOptions,
 ): TableBuilder {
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice !== undefined) throw dataError(`Two columns are named '${twice}'.`);
@@ -45,6 +57,7 @@ export function tableBuilder(
   const width = isWanted.filter(Boolean).length;
   const sink = columnSink(width, store);
   const row = new Float64Array(width);
+  const missingTexts = new Map<string, string>();
   let count = 0;
   return {
     add(line, values) {
@@ -60,7 +73,13 @@ export function tableBuilder(
         const texts = listed[i];
         const value = texts === undefined ? values[i] : asListed(values[i], texts);
         const isText = typeof value === 'string' && value !== '' && texts?.has(value) === true;
-        if (missing === 'keep' && !isText && isMissing(value)) continue;
+        if (missing === 'keep' && !isText && isMissing(value)) {
+          const isWord = typeof value === 'string' && value.trim() !== '';
+          if (isWord && !missingTexts.has(names[i]!)) {
+            missingTexts.set(names[i]!, `line ${line} has ${given(value)}`);
+          }
+          continue;
+        }
         // The first value that is present decides the type of the column.
         columns[i] ??= columnBuilder(
           names[i]!,
@@ -71,6 +90,7 @@ export function tableBuilder(
       }
       sink.push(row);
       count++;
+      if (count % REPORTED_ROWS === 0) onRows?.(count);
     },
     finish() {
       if (count === 0) throw dataError('The table has no rows.');
@@ -84,7 +104,13 @@ export function tableBuilder(
         const numbers = found.columns[places[i]!] ?? NOTHING;
         return typed.finish(numbers, count, found.stored);
       });
-      return { count, columns: finished, ...(found.stored ? { store: store! } : {}) };
+      const { stored, release } = found;
+      return {
+        count,
+        columns: finished,
+        ...(missingTexts.size === 0 ? {} : { missingTexts }),
+        ...(stored ? { store: store!, ...defined({ release }) } : {}),
+      };
     },
   };
 }

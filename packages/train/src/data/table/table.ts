@@ -3,6 +3,7 @@
  * for data larger than memory the columns are not whole in memory; a column is then read again for
  * each pass.
  */
+import { defined } from '@skein/api/defined';
 import { dataError } from '../../train-error.ts';
 import {
   BLOCK_ROWS,
@@ -23,8 +24,12 @@ export interface Table {
   readonly columns: readonly Column[];
   /** How the text was written, in words, where that was detected and is not the usual. */
   readonly format?: string;
+  /** By column: the first text that stands for a missing value, such as `line 5 has 'none'`; empty fields are not among them. */
+  readonly missingTexts?: ReadonlyMap<string, string>;
   /** Where the columns are stored, and where derived data go; absent: in memory. */
   readonly store?: RowStore;
+  /** Frees the space of stored columns; they cannot be read after that. */
+  readonly release?: () => void;
 }
 
 export interface TableOptions {
@@ -49,6 +54,8 @@ export interface TableOptions {
   readonly decimals?: DecimalCommas | undefined;
   /** Store for a table that is larger than memory; default: the table is in memory, however large. */
   readonly store?: RowStore;
+  /** Called now and then with the rows that are read. */
+  readonly onRows?: ((rows: number) => void) | undefined;
 }
 
 /** Some rows of a table, in the order given. */
@@ -84,10 +91,11 @@ function selectStored(table: Table, rows: ArrayLike<number>, store: RowStore): T
     });
     sink.push(numbers);
   }
-  const { columns } = sink.finish();
+  const { columns, release } = sink.finish();
   return {
     count: rows.length,
     store,
+    ...defined({ release }),
     columns: table.columns.map((column, at) =>
       column.kind === 'number'
         ? numberColumn(column.name, columns[at]!, rows.length, true)

@@ -4,7 +4,8 @@
  */
 import type { LossModel, NumericTensor } from '@skein/onnx';
 import { batcher } from '../../data/batcher.ts';
-import { shuffled, type Dataset } from '../../data/dataset.ts';
+import type { Dataset } from '../../data/dataset.ts';
+import { shuffled } from '../../data/rows/shuffled.ts';
 import type { Optimiser } from '../../optimisers/optimiser.ts';
 import { sgd } from '../../optimisers/sgd.ts';
 import { stateOf, type Kept } from '../../optimisers/updates.ts';

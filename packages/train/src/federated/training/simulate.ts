@@ -4,7 +4,7 @@
  * transport, masks or noise.
  */
 import { seededRandom } from '@skein/onnx';
-import { shuffled } from '../../data/dataset.ts';
+import { shuffled } from '../../data/rows/shuffled.ts';
 import { dataError } from '../../train-error.ts';
 import {
   openLocalTraining,

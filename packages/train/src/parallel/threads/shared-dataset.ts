@@ -1,12 +1,12 @@
 /** Rows that all threads can read: in shared memory, or in files that their process has open. */
+import { defined } from '@skein/api/defined';
 import type { NumericTensor } from '@skein/onnx';
 import type { Dataset } from '../../data/dataset.ts';
 import { bytesIn } from '../../data/rows/file-rows.ts';
 import type { StoredRows } from '../../data/rows/stored.ts';
 
 /** A dataset as it can be sent to a thread. */
-export interface SharedDataset {
-  readonly count: number;
+export interface SharedDataset extends Pick<Dataset, 'count' | 'blockRows'> {
   readonly tensors: ReadonlyMap<string, NumericTensor>;
   readonly files: ReadonlyMap<string, SharedFile>;
 }
@@ -17,7 +17,12 @@ type SharedFile = Omit<StoredRows, 'bytes'> & {
 };
 
 /** The same rows; rows in memory are copied once unless the memory is shared already. */
-export function sharedDataset({ count, tensors, stored = new Map() }: Dataset): SharedDataset {
+export function sharedDataset({
+  count,
+  blockRows,
+  tensors,
+  stored = new Map(),
+}: Dataset): SharedDataset {
   const shared = [...tensors].map(
     ([name, each]) => [name, { ...each, bytes: sharedBytes(each.bytes) }] as const,
   );
@@ -26,14 +31,15 @@ export function sharedDataset({ count, tensors, stored = new Map() }: Dataset): 
     const selected = rows && { rows: new Uint32Array(sharedBytes(bytesOfRows(rows)).buffer) };
     return [name, { ...rest, ...selected, descriptor, byteLength }] as const;
   });
-  return { count, tensors: new Map(shared), files: new Map(files) };
+  return { count, ...defined({ blockRows }), tensors: new Map(shared), files: new Map(files) };
 }
 
-export function openedDataset({ count, tensors, files }: SharedDataset): Dataset {
+export function openedDataset({ count, blockRows, tensors, files }: SharedDataset): Dataset {
   const stored = [...files].map(([name, { descriptor, byteLength, ...rest }]) => {
     return [name, { ...rest, bytes: bytesIn(descriptor, byteLength) }] as const;
   });
-  return { count, tensors, ...(stored.length === 0 ? {} : { stored: new Map(stored) }) };
+  const all = { count, ...defined({ blockRows }), tensors };
+  return stored.length === 0 ? all : { ...all, stored: new Map(stored) };
 }
 
 function sharedBytes(bytes: Uint8Array): Uint8Array {

@@ -99,7 +99,7 @@ async function trained(session: StepSession, data: Dataset): Promise<Trained> {
   const batches = batcher(data, { size: BATCH, inputs: ['x', 'labels'], mask: 'mask' });
   const losses: number[] = [];
   for (let at = 0; at < STEPS; at++) {
-    const order = orderOfEpoch(data.count, SEED, Math.floor(at / batches.count));
+    const order = orderOfEpoch(data, SEED, Math.floor(at / batches.count));
     const { tensors } = batches.fill(order, at % batches.count);
     losses.push(await session.step(tensors, 0.05, at));
   }

@@ -167,8 +167,9 @@ const OWN = [
 ] as const satisfies readonly (keyof Settings)[];
 
 /** The plan that all members must agree on, for new and resumed runs. */
-function planText({ data, parent, source, training }: Prepared, settings: Settings): string {
-  const plan: Record<string, unknown> = { ...planOf(settings, source.described) };
+function planText(prepared: Prepared, settings: Settings): string {
+  const { data, parent, training } = prepared;
+  const plan: Record<string, unknown> = { ...planOf(settings, prepared) };
   for (const key of OWN) delete plan[key];
   return JSON.stringify([
     plan,

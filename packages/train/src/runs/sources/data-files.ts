@@ -40,6 +40,8 @@ export interface DataChoice {
   readonly imageSize: () => ImageSize;
   /** Stores rows that do not fit into memory. */
   readonly store: FileStore;
+  /** Called while a table is read, with the share of its bytes, from 0 to 1, and the rows. */
+  readonly onRead?: ((share: number, rows: number) => void) | undefined;
 }
 
 export type Format = 'csv' | 'tsv' | 'jsonl' | 'parquet' | 'npy' | 'npz' | 'idx' | 'images';
@@ -99,7 +101,7 @@ async function readTable(
   choice: DataChoice,
   format: 'csv' | 'tsv' | 'jsonl' | 'parquet',
 ): Promise<TrainingData> {
-  const { path, label, features, weights, missing, store } = choice;
+  const { path, label, features, weights, missing, store, onRead } = choice;
   if (label === undefined) throw invalidSetting('`label` names the column to predict.');
   const others = weights === undefined ? [] : [weights];
   const options: TableOptions = {
@@ -107,18 +109,21 @@ async function readTable(
     store,
     ...(features === undefined ? {} : { wanted: [...features, label, ...others] }),
   };
-  const whole = await tableOf(path, format, options).catch((error: unknown) => {
+  const whole = await tableOf(path, format, options, onRead).catch((error: unknown) => {
     throw error instanceof MissingValue ? dataError(`${error.message} ${WAYS}`) : error;
   });
   columnOf(whole, label);
   const labelled = missing === 'mean' ? completeRows(whole, [label]).length : whole.count;
   if (labelled < whole.count) {
+    const text = whole.missingTexts?.get(label);
+    const such = text === undefined ? '' : ` (${text}, which counts as missing)`;
     throw dataError(
-      `${whole.count - labelled} rows have no '${label}' to learn from: \`missing\` drop leaves them out.`,
+      `${whole.count - labelled} rows have no '${label}' to learn from${such}: \`missing\` drop leaves them out.`,
     );
   }
   const used = [...(features ?? whole.columns.map(({ name }) => name)), label];
   const table = missing === 'drop' ? selectTableRows(whole, completeRows(whole, used)) : whole;
+  if (table !== whole) whole.release?.();
   return { from: 'table', table, label, features };
 }
 
@@ -129,20 +134,29 @@ const WAYS =
 export async function tableOf(
   path: string,
   format: 'csv' | 'tsv' | 'jsonl' | 'parquet',
-  options: TableOptions,
+  given: TableOptions,
+  onRead: DataChoice['onRead'] = () => undefined,
 ): Promise<Table> {
-  if (format === 'csv') return readCsv(createReadStream(path), options);
-  if (format === 'tsv') return readCsv(createReadStream(path), { ...options, separator: '\t' });
-  if (format === 'jsonl') return readJsonLines(createReadStream(path), options);
+  const { size } = await stat(path);
+  let read = 0;
+  // A reader of Parquet reads a few bytes twice.
+  const onRows = (rows: number): void => onRead(Math.min(1, read / size), rows);
+  const options = { ...given, onRows };
+  if (format !== 'parquet') {
+    const stream = createReadStream(path);
+    stream.on('data', (chunk) => (read += chunk.length));
+    if (format === 'jsonl') return readJsonLines(stream, options);
+    return readCsv(stream, format === 'tsv' ? { ...options, separator: '\t' } : options);
+  }
   const file = await open(path);
   try {
-    const { size } = await file.stat();
     const access: RandomAccess = {
       byteLength: size,
       async slice(start, end = size) {
         const from = start < 0 ? size + start : start;
         const bytes = new Uint8Array(Math.max(0, end - from));
         await file.read(bytes, 0, bytes.byteLength, from);
+        read += bytes.byteLength;
         return bytes.buffer;
       },
     };
