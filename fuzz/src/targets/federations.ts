@@ -175,6 +175,15 @@ export function openFederationPlans(): Target {
     completePlan(draft({ privacy: { mode: 'client', noise: 2 }, collusion: { sites: 1 } })),
     completePlan(
       draft({
+        data: {
+          features: [{ name: 'pixels', kind: 'array', type: 'uint8', shape: [1, 8, 8] }],
+          target: { name: 'kind', kind: 'category', classes: ['cat', 'dog', 'owl'] },
+        },
+        task: 'classification',
+      }),
+    ),
+    completePlan(
+      draft({
         rounds: 1,
         strategy: {
           name: 'statistics',
@@ -201,6 +210,8 @@ export function openFederationPlans(): Target {
       256,
       'median',
       'statistics',
+      'array',
+      'uint8',
       'column',
       'age',
       { kind: 'score' },

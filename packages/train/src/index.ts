@@ -36,7 +36,9 @@ export { train, type Progress } from './trainer/trainer.ts';
 export { assemble } from './task/assemble.ts';
 export {
   assemblePublic,
+  networkFrom,
   publicTask,
+  type PublicArray,
   type PublicColumns,
   type PublicFeature,
 } from './task/assemble-public.ts';

@@ -5,7 +5,7 @@ export const SITE_ERRORS = {
   SITE_DATA_UNFIT: {
     ...INVALID,
     meaning: 'The rows of a site do not fit the plan of the federation.',
-    fix: 'Correct what the message names; rows are counted from 0, without the header. The file is CSV in UTF-8, with a header, commas and decimal points, or JSON Lines. `skein join` without --data shows the columns of the plan, their ranges and categories.',
+    fix: 'Correct what the message names; rows are counted from 0, without the header. A table is CSV in UTF-8, with a header, commas and decimal points, JSON Lines or Parquet; arrays are .npz, .npy or a folder of images. `skein join` without --data shows the columns of the plan, their ranges and categories.',
   },
   SITE_TERMS_REFUSED: {
     ...UNMET,

@@ -1,9 +1,11 @@
 /** The privacy accounts of a data folder, for `skein join` and `skein privacy account`. */
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { readdir, stat } from 'node:fs/promises';
+import { join, relative, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { toHex } from '@skein/api/canonical';
+import { unreadable } from '@skein/api/file-errors';
 import type { lookAtPlan, SiteMemory } from '@skein/federation/site';
 import {
   type AccountReport,
@@ -72,7 +74,7 @@ export async function enterAccount(
     readonly memory: SiteMemory;
     readonly folder: string | undefined;
     readonly account: string;
-    /** The file with the rows, once there is one. */
+    /** The file or folder with the rows, once there is one. */
     readonly data: string | undefined;
   },
 ): Promise<AccountEntrance> {
@@ -80,7 +82,7 @@ export async function enterAccount(
   const { plan, planDigest } = given.proposal;
   const { publicKey } = await given.memory.identity();
   const site = toHex(new Uint8Array(await crypto.subtle.exportKey('raw', publicKey)));
-  const digest = data === undefined ? undefined : await digestOfFile(context.cwd, data);
+  const digest = data === undefined ? undefined : await digestOfRows(context.cwd, data);
   const accounts = await accountsOf(context, given.folder);
   const entrant = { account, run, site, plan, planDigest, data: digest };
   return {
@@ -95,8 +97,25 @@ export async function enterAccount(
   };
 }
 
-async function digestOfFile(cwd: string, data: string): Promise<string> {
-  const { path } = await givenFile(cwd, data);
+/** Digest of a file; of a folder, of the digests of its files by name. */
+async function digestOfRows(cwd: string, data: string): Promise<string> {
+  const path = resolve(cwd, data);
+  const found = await stat(path).catch((error: unknown) => {
+    throw unreadable(data, error);
+  });
+  if (!found.isDirectory()) return digestOfFile((await givenFile(cwd, data)).path);
+  const entries = await readdir(path, { withFileTypes: true, recursive: true });
+  const files = entries
+    .filter((each) => each.isFile())
+    .map((each) => join(each.parentPath, each.name));
+  const hash = createHash('sha256');
+  for (const file of files.toSorted()) {
+    hash.update(`${relative(path, file)}\n${await digestOfFile(file)}\n`);
+  }
+  return hash.digest('hex');
+}
+
+async function digestOfFile(path: string): Promise<string> {
   const hash = createHash('sha256');
   await pipeline(createReadStream(path), hash);
   return hash.digest('hex');

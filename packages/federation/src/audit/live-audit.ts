@@ -130,6 +130,9 @@ export function canaryRows(
   return Array.from({ length: count }, (_, i) => {
     const cells = features.map((column): [string, string | number] => {
       if (column.kind === 'number') return [column.name, coin() ? column.high : column.low];
+      if (column.kind === 'array') {
+        throw unfit('its rows are arrays, and canaries are rows of a table');
+      }
       const { categories } = column;
       return [column.name, categories[i % categories.length]!];
     });

@@ -120,7 +120,10 @@ function Rows({ state: { rows, training, end }, session }: Step) {
   return (
     <section class="panel">
       <h1>Your rows</h1>
-      <p class="muted">A CSV or JSON Lines file. It is read here, and sent nowhere.</p>
+      <p class="muted">
+        A CSV, JSON Lines or Parquet file, or arrays of NumPy (.npz). It is read here, and sent
+        nowhere.
+      </p>
       <p class="muted">
         This page does not know what other federations have spent on the same rows. Rows that take
         part more than once should join with the command, which keeps an account.
@@ -129,7 +132,7 @@ function Rows({ state: { rows, training, end }, session }: Step) {
         type="file"
         id="file"
         aria-label="File with rows"
-        accept=".csv,.jsonl,.json,text/csv"
+        accept=".csv,.jsonl,.json,.parquet,.npz,text/csv"
         disabled={training || end !== undefined}
         onChange={({ currentTarget }) => {
           const file = currentTarget.files?.[0];

@@ -9,6 +9,8 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { testFolder } from '../../../../scripts/testing/folder.ts';
 import { WebSocketServer } from 'ws';
+import { writeRows } from '../../../data/src/testing/parquet.ts';
+import { npy, npz } from '../../../train/src/testing/npy.ts';
 import { launchBrowser, problemsOf } from '../../../../scripts/testing/browser.ts';
 import { requireComponent } from '../../../../scripts/testing/components.ts';
 import { invitationText } from '../identity/invitation.ts';
@@ -112,6 +114,24 @@ describe.skipIf(browserAvailable.skip)('the page /join', () => {
     if (shot !== undefined) await page.screenshot({ path: join(shot, 'join.png') });
     await page.close();
   }, 90_000);
+
+  it('reads Parquet, and refuses arrays where the plan has columns', async () => {
+    const rows = join(folder, 'rows');
+    await writeRows(`${rows}.parquet`, `FROM read_csv('${rows}.csv')`);
+    await writeFile(`${rows}.npz`, npz({ pixels: npy([2, 1], [1, 2]), y: npy([2], [0, 1]) }));
+    const page = await browser.newPage();
+    const problems = problemsOf(page);
+    await page.goto(`${url}#${invitationText(coordinator.invitation)}`);
+    await page.waitForSelector('#plan');
+    await page.setInputFiles('#file', `${rows}.npz`);
+    await page.waitForSelector('.trouble:not([hidden])');
+    expect(await page.textContent('.trouble')).toContain('The plan takes columns of a table');
+    await page.setInputFiles('#file', `${rows}.parquet`);
+    await page.waitForSelector('#rows');
+    expect(await page.textContent('#rows')).toContain('4 rows fit the plan: 2 of class 0, 2 of');
+    expect(problems).toEqual([]);
+    await page.close();
+  }, 60_000);
 
   it('fits the width of a small telephone', async () => {
     const page = await browser.newPage({ viewport: { width: 320, height: 640 } });

@@ -1,11 +1,13 @@
 /** The site of a browser, in a worker: training in WebAssembly does not block the page. */
 import { ERRORS, SkeinError } from '@skein/api/errors';
 import { FEDERATION_PATH } from '@skein/api/federations';
+import { parseNpz, readParquet } from '@skein/train';
 import { wasmBackend } from '@skein/train/wasm';
 import type { Joined } from '../identity/handshake.ts';
 import { type Invitation, invitationOf } from '../identity/invitation.ts';
 import { helpersOf } from '../plan/helpers.ts';
 import { isCounting } from '../plan/complete.ts';
+import type { Plan } from '../plan/plan.ts';
 import { describePlan } from '../site/describe-plan.ts';
 import { lookAtPlan } from '../site/look.ts';
 import { openIndexedMemory } from '../site/memory/indexed-memory.ts';
@@ -16,7 +18,14 @@ import {
   personalSteps,
 } from '../site/personal/personal-model.ts';
 import { runSite, type SiteEvent } from '../site/run-site.ts';
-import { outsideText, readSiteRows, rowTermsOf, type SiteRows } from '../site/site-rows.ts';
+import { labelledArrays, readSiteArrays } from '../site/site-arrays.ts';
+import {
+  outsideText,
+  readSiteRows,
+  readSiteTable,
+  rowTermsOf,
+  type SiteRows,
+} from '../site/site-rows.ts';
 import { openWork } from '../site/work/open-work.ts';
 import { type Connection, connectionOver } from '../transport/connection.ts';
 import type { FromWorker, ToWorker } from './worker-messages.ts';
@@ -55,15 +64,34 @@ async function look(text: string): Promise<void> {
 }
 
 async function readFile(file: File): Promise<void> {
-  const format = /\.jsonl?$/i.test(file.name) ? 'jsonl' : 'csv';
-  const { plan } = joined!;
-  rows = await readSiteRows(plan.data, file.stream(), format, rowTermsOf(plan));
+  rows = await rowsOf(joined!.plan, file);
   const { count, classes, unused } = rows;
   const outside = [...rows.outside.map(outsideText), ...rows.rounded];
+  const { plan } = joined!;
   const pull = isCounting(plan)
     ? {}
     : { mostPull: 1 / personalSteps(plan, count, {}).learningRate };
   post({ type: 'rows', count, classes, outside, unused, ...pull });
+}
+
+/** A table, or arrays of NumPy. */
+async function rowsOf(plan: Plan, file: File): Promise<SiteRows> {
+  const { data } = plan;
+  const terms = rowTermsOf(plan);
+  if (/\.npz$/i.test(file.name)) {
+    const arrays = await parseNpz(new Uint8Array(await file.arrayBuffer()));
+    return readSiteArrays(data, labelledArrays(data, arrays), terms);
+  }
+  if (/\.parquet$/i.test(file.name)) {
+    const slice = (start: number, end?: number) => file.slice(start, end).arrayBuffer();
+    return readSiteTable(
+      data,
+      (options) => readParquet({ byteLength: file.size, slice }, options),
+      terms,
+    );
+  }
+  const format = /\.jsonl?$/i.test(file.name) ? 'jsonl' : 'csv';
+  return readSiteRows(data, file.stream(), format, terms);
 }
 
 async function train(pull: number | undefined): Promise<void> {

@@ -18,7 +18,7 @@ export function checkPlan(value: unknown): Plan {
 }
 
 function categoriesOf(column: Plan['data']['features'][number] | Plan['data']['target']): string[] {
-  if (column.kind === 'number') return [];
+  if (column.kind !== 'category') return [];
   return 'classes' in column ? column.classes : column.categories;
 }
 
@@ -45,6 +45,7 @@ function generalRules({ data, sites, task }: Plan): readonly Rule[] {
       hasTwice(categoriesOf(column)),
       `${JSON.stringify(column.name)} of data has a category twice.`,
     ]),
+    ...arrayRules(data),
     [
       ranges.some(({ low, high }) => low >= high),
       'data has a range whose low is not below its high.',
@@ -57,6 +58,31 @@ function generalRules({ data, sites, task }: Plan): readonly Rule[] {
     [
       sites.threshold > sites.minimum,
       `sites.threshold ${sites.threshold} is above sites.minimum ${sites.minimum}.`,
+    ],
+  ];
+}
+
+/** Numbers of a row: an image of three channels and 1,180 pixels on each side. */
+const MOST_ELEMENTS = 2 ** 22;
+
+function arrayRules({ features, scaling }: Plan['data']): readonly Rule[] {
+  const array = features.find(({ kind }) => kind === 'array');
+  if (array?.kind !== 'array') return [];
+  const { low = 0, high = 1, shape } = array;
+  const elements = shape.reduce((all, size) => all * size, 1);
+  return [
+    [
+      features.length > 1,
+      'data.features has an array, and more features: an array is the only one.',
+    ],
+    [
+      elements > MOST_ELEMENTS,
+      `data.features has an array of ${elements} numbers a row, more than ${MOST_ELEMENTS}.`,
+    ],
+    [low >= high, 'data.features has an array whose low is not below its high.'],
+    [
+      scaling === 'site',
+      'data.scaling site is for columns; an array has the range of the plan: leave it out.',
     ],
   ];
 }

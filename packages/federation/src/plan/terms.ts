@@ -32,6 +32,17 @@ export const Feature = z.discriminatedUnion('kind', [
     fill: z.number().optional(),
   }),
   z.strictObject({ name, kind: z.literal('category'), categories: Categories }),
+  z.strictObject({
+    /** A tensor for each row, such as the pixels of an image: the only feature of its plan. */
+    kind: z.literal('array'),
+    name,
+    type: z.enum(['uint8', 'float32']),
+    /** Sizes of a row: [channels, height, width] of an image. */
+    shape: z.array(z.int().min(1).max(8192)).min(1).max(4),
+    /** Become 0 and 1. Default: 0 and 255 of bytes, 0 and 1 of floats. */
+    low: z.number().optional(),
+    high: z.number().optional(),
+  }),
 ]);
 
 export const Target = z.discriminatedUnion('kind', [

@@ -13,7 +13,15 @@ export {
   type PersonalTerms,
 } from './personal/personal-model.ts';
 export { runSite, type SiteEnd, type SiteEvent } from './run-site.ts';
-export { outsideText, readSiteRows, rowTermsOf, type SiteRows } from './site-rows.ts';
+export { labelledArrays, readSiteArrays } from './site-arrays.ts';
+export {
+  isOfArrays,
+  outsideText,
+  readSiteRows,
+  readSiteTable,
+  rowTermsOf,
+  type SiteRows,
+} from './site-rows.ts';
 export { requireTerms, type Terms, unmetTerms } from './terms.ts';
 export { modelFacts, trainingOf } from './work/training.ts';
 export { committeeWork } from './work/committee-work.ts';

@@ -62,17 +62,29 @@ export interface OutsideColumn {
 }
 
 /** @throws SkeinError SITE_DATA_UNFIT naming the column or row. */
-export async function readSiteRows(
+export function readSiteRows(
   data: PublicColumns,
   source: RowSource,
   format: RowFormat = 'csv',
+  terms: RowTerms = {},
+): Promise<SiteRows> {
+  return readSiteTable(data, (options) => tableOf(source, format, options), terms);
+}
+
+/** @param open reads the table of a file, with the options. @throws SkeinError SITE_DATA_UNFIT naming the column or row. */
+export async function readSiteTable(
+  data: PublicColumns,
+  open: (options: TableOptions) => Promise<Table>,
   { patient, mayBeOneClass = false }: RowTerms = {},
 ): Promise<SiteRows> {
   try {
     const { features, target } = data;
+    if (isOfArrays(data)) {
+      throw unfit('The plan takes arrays, such as images, and the file is a table.');
+    }
     const named = patient === undefined ? [] : [patient];
     const wanted = [...new Set([...[...features, target].map(({ name }) => name), ...named])];
-    const table = await tableOf(source, format, { wanted, categories: textsOf(data) });
+    const table = await open({ missing: 'keep', wanted, categories: textsOf(data) });
     const present = table.columns.map(({ name }) => name);
     const missing = wanted.filter((name) => !present.includes(name));
     if (missing.length > 0) {
@@ -125,12 +137,11 @@ export async function readSiteRows(
   }
 }
 
-function tableOf(
-  source: RowSource,
-  format: RowFormat,
-  columns: Pick<TableOptions, 'wanted' | 'categories'>,
-): Promise<Table> {
-  const options = { missing: 'keep', ...columns } as const;
+/** Whether rows are arrays, such as images, and no columns of a table. */
+export const isOfArrays = ({ features }: Pick<PublicColumns, 'features'>): boolean =>
+  features[0]?.kind === 'array';
+
+function tableOf(source: RowSource, format: RowFormat, options: TableOptions): Promise<Table> {
   return format === 'csv' ? readCsv(source, options) : readJsonLines(source, options);
 }
 
@@ -175,6 +186,7 @@ function patientsOf(column: Table['columns'][number]): Int32Array {
 /** The values that a plan has for a column. */
 export function plannedText(feature: PublicFeature | PublicColumns['target']): string {
   if (feature.kind === 'number') return `${feature.low} to ${feature.high}`;
+  if (feature.kind === 'array') return `${feature.type}, ${feature.shape.join(' × ')}`;
   const all = 'classes' in feature ? feature.classes : feature.categories;
   const shown = all.slice(0, MOST_SHOWN).join(', ');
   return all.length > MOST_SHOWN ? `${shown}, … (${all.length})` : shown;
@@ -189,7 +201,7 @@ function outsideOf(feature: PublicFeature, column: Table['columns'][number]): nu
     if (column.kind !== 'number') return 0;
     return column.values.filter((value) => value < feature.low || value > feature.high).length;
   }
-  if (column.kind !== 'category') return 0;
+  if (column.kind !== 'category' || feature.kind !== 'category') return 0;
   const known = column.categories.map((name) => feature.categories.includes(name));
   return column.codes.filter((code) => known[code] !== true).length;
 }
@@ -201,7 +213,7 @@ export function outsideText({ name, kind, rows, planned }: OutsideColumn): strin
   return `${found} of '${name}' that the plan does not have (${planned}), ${counted}.`;
 }
 
-function classCounts({ tensors }: Dataset, names: readonly string[]): SiteRows['classes'] {
+export function classCounts({ tensors }: Dataset, names: readonly string[]): SiteRows['classes'] {
   const labels = values(tensors.get(LABELS)!);
   const counts = names.map(() => 0);
   for (const label of names.length === 0 ? [] : labels) counts[Number(label)]!++;

@@ -54,7 +54,7 @@ export function axisOf(terms: AxisTerms, { features, target }: PublicColumns): A
   }
   const { name, bins = BINS, borders } = terms;
   const column = features.find((each) => each.name === name);
-  if (column === undefined) return undefined;
+  if (column === undefined || column.kind === 'array') return undefined;
   if (column.kind === 'number') {
     return { kind: 'column', name, borders: borders ?? evenly({ ...column, bins }) };
   }

@@ -48,6 +48,10 @@ export function countRules(plan: Plan): readonly Rule[] {
       `strategy.tables counts by score, the logit of the second of two classes, and the task is ${task}.`,
     ],
     [cells > MOST_CELLS, `strategy.tables has ${cells} cells, more than ${MOST_CELLS}.`],
+    [
+      counts.patient !== undefined && data.features.some(({ kind }) => kind === 'array'),
+      'strategy.patient names a column, and rows of arrays have none: leave it out.',
+    ],
     [rounds !== 1, `strategy statistics counts once, and rounds is ${rounds}: make it 1.`],
     [
       model.parameters !== cells,

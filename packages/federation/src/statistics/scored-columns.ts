@@ -5,15 +5,23 @@ import { blueprintOf } from '@skein/train';
 import type { Plan } from '../plan/plan.ts';
 
 /**
- * Places of the model's columns among the plan's, which may have more to count by.
+ * Places of the model's columns among the plan's, which may have more to count by; none for arrays.
  * @throws SkeinError PLAN_INVALID for a column that the plan does not have, or has in another form.
  */
 export function scoredColumns(model: Model, { data, task }: Plan): readonly number[] {
   const blueprint = blueprintOf(model);
-  const table = blueprint?.table;
-  if (table === undefined || blueprint?.task !== task) {
-    throw unfit('does not take the columns of a table, or has another task');
+  if (blueprint === undefined || blueprint.task !== task) {
+    throw unfit('has no encoding of rows, or has another task');
   }
+  const [array] = data.features;
+  if (array?.kind === 'array') {
+    const { arrays } = blueprint;
+    const fits = arrays?.type === array.type && arrays.shape.join() === array.shape.join();
+    if (fits) return [];
+    throw unfit(`takes no ${array.type} [${array.shape.join(', ')}]`);
+  }
+  const { table } = blueprint;
+  if (table === undefined) throw unfit('does not take the columns of a table');
   return table.features.map((feature) => {
     const place = data.features.findIndex(({ name }) => name === feature.name);
     const column = data.features[place];
@@ -22,7 +30,9 @@ export function scoredColumns(model: Model, { data, task }: Plan): readonly numb
       (column.kind === 'category'
         ? feature.kind === 'category' &&
           feature.categories.join('\n') === column.categories.join('\n')
-        : feature.kind === 'number' && (column.fill === undefined || feature.fill !== undefined));
+        : feature.kind === 'number' &&
+          column.kind === 'number' &&
+          (column.fill === undefined || feature.fill !== undefined));
     if (fits) return place;
     throw unfit(
       `takes the column "${feature.name}", and data.features lacks it, or has it in another form`,

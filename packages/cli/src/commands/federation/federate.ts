@@ -2,8 +2,8 @@
 import { SkeinError, type FederationView } from '@skein/api';
 import { isOver, LONGEST_SITE_NAME } from '@skein/api/federations';
 import { checkDraft, isCounting } from '@skein/federation';
-import { writeModel } from '@skein/onnx';
-import { assemblePublic, TrainError, type PublicColumns } from '@skein/train';
+import { OnnxError, readModel, writeModel } from '@skein/onnx';
+import { assemblePublic, networkFrom, TrainError, type PublicColumns } from '@skein/train';
 import { networkOf } from '@skein/train/run';
 import type { Context } from '../../command-line/command.ts';
 import { type Connection } from '../../connection/connection.ts';
@@ -20,7 +20,7 @@ import {
 import { renderFederation, renderFederations } from '../../output/federation.ts';
 import { pause } from '../../pause.ts';
 import { usageError } from '../../command-line/usage.ts';
-import { readGivenText } from '../../file.ts';
+import { readGivenFile, readGivenText } from '../../file.ts';
 
 const ID = 'Its id, the beginning of it, or last.';
 const FOLLOW_MS = 1000;
@@ -40,7 +40,7 @@ export const federateStart = nodeCommand({
   options: {
     name: withDefault(text('NAME', 'Name of the model whose versions result.'), 'federated'),
     model: withDefault(
-      text('NETWORK', 'Network; mlp: a linear model; mlp:16: one hidden layer.'),
+      text('NETWORK', 'mlp (linear), mlp:16, cnn:16,32, or an .onnx file that gives logits.'),
       'mlp',
     ),
     version: text('N', 'Use this version of NAME, and build no network: where rows are counted.'),
@@ -60,7 +60,8 @@ export const federateStart = nodeCommand({
     }
     const version =
       stored ??
-      (await client.importModel({ name, content: builtModel(data, model, seed) })).version;
+      (await client.importModel({ name, content: await builtModel(context, data, model, seed) }))
+        .version;
     const federation = await client.startFederation({ model: name, version, plan });
     const sites = site.map((each) => ({ name: each }));
     const { aggregation } = federation.plan;
@@ -275,15 +276,26 @@ async function readPlan({ cwd }: Context, path: string): Promise<Record<string, 
   }
 }
 
-/** The model of a plan's columns. @throws SkeinError PLAN_INVALID, USAGE. */
-function builtModel(data: PublicColumns, network: string, seed: number): Uint8Array<ArrayBuffer> {
-  const builder = networkOf(network);
-  if (builder === undefined) throw usageError(`--model: "${network}" is not mlp or mlp:16,8.`);
+/** The model of a plan's columns. @throws SkeinError PLAN_INVALID, USAGE, FILE_UNREADABLE. */
+async function builtModel(
+  { cwd }: Context,
+  data: PublicColumns,
+  network: string,
+  seed: number,
+): Promise<Uint8Array<ArrayBuffer>> {
   try {
+    const builder =
+      networkOf(network) ??
+      (/\.onnx$/i.test(network)
+        ? networkFrom(readModel(await readGivenFile(cwd, network)))
+        : undefined);
+    if (builder === undefined) {
+      throw usageError(`--model: "${network}" is not mlp, mlp:16,8, cnn:16,32 or an .onnx file.`);
+    }
     return new Uint8Array(writeModel(assemblePublic(data, builder, seed)));
   } catch (error) {
-    if (error instanceof TrainError) {
-      throw new SkeinError('PLAN_INVALID', `The columns of the plan: ${error.message}`, {
+    if (error instanceof TrainError || error instanceof OnnxError) {
+      throw new SkeinError('PLAN_INVALID', `The model of the plan: ${error.message}`, {
         cause: error,
       });
     }

@@ -1,22 +1,19 @@
 /** `skein join`: this machine as a site of a federation. Its rows stay here. */
-import { createReadStream } from 'node:fs';
 import { formatBytes } from '@skein/api/units';
-import { isCounting, type Plan } from '@skein/federation';
+import { isCounting } from '@skein/federation';
 import {
   aggregationIn,
   describePlan,
   lookAtPlan,
   openWork,
   outsideText,
-  readSiteRows,
   requireTerms,
-  rowTermsOf,
   runSite,
   type SiteRows,
 } from '@skein/federation/site';
 import type { AccountReport } from '@skein/federation/site/node';
 import { nativeBackend as backend } from '@skein/train/native';
-import { defineCommand, type Context } from '../../command-line/command.ts';
+import { defineCommand } from '../../command-line/command.ts';
 import { dataOption } from '../../connection/connection.ts';
 import { type OwnQuality, ownQuality, qualityText } from '../../federation/own-quality.ts';
 import {
@@ -25,7 +22,7 @@ import {
   accountText,
   enterAccount,
 } from '../../federation/site-account.ts';
-import { givenFile } from '../../file.ts';
+import { rowsOf } from '../../federation/rows-of-file.ts';
 import {
   openPersonal,
   personalChoice,
@@ -85,7 +82,8 @@ export const join = defineCommand({
     url: argument('URL', 'The link that the operator of the federation gave you.'),
   },
   options: {
-    data: text('FILE', 'Rows: .csv or .jsonl, with the columns of the plan.'),
+    data: text('PATH', 'Rows: .csv, .jsonl, .parquet, .npz, .npy, or a folder of images.'),
+    labels: text('FILE', 'Labels of the rows of an .npy file.'),
     accept: flag('Accept the plan, and train.'),
     once: flag('Leave after one message, in a federation whose sums helpers unmask.'),
     ...termOptions,
@@ -95,7 +93,10 @@ export const join = defineCommand({
     folder: dataOption,
     ...trustOptions,
   },
-  async run(context, { url, data, accept, once, folder, account, ca, cert, certKey, ...more }) {
+  async run(
+    context,
+    { url, data, labels, accept, once, folder, account, ca, cert, certKey, ...more },
+  ) {
     const { maxEpsilon, minSites, maxRounds, plainUpdates, ...given } = more;
     const { address, invitation } = linkOf(url);
     const { run } = invitation;
@@ -111,12 +112,14 @@ export const join = defineCommand({
       if (own !== undefined && isCounting(plan)) {
         throw usageError('--personal: this plan counts rows, and sends no model to train from.');
       }
-      const rows = data === undefined ? undefined : await rowsOf(context, plan, data);
+      const rows = data === undefined ? undefined : await rowsOf(context, plan, { data, labels });
       entrance = await enterAccount(context, { run, proposal, memory, folder, account, data });
       const prepared =
         own === undefined || rows === undefined
           ? undefined
-          : await preparePersonal(own, plan, rows.count, (file) => rowsOf(context, plan, file));
+          : await preparePersonal(own, plan, rows.count, (file) =>
+              rowsOf(context, plan, { data: file }),
+            );
       const { report, refusal } = entrance.preview();
       const refusals = refusal === undefined ? [] : [refusal];
       const offer = offerOf(proposal, describePlan(plan), terms, refusals);
@@ -210,10 +213,4 @@ function rowFacts(rows: SiteRows | undefined): Pick<SiteParticipation, 'rows'> {
   if (rows === undefined) return {};
   const { count, classes, outside, rounded, unused } = rows;
   return { rows: { count, classes, outside, rounded, unused } };
-}
-
-async function rowsOf({ cwd }: Context, plan: Plan, data: string): Promise<SiteRows> {
-  const { path } = await givenFile(cwd, data);
-  const format = /\.jsonl?$/i.test(path) ? 'jsonl' : 'csv';
-  return readSiteRows(plan.data, createReadStream(path), format, rowTermsOf(plan));
 }

@@ -9,7 +9,6 @@ import {
   problemOf,
   secureRandom,
   type Backend,
-  type Encoder,
   type SecureRandom,
 } from '@skein/train';
 import {
@@ -225,8 +224,10 @@ export function modelFacts(model: Model): {
 
 function requireSame(plan: Plan, model: Model): void {
   const found = blueprintOf(model);
+  const wanted = encodingOfRows(plan);
   const isSame =
-    canonical(found?.table) === canonical(encoderOf(plan)) && found?.task === plan.task;
+    canonical([found?.table, found?.arrays]) === canonical([wanted?.table, wanted?.arrays]) &&
+    found?.task === plan.task;
   if (isSame) return;
   throw new SkeinError(
     'PLAN_CHANGED',
@@ -246,13 +247,14 @@ function requireLength(
   );
 }
 
-function encoderOf({ data }: Plan): Encoder | undefined {
+/** The encoding that any network over the rows of the plan has. */
+function encodingOfRows({ data }: Plan): ReturnType<typeof blueprintOf> {
   const linear = assemblePublic(
     data,
     ({ inputs, outputs, seed }) => mlp({ sizes: [inputs, outputs], seed }),
     0,
   );
-  return blueprintOf(linear)?.table;
+  return blueprintOf(linear);
 }
 
 function privacyOf({ privacy }: Plan): Noise {

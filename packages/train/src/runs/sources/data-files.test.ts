@@ -1,7 +1,7 @@
 import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { values } from '@skein/onnx';
+import { values, type NumericTensor } from '@skein/onnx';
 import sharp from 'sharp';
 import { afterAll, describe, expect, it } from 'vitest';
 import { testFolder } from '../../../../../scripts/testing/folder.ts';
@@ -137,6 +137,22 @@ describe('folders of images', () => {
       imageSize: () => ({ channels: 1, height: 1, width: 1 }),
     });
     expect(grey.from === 'arrays' && grey.inputs.get('pixels')!.shape).toEqual([2, 1, 1, 1]);
+  });
+
+  it('may have a manifest, with the class of each', async () => {
+    await mkdir(join(folder, 'listed/scans'), { recursive: true });
+    await picture('#102030').png().toFile(join(folder, 'listed/scans/a.png'));
+    await picture('#00ff00').png().toFile(join(folder, 'listed/b.png'));
+    await write('listed/manifest.csv', 'kind,file,age\nsky,scans/a.png,3\ngrass,b.png,4\n');
+    const data = await read('listed', { label: 'kind' });
+    if (data.from !== 'arrays') throw new Error('no arrays');
+    expect(data.classes).toEqual(['grass', 'sky']);
+    expect([...(values(data.labels) as BigInt64Array)]).toEqual([1n, 0n]);
+    const pixels = data.inputs.get('pixels') as NumericTensor;
+    expect([pixels.shape, pixels.bytes[0]]).toEqual([[2, 3, 2, 3], 0x10]);
+    await expect(read('listed')).rejects.toThrow("no column 'label'");
+    await write('listed/manifest.csv', 'kind,file\nsky,../images/sky/1.png\n');
+    await expect(read('listed', { label: 'kind' })).rejects.toThrow('outside the folder');
   });
 
   it('name the file that is not an image, and the folder that is empty', async () => {

@@ -73,7 +73,7 @@ export async function readTrainingData(choice: DataChoice): Promise<TrainingData
   const format = await formatOf(choice.path, choice.given);
   return explaining(choice.given, async () => {
     if (format === 'images') {
-      return readImageFolder(choice.path, choice.imageSize(), choice.store);
+      return readImageFolder(choice.path, choice.imageSize(), choice.store, choice.label);
     }
     if (format === 'npz') return readArchive(choice);
     if (format === 'npy' || format === 'idx') return readPair(choice, format);

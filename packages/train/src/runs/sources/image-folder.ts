@@ -1,13 +1,17 @@
 /**
- * Images in folders, one folder per class: `cats/1.jpg`, `dogs/2.png`. They are decoded, scaled so
+ * Images in folders, one folder per class: `cats/1.jpg`, `dogs/2.png`; or in a folder with a manifest, `manifest.csv`, that
+ * has the path of each and its class. They are decoded, scaled so
  * that the smaller side fits, cropped to the centre, and become bytes [rows, channels, height,
  * width], the order of exporters of image models.
  */
+import { createReadStream, type Dirent } from 'node:fs';
 import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { isAbsolute, join, normalize } from 'node:path';
 import type * as SharpModule from 'sharp';
 import { importOptional } from '@skein/api/user-modules';
 import type { RowStore } from '../../data/rows/stored.ts';
+import type { Column } from '../../data/table/column.ts';
+import { readCsv } from '../../data/table/read-table.ts';
 import type { TrainingData } from '../../task/training-data.ts';
 import { dataError } from '../../train-error.ts';
 
@@ -29,9 +33,67 @@ export async function readImageFolder(
   path: string,
   size: ImageSize,
   store: RowStore,
+  label = 'label',
 ): Promise<TrainingData> {
-  const files: ImageFile[] = [];
   const entries = await readdir(path, { withFileTypes: true });
+  const { files, classes } = entries.some(({ name }) => name === MANIFEST)
+    ? await listedImages(path, label)
+    : await imagesByFolder(path, entries);
+  const { channels, height, width } = size;
+  const pixels = channels * height * width;
+  const rows = { type: 'uint8', shape: [files.length, channels, height, width] } as const;
+  const images =
+    files.length * pixels > store.limit
+      ? { ...rows, start: 0, bytes: await storedImages(files, size, store) }
+      : { ...rows, bytes: await decodedImages(files, size) };
+  const labels = BigInt64Array.from(files, ({ label: each }) => BigInt(each));
+  return {
+    from: 'arrays',
+    inputs: new Map([['pixels', images]]),
+    labels: { type: 'int64', shape: [files.length], bytes: new Uint8Array(labels.buffer) },
+    classes,
+  };
+}
+
+interface ListedImages {
+  readonly files: readonly ImageFile[];
+  readonly classes: readonly string[];
+}
+
+const MANIFEST = 'manifest.csv';
+
+/** The images that a manifest names: a column `file`, with paths under the folder, and one of classes. */
+async function listedImages(path: string, label: string): Promise<ListedImages> {
+  const source = createReadStream(join(path, MANIFEST));
+  const { columns, count } = await readCsv(source, { missing: 'keep', wanted: ['file', label] });
+  const [names, labels] = ['file', label].map((wanted) => {
+    const found = columns.find(({ name }) => name === wanted);
+    if (found !== undefined) return textsOf(found, count);
+    throw dataError(`The manifest has no column '${wanted}'.`);
+  });
+  const classes = [...new Set(labels)].sort();
+  const files = names!.map((name, row): ImageFile => {
+    const file = normalize(name);
+    if (isAbsolute(file) || file.startsWith('..')) {
+      throw dataError(`Row ${row} of the manifest names '${name}', outside the folder.`);
+    }
+    return { path: join(path, file), label: classes.indexOf(labels![row]!) };
+  });
+  return { files, classes };
+}
+
+/** The values of a column as texts. @throws TrainError `data` for a missing one, naming the row. */
+function textsOf(column: Column, count: number): string[] {
+  return Array.from({ length: count }, (_, row) => {
+    const text =
+      column.kind === 'number' ? String(column.values[row]) : column.categories[column.codes[row]!];
+    if (text !== undefined && text !== 'NaN') return text;
+    throw dataError(`Row ${row} of the manifest has no '${column.name}'.`);
+  });
+}
+
+async function imagesByFolder(path: string, entries: readonly Dirent[]): Promise<ListedImages> {
+  const files: ImageFile[] = [];
   const classes = entries
     .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'))
     .map(({ name }) => name)
@@ -44,22 +106,11 @@ export async function readImageFolder(
     files.push(...images.map((file) => ({ path: join(path, name, file), label })));
   }
   if (classes.length === 0) {
-    throw dataError('The folder holds no folders; there must be one for each class.');
+    throw dataError(
+      `The folder holds no folders; there must be one for each class, or a ${MANIFEST}.`,
+    );
   }
-  const { channels, height, width } = size;
-  const pixels = channels * height * width;
-  const rows = { type: 'uint8', shape: [files.length, channels, height, width] } as const;
-  const images =
-    files.length * pixels > store.limit
-      ? { ...rows, start: 0, bytes: await storedImages(files, size, store) }
-      : { ...rows, bytes: await decodedImages(files, size) };
-  const labels = BigInt64Array.from(files, ({ label }) => BigInt(label));
-  return {
-    from: 'arrays',
-    inputs: new Map([['pixels', images]]),
-    labels: { type: 'int64', shape: [files.length], bytes: new Uint8Array(labels.buffer) },
-    classes,
-  };
+  return { files, classes };
 }
 
 interface ImageFile {
