@@ -32,7 +32,7 @@ export interface ReporterOptions {
   readonly invitation?: string | undefined;
   /** The state of the device now. `take` begins new counts. */
   readonly report: () => DeviceReport;
-  readonly now?: () => number;
+  readonly now?: (() => number) | undefined;
 }
 
 export interface Reporter {
