@@ -16,8 +16,12 @@ export async function profileTable(statements: Statements, data: Source): Promis
   const columns = await columnsOfTable(statements, data);
   const [first] = await statements.ask('ranges', summarySql(columns, 'data'), { data });
   const summary = readSummary(first!, columns.length);
-  const [second] = await statements.ask('counts', shapeSql(columns, summary, 'data'), { data });
-  return profileOf(columns, summary, readShape(second!, columns.length));
+  const second: Record<string, unknown> = {};
+  for (const sql of shapeSql(columns, summary, 'data')) {
+    const [part] = await statements.ask('counts', sql, { data });
+    Object.assign(second, part);
+  }
+  return profileOf(columns, summary, readShape(second, columns.length));
 }
 
 export async function changesOfTables(

@@ -79,11 +79,14 @@ const cutAt = (value: string, share: number): string =>
   `(SELECT min(value) FROM (SELECT value, sum(n) OVER (ORDER BY value) AS upto, sum(n) OVER () AS total
       FROM (SELECT ${value} AS value, count(*) AS n FROM data WHERE ${value} IS NOT NULL GROUP BY ALL)) WHERE upto >= ${share} * total)`;
 
-/** A statement over `data` and the three written parts, with one row: what they have in common. */
-export function proofSql({ columns, by, label, time }: SplitChoice): string {
+/**
+ * Statements over `data` and the three written parts: what these have in common. Each has some columns of one row: the groups
+ * of all rows spill, and alone they leave memory for it.
+ */
+export function proofSql({ columns, by, label, time }: SplitChoice): readonly string[] {
   const union = (what: string): string =>
     PARTS.map((part) => `SELECT '${part}' AS part, ${what} FROM ${part}`).join(' UNION ALL ');
-  // Numbers take less memory than sets of texts. With 49 million rows, 768 MiB were too little for them too.
+  // Numbers take less memory than sets of texts.
   const shared = (names: readonly string[]): string => {
     const [a, b] = hashesOf(names);
     const numbered = PARTS.map(
@@ -94,8 +97,6 @@ export function proofSql({ columns, by, label, time }: SplitChoice): string {
   const fields = [
     `(SELECT count(*) FROM data) AS rows`,
     ...PARTS.map((part) => `(SELECT count(*) FROM ${part}) AS ${identifier(part)}`),
-    `${shared(columns)} AS "sharedRows"`,
-    ...(by.length === 0 ? [] : [`${shared(by)} AS "sharedGroups"`]),
     ...(label === undefined
       ? []
       : [
@@ -107,7 +108,11 @@ export function proofSql({ columns, by, label, time }: SplitChoice): string {
           `(SELECT list({part: part, first: a, last: b}) FROM (SELECT part, min(t)::VARCHAR AS a, max(t)::VARCHAR AS b FROM (${union(`${identifier(time)} AS t`)}) GROUP BY part)) AS times`,
         ]),
   ];
-  return `SELECT ${fields.join(', ')}`;
+  return [
+    `SELECT ${fields.join(', ')}`,
+    `SELECT ${shared(columns)} AS "sharedRows"`,
+    ...(by.length === 0 ? [] : [`SELECT ${shared(by)} AS "sharedGroups"`]),
+  ];
 }
 
 const Proof = z.object({

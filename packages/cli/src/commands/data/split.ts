@@ -84,8 +84,11 @@ export const dataSplit = defineCommand({
         // Types that are guessed from one part could differ from another part's.
         tables[part] = { ...stored, ...(data.format === 'parquet' ? {} : { columns: types }) };
       }
-      const [row] = await statements.ask('proof', proofSql(wanted), tables);
-      const proof = readProof(row!);
+      const row: Record<string, unknown> = {};
+      for (const sql of proofSql(wanted)) {
+        Object.assign(row, (await statements.ask('proof', sql, tables))[0]);
+      }
+      const proof = readProof(row);
       const lost = proof.rows - proof.train - proof.validation - proof.test;
       if (lost !== 0) {
         throw usageError(
