@@ -23,6 +23,7 @@ export const LONG_TESTS: readonly string[] = [
   'packages/server/src/faults/process/sigterm-any-time.test.ts',
   'packages/server/src/faults/fleet/start-without.test.ts',
   'packages/sandbox/src/hostile/hostile.test.ts',
+  'packages/cli/src/commands/federation/join-images.test.ts',
   'packages/cli/src/commands/training/train-jobs.test.ts',
   'packages/sandbox/src/kubernetes/kubernetes.test.ts',
   'packages/cli/src/commands/node/node.test.ts',

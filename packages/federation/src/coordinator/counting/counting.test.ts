@@ -21,6 +21,7 @@ import {
 } from '../../statistics/index.ts';
 import { connectionPair } from '../../transport/connection.ts';
 import { readArtifact } from '../storage/uploads.ts';
+import { startCommittee } from '../testing/committee.ts';
 import { startFederation, type TestFederation } from '../testing/federation.ts';
 
 const COLUMNS: PlanDraft['data'] = {
@@ -144,7 +145,7 @@ async function naive(model: Model, rows: readonly Row[]): Promise<number[][]> {
   return [first, second];
 }
 
-const whole = (counts: readonly number[]): number[] => counts.map((each) => Math.round(each) + 0);
+const rounded = (counts: readonly number[]): number[] => counts.map((each) => Math.round(each) + 0);
 
 async function counted(at: TestFederation, hospitals: readonly Hospital[]) {
   const { id } = await at.coordinator.start(at.draft);
@@ -175,7 +176,7 @@ it('counts the rows of all sites in one cell each, is charged once, and stands i
     model,
     all.flatMap(({ rows }) => rows),
   );
-  expect(found.tables.map(({ pooled }) => whole(pooled.counts))).toEqual(expected);
+  expect(found.tables.map(({ pooled }) => rounded(pooled.counts))).toEqual(expected);
   expect(found.tables.map(({ sites }) => sites)).toEqual([{}, {}]);
   expect(all.map(({ charged }) => charged)).toEqual([[1], [1], [1], [1]]);
   // The ledger holds the charge and the digest of the counts, from which a reader derives them again.
@@ -210,14 +211,14 @@ it('counts by site without the one that drops out, and adds its sums up', async 
   expect(found.sites.toSorted()).toEqual(here.map((i) => sites[i]!.pseudonym).toSorted());
   for (const i of here) {
     const expected = await naive(model, all[i]!.rows);
-    const own = found.tables.map((table) => whole(table.sites[sites[i]!.pseudonym]!.counts));
+    const own = found.tables.map((table) => rounded(table.sites[sites[i]!.pseudonym]!.counts));
     expect(own).toEqual(expected);
   }
   const pooled = await naive(
     model,
     here.flatMap((i) => [...all[i]!.rows]),
   );
-  expect(found.tables.map((table) => whole(table.pooled.counts))).toEqual(pooled);
+  expect(found.tables.map((table) => rounded(table.pooled.counts))).toEqual(pooled);
   expectReport(found);
 });
 
@@ -256,7 +257,25 @@ it('counts at most so many rows of a patient, and none of a patient without a na
   const found = await at.coordinator.statistics(id);
   const model = readModel(await readArtifact(at.artifacts, plan.model.digest));
   const kept = all.flatMap(({ rows }) => rows.filter((_, i) => i % 3 < 2));
-  expect(whole(found.tables[0]!.pooled.counts)).toEqual((await naive(model, kept))[1]);
+  expect(rounded(found.tables[0]!.pooled.counts)).toEqual((await naive(model, kept))[1]);
+});
+
+it('counts by site with helpers, who add the noise', async () => {
+  const { aggregation: _, ...plan } = counting({ bySite: true });
+  const sites = { minimum: 4, maximum: 6, threshold: 3 };
+  const committee = await startCommittee({ ...plan, sites }, 2, { range: 100 });
+  const { at, id } = committee;
+  const helping = [0, 1].map((number) => committee.helper(number));
+  const all = [0, 1, 2, 3].map((site) => hospital(rowsOf(site)));
+  const sent = await Promise.all(all.map((each) => joinHospital(at, id, each)));
+  await Promise.all([...sent, ...helping].map(({ ended }) => ended));
+  const found = await at.coordinator.statistics(id);
+  const { plan: whole } = await at.coordinator.view(id);
+  const model = readModel(await readArtifact(at.artifacts, whole.model.digest));
+  for (const [i, { pseudonym }] of sent.entries()) {
+    const own = found.tables.map((table) => rounded(table.sites[pseudonym]!.counts));
+    expect(own).toEqual(await naive(model, all[i]!.rows));
+  }
 });
 
 it('ends as failed where the budget pays for no further attempt, and has no counts', async () => {
