@@ -29,6 +29,7 @@ export const LONG_TESTS: readonly string[] = [
   'packages/cli/src/commands/node/node.test.ts',
   'examples/pytorch-ddp/gang.test.ts',
   'apps/judge/src/service/serve.test.ts',
+  'apps/health/src/cli/demo.test.ts',
   'packages/server/src/faults/fleet/wake.test.ts',
   'packages/server/src/faults/fleet/rounds.test.ts',
   'packages/jobs/src/faults/kill-9.test.ts',

@@ -4,7 +4,9 @@
  */
 export const SLOW_TESTS: readonly string[] = [
   'apps/health/src/audit/audit-log.test.ts',
+  'apps/health/src/cli/demo.test.ts',
   'apps/health/src/cli/run.test.ts',
+  'apps/health/src/demo/fhir-server.test.ts',
   'apps/health/src/hooks/tokens.test.ts',
   'apps/health/src/service/serve.test.ts',
   'apps/judge/src/cli/run.test.ts',

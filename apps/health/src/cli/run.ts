@@ -1,5 +1,5 @@
 /**
- * The `skein-health` command: `train` makes a version, `serve` answers with it, `verify` derives a card again, and
+ * The `skein-health` command: `demo` shows all of it on invented patients, `train` makes a version, `serve` answers with it, `verify` derives a card again, and
  * `audit` checks and exports the audit log.
  *
  * Exit codes: 0 all is well; 1 something is not as it must be; 2 the command could not do its work.
@@ -18,6 +18,7 @@ import { FIXES } from '../fixes.ts';
 import { OPTIONS, type Command, type Terminal } from './options.ts';
 
 const COMMANDS: Readonly<Record<string, Command>> = {
+  demo: async (...given) => (await import('./demo-command.ts')).runDemo(...given),
   train: async (...given) => (await import('./train-command.ts')).runTrain(...given),
   serve: async (...given) => (await import('./serve-command.ts')).runServe(...given),
   verify: async (...given) => (await import('./verify-command.ts')).runVerify(...given),
@@ -26,6 +27,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
 
 const USAGE = `Usage: skein-health COMMAND [OPTIONS]
 
+  demo                      four hospitals train a version, a FHIR server has charts, the service answers
   train                     train a version on rows in one place, calibrate it by hospital, give it the label
   serve                     answer CDS Hooks and FHIR Bundles with the labelled version
   verify CARD               derive a card again from the data folder, without a network

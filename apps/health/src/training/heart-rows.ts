@@ -76,13 +76,16 @@ const GENERATED = {
 } as const satisfies Readonly<Record<(typeof HOSPITALS)[number], readonly [number, number]>>;
 const SEED = 42;
 
-/** Invented patients whose illness shows in their answers. For demonstrations and tests without the files. */
-export function generatedHospitals(): Hospitals {
+/**
+ * Invented patients whose illness shows in their answers. For demonstrations and tests without the files.
+ * @param times as many as in the real data.
+ */
+export function generatedHospitals(times = 1): Hospitals {
   return Object.fromEntries(
     HOSPITALS.map((name, i) => {
       const random = seededRandom(SEED + i);
       const [count, illness] = GENERATED[name];
-      return [name, Array.from({ length: count }, () => generatedRow(random, illness))];
+      return [name, Array.from({ length: times * count }, () => generatedRow(random, illness))];
     }),
   );
 }
