@@ -359,6 +359,8 @@ export async function openEdge(options: DeviceOptions): Promise<ReportingEdge> {
       if (reporter === undefined) {
         throw new SkeinError('USAGE', 'The device reports to no node: give createEdge `report`.');
       }
+      // The answers so far may have ended the trial.
+      await noting;
       await reporter.send();
     },
     infer: (inputs, given = {}) => inTurn(() => infer(inputs, given)),
