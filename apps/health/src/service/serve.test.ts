@@ -52,6 +52,10 @@ afterAll(async () => {
   fhir.close();
 });
 
+interface Derived {
+  readonly cards: { extension: { [DERIVATION_EXTENSION]: { answer: unknown } } }[];
+}
+
 const lastEntry = async () => {
   let last: AuditEntry | undefined;
   for await (const entry of readAuditLog(auditFolder(given.dataFolder))) last = entry;
@@ -381,9 +385,11 @@ it('publishes its codes and its extension without a token', async () => {
 it('verifies a card offline, and finds each change', async () => {
   await using own = await serving(testFolder());
   const { body } = await own.view();
+  const older = { ...PATIENT, birthDate: '1950-03-07' };
+  const { body: second } = await own.view({ prefetch: prefetchOf(RESULTS, older) });
   await own.health.close();
   expect(await verifyCard(body, own.dataFolder)).toMatchObject({
-    chain: { entries: 1 },
+    chain: { entries: 2 },
     entry: { n: 1 },
   });
   const text = JSON.stringify(body);
@@ -401,13 +407,14 @@ it('verifies a card offline, and finds each change', async () => {
   expect(await change(/"stDepression":(\d\.\d)\d/, '"stDepression":$1')).toMatch(
     /by (reasons|logit)/,
   );
-  expect(await change(/"entry":1,/, '"entry":2,')).toMatch(/no entry 2/);
+  expect(await change(/"entry":1,/, '"entry":3,')).toMatch(/no entry 3/);
   expect(await change(/"uuid":"\w{8}/, '"uuid":"00000000')).toMatch(/another card/);
-  // A consistent card that was never given: the keyed digest of its inputs is another.
-  const { answer } = (
-    body as { cards: { extension: Record<string, { answer: { site: string } }> }[] }
-  ).cards[0]!.extension[DERIVATION_EXTENSION]!;
-  expect(answer.site).toBe('cleveland');
+  // Each number of this card follows from its answers, but its entry was made for another patient's.
+  const forged = JSON.parse(text) as Derived;
+  const other = second as unknown as Derived;
+  forged.cards[0]!.extension[DERIVATION_EXTENSION].answer =
+    other.cards[0]!.extension[DERIVATION_EXTENSION].answer;
+  await expect(verifyCard(forged, own.dataFolder)).rejects.toThrow(/by its inputs: entry 1/);
   const log = join(auditFolder(own.dataFolder), '2026-06-01.jsonl');
   const entries = readFileSync(log, 'utf8');
   expect(entries).not.toContain('160');
