@@ -46,7 +46,6 @@ describe.skipIf(browserAvailable.skip)('a page over many updates', () => {
     }
     expect(sessionWorkers(page)).toHaveLength(1);
     const growth = (await memoryOf(browser)) - early;
-    console.log(`${Math.round(growth / 2 ** 20)} MB over ${(4 * UPDATES) / 5} updates`);
     expect(growth).toBeLessThan(MOST_GROWTH);
   });
 });
