@@ -51,18 +51,22 @@ export type Decision =
   | { readonly where: 'remote'; readonly why: string }
   | { readonly where: 'refused'; readonly why: string };
 
-/**
- * Multiple of the p99 of recent trips that is kept for the node: the slowest of a few trips is seldom the slowest of all. And the part
- * of the deadline that is kept for a node whose trips are unknown. `simulation.test.ts` has the effect of both.
- */
-const TRIP_MARGIN = 1.2;
-const UNKNOWN_TRIP_SHARE = 0.8;
+/** How early the node is asked as well. `simulation.test.ts` halves and doubles both. */
+export interface HedgeMargins {
+  /** Multiple of the p99 of recent trips that is kept for the node: the slowest of a few trips is seldom the slowest of all. */
+  readonly trip: number;
+  /** The part of the deadline that is kept for a node whose trips are unknown. */
+  readonly unknownTripShare: number;
+}
+
+const MARGINS: HedgeMargins = { trip: 1.2, unknownTripShare: 0.8 };
 
 export function decide(
   asked: Asked,
   local: LocalState,
   remote: RemoteState,
   now: number,
+  margins = MARGINS,
 ): Decision {
   const barrier = barrierOf(asked, remote, now);
   if (!local.isReady) {
@@ -91,7 +95,8 @@ export function decide(
       why: `the device takes ${Math.ceil(runs.p50Ms)} ms, and the deadline is ${deadlineMs} ms`,
     };
   }
-  const tripMs = trips === undefined ? deadlineMs * UNKNOWN_TRIP_SHARE : trips.p99Ms * TRIP_MARGIN;
+  const tripMs =
+    trips === undefined ? deadlineMs * margins.unknownTripShare : trips.p99Ms * margins.trip;
   const hedgeAtMs = isUsuallyLate ? 0 : Math.max(0, deadlineMs - tripMs);
   return { where: 'local', why: late ?? 'the device is fast enough', hedgeAtMs };
 }

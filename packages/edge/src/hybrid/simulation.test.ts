@@ -1,5 +1,6 @@
 /** The policy against a clairvoyant one: 2,000 seeded devices, nodes and deadlines. */
 import { expect, it } from 'vitest';
+import type { HedgeMargins } from './policy.ts';
 import { offloadRegretPp, simulateOffload } from './simulation.ts';
 
 const CASES = 2000;
@@ -21,3 +22,29 @@ it('sends a share of the inputs only, and has cases in which both matter', () =>
   expect(cases.filter((each) => each.sent < each.requests / 50).length).toBeGreaterThan(CASES / 4);
   expect(cases.filter((each) => each.missedByClairvoyant > 0).length).toBeGreaterThan(CASES / 4);
 });
+
+it('asks the node at a time that half a margin makes worse, and twice a margin makes dearer', () => {
+  const [trip, unknownTripShare] = [1.2, 0.8];
+  const [chosen, ...halves] = [
+    { trip, unknownTripShare },
+    { trip: trip / 2, unknownTripShare },
+    { trip, unknownTripShare: unknownTripShare / 2 },
+  ].map(totalsOf);
+  for (const { excess } of halves) expect(excess).toBeGreaterThan(1.1 * chosen!.excess);
+  const doubles = [
+    { trip: 2 * trip, unknownTripShare },
+    { trip, unknownTripShare: 2 * unknownTripShare },
+  ].map(totalsOf);
+  for (const { sent } of doubles) expect(sent).toBeGreaterThan(1.03 * chosen!.sent);
+});
+
+/** Deadline misses in addition to the clairvoyant policy's, and requests of the node. */
+function totalsOf(margins: HedgeMargins): { readonly excess: number; readonly sent: number } {
+  const totals = { excess: 0, sent: 0 };
+  for (let seed = 1; seed <= CASES; seed++) {
+    const each = simulateOffload(seed, margins);
+    totals.excess += each.missed - each.missedByClairvoyant;
+    totals.sent += each.sent;
+  }
+  return totals;
+}

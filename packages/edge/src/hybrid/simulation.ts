@@ -4,7 +4,7 @@
  *
  * A case is a device and a node with times that differ, drift, stall and come in bursts of refusals with a Retry-After.
  */
-import { decide, type LocalState, type RemoteState } from './policy.ts';
+import { decide, type HedgeMargins, type LocalState, type RemoteState } from './policy.ts';
 import { LEAST_TRIPS, recentTimes } from './recent-times.ts';
 
 const REQUESTS = 500;
@@ -21,7 +21,7 @@ export interface OffloadCase {
   readonly hedged: number;
 }
 
-export function simulateOffload(seed: number): OffloadCase {
+export function simulateOffload(seed: number, margins?: HedgeMargins): OffloadCase {
   const random = mulberry32(seed);
   const deadlineMs = 20 * 10 ** (2 * random());
   const device = timesOf(random, deadlineMs);
@@ -51,7 +51,7 @@ export function simulateOffload(seed: number): OffloadCase {
       retryAt,
       trips: trips.quantiles(),
     };
-    const decision = decide({ isPrivate: false, deadlineMs }, local, remote, now);
+    const decision = decide({ isPrivate: false, deadlineMs }, local, remote, now, margins);
     const sentAt =
       decision.where === 'remote' ? 0 : decision.where === 'local' ? decision.hedgeAtMs : undefined;
     const isSent = sentAt !== undefined && (decision.where === 'remote' || localMs > sentAt);
