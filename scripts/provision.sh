@@ -39,6 +39,7 @@ packages=(
   kubernetes-client                                           # kubectl, against the API server of the tests
   python3-rq                                                  # a peer of the jobs benchmark
   python3-dask python3-distributed                            # a peer of the data benchmark
+  bsdiff xdelta3 zstd                                         # peers of the edge benchmark
   $(bash "$(dirname "$0")/../deploy/sandbox/packages.sh" $languages | sed 's/nodejs//')   # the languages that the judge speaks, the hostile programs in C; Node is the project's own
   python3-moto python3-flask-cors                             # a bucket for the tests
   podman runc netavark nftables catatonit passt haproxy promtool docker-compose kustomize   # containers of a fleet behind a balancer; checks of manifests and alerts

@@ -20,6 +20,7 @@ interface BenchOptions {
 const BENCHMARKS: Record<string, () => Promise<(options: BenchOptions) => Promise<BenchReport>>> = {
   data: async () => (await import('./data/data.ts')).benchData,
   door: async () => (await import('./door/door.ts')).benchDoor,
+  edge: async () => (await import('./edge/edge.ts')).benchEdge,
   limits: async () => (await import('./limits/limits.ts')).benchLimits,
   federation: async () => (await import('./federation/federation.ts')).benchFederation,
   fleet: async () => (await import('./fleet/fleet.ts')).benchFleet,

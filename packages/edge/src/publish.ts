@@ -13,3 +13,4 @@ export {
 } from './trust/publish.ts';
 export { packBundle, type Packed, type PackOptions } from './bundle/pack.ts';
 export { givenInputs } from './bundle/golden.ts';
+export { makeDelta } from './delta/make-delta.ts';
