@@ -12,5 +12,5 @@ export {
   type Place,
 } from './trust/publish.ts';
 export { packBundle, type Packed, type PackOptions } from './bundle/pack.ts';
-export { givenInputs } from './bundle/golden.ts';
 export { makeDelta } from './delta/make-delta.ts';
+export { givenInputs, tensorsOf } from './bundle/golden.ts';

@@ -134,18 +134,27 @@ export function refusedAll(
   file: string,
   variants: readonly Shown[],
   target: string,
-  { maxError, maxDrop }: Budget,
+  budget: Budget,
 ): SkeinError {
-  const reasons = variants.map(({ name, reason, refused, error, drop }) => {
-    if (reason !== undefined) return `${name} was not built, ${reason}`;
-    if (refused === 'error')
-      return `${name} has an error of ${percent(error)}, above ${percent(maxError)}`;
-    if (refused === 'drop')
-      return `${name} falls by ${drop!.toFixed(2)} points on the golden rows, more than ${maxDrop}`;
-    return `${name} is ${REFUSALS[refused!](target)}`;
-  });
+  const reasons = variants.map((each) => refusalText(each, target, budget));
   return new SkeinError(
     'QUANTISE_REFUSED',
     `No variant of "${file}" is kept: ${reasons.join('; ')}.`,
   );
+}
+
+/** The reason against a variant, with its name. */
+export function refusalText(
+  { name, reason, refused, error, drop }: Shown,
+  target: string,
+  { maxError, maxDrop }: Budget,
+): string {
+  if (reason !== undefined) return `${name} was not built, ${reason}`;
+  if (refused === 'error') {
+    return `${name} has an error of ${percent(error)}, above ${percent(maxError)}`;
+  }
+  if (refused === 'drop') {
+    return `${name} falls by ${drop!.toFixed(2)} points on the golden rows, more than ${maxDrop}`;
+  }
+  return `${name} is ${REFUSALS[refused!](target)}`;
 }

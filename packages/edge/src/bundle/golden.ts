@@ -176,7 +176,7 @@ function differenceOf(expected: Recorded[string], found: Recorded[string] | unde
   return { relative, decisions: differing / Math.max(1, expected.decisions.length) };
 }
 
-function tensorsOf(inputs: GoldenInputs): TensorMap {
+export function tensorsOf(inputs: GoldenInputs): TensorMap {
   return new Map(
     Object.entries(inputs).map(([name, { type, shape, seed, data }]) => {
       const numbers = data ?? seededNumbers(type, elementCount(shape), seed ?? 0);

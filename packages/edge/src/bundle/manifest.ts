@@ -186,14 +186,21 @@ export async function readManifest(
   return { manifest, bytes, digest };
 }
 
+/** Medians of one model differ by as much between two measurements. */
+export const SAME_SPEED = 1.05;
+
 /**
- * The variant with the least median on a backend.
+ * The variant with the least median on a backend; of those about as fast the smallest model.
  * @throws SkeinError EDGE_BUNDLE_INVALID if none has passed its golden vectors there.
  */
-export function variantFor({ name, version, variants }: Manifest, backend: Backend): Variant {
+export function variantFor(manifest: Manifest, backend: Backend): Variant {
+  const { name, version, variants, files } = manifest;
   const costOf = (variant: Variant): number => variant.backends[backend]?.cost.p50Ms ?? Infinity;
-  const [best] = variants.toSorted((a, b) => costOf(a) - costOf(b));
-  if (best === undefined || costOf(best) === Infinity) {
+  const least = Math.min(...variants.map(costOf));
+  const [best] = variants
+    .filter((variant) => costOf(variant) <= SAME_SPEED * least)
+    .toSorted((a, b) => files[a.model]!.length - files[b.model]!.length || costOf(a) - costOf(b));
+  if (best === undefined || least === Infinity) {
     throw invalid(`No variant of ${name} version ${version} runs on ${backend}.`);
   }
   return best;

@@ -25,6 +25,7 @@ import {
   manifestPath,
   parseManifest,
   readManifest,
+  SAME_SPEED,
   SCHEMA,
   type Backend,
   type BundleFile,
@@ -221,7 +222,7 @@ async function tryVariant(
   return { golden: golden ?? [], backends, leftOut };
 }
 
-/** A further variant must be faster than the reference on some backend; it is chosen only there. */
+/** A further variant must be at least about as fast as the reference on some backend. */
 function reasonAgainst(
   backends: Variant['backends'],
   reference: Variant | undefined,
@@ -229,7 +230,8 @@ function reasonAgainst(
   if (reference === undefined) return undefined;
   const entries = Object.entries(backends) as [Backend, { cost: { p50Ms: number } }][];
   const isFaster = entries.some(
-    ([backend, { cost }]) => cost.p50Ms <= (reference.backends[backend]?.cost.p50Ms ?? Infinity),
+    ([backend, { cost }]) =>
+      cost.p50Ms <= SAME_SPEED * (reference.backends[backend]?.cost.p50Ms ?? Infinity),
   );
   return isFaster ? undefined : `it is slower than ${reference.name} on every backend`;
 }

@@ -3,7 +3,7 @@ import { cpus } from 'node:os';
 import { basename, extname } from 'node:path';
 import { formatBytes, formatDuration } from '@skein/api/units';
 import { readModel, signatureOf, type NumericTensor } from '@skein/onnx';
-import { givenInputs, packBundle, type Packed } from '@skein/edge/publish';
+import { givenInputs, packBundle, tensorsOf, type Packed } from '@skein/edge/publish';
 import { defineCommand, type Context } from '../../command-line/command.ts';
 import { argument, duration, flag, many, text, withDefault } from '../../command-line/option.ts';
 import { pairsOf, usageError } from '../../command-line/usage.ts';
@@ -13,6 +13,9 @@ import { openPlace } from '../../edge/places.ts';
 import { readRoleKeys } from '../../edge/role-keys.ts';
 import { givenFile, givenJson } from '../../file.ts';
 import { renderFields, renderTable } from '../../output/table.ts';
+import { int8Variants, type Int8Variants } from '../../quantise/int8-variants.ts';
+import { readRows } from '../../quantise/rows.ts';
+import { randomSamples, splitSamples } from '../../quantise/samples.ts';
 import { readInputs } from '../../tensor/given-input.ts';
 import { version } from '../version.ts';
 
@@ -25,6 +28,8 @@ export const edgePack = defineCommand({
     'skein edge pack model.onnx --name risk': 'A bundle in ./published',
     'skein edge pack model.onnx --variant int8=small.onnx --golden @rows.json --out s3://models/edge':
       'Two variants, checked on given inputs',
+    'skein edge pack model.onnx --int8 --data rows.csv --label diagnosis':
+      'With variants of 8 bits, calibrated on rows',
     'skein edge pack model.onnx --never-offload': 'Devices never send its inputs to a node',
   },
   arguments: { file: argument('MODEL', 'An .onnx file.', { completes: 'file' }) },
@@ -33,6 +38,11 @@ export const edgePack = defineCommand({
     keys: keysOption,
     out: outOption,
     variant: many('NAME=FILE', 'Another form of the same model, such as a quantised one.'),
+    int8: flag(
+      'Also make variants of 8 bits, calibrated and compared on --data, else on --golden.',
+    ),
+    data: text('FILE', 'Rows for --int8: a table, .npy, .npz, IDX or .json, as of skein quantise.'),
+    label: text('COLUMN', 'Column of --data with labels, which is no input.'),
     golden: many('JSON', 'Inputs for the golden vectors: {"NAME": values}, or @FILE.'),
     preprocessing: text(
       'JSON',
@@ -52,6 +62,14 @@ export const edgePack = defineCommand({
       if (name === 'fp32') throw usageError('--variant: fp32 is the name of the model itself.');
       variants.push({ name, model: await modelAt(context, path) });
     }
+    const inputs = await goldenInputs(context, model, given.golden);
+    const int8 = await quantised(context, model, given, inputs);
+    for (const each of int8.variants) {
+      if (variants.some(({ name }) => name === each.name)) {
+        throw usageError(`--variant: ${each.name} is the name of a variant of --int8.`);
+      }
+      variants.push(each);
+    }
     const { nativeRuntime } = await import('@skein/runtime');
     const { wasmRuntime } = await import('@skein/runtime/wasm');
     const { onnxRuntimeVersion } = await import('@skein/train/native');
@@ -64,7 +82,7 @@ export const edgePack = defineCommand({
       runtimes: { native: nativeRuntime, wasm: wasmRuntime },
       runtimeVersion: onnxRuntimeVersion,
       machine: cpus()[0]?.model.trim() ?? process.arch,
-      inputs: await goldenInputs(context, model, given.golden),
+      inputs,
       preprocessing: await preprocessingOf(context, given.preprocessing),
       offload: {
         allowed: !neverOffload,
@@ -75,7 +93,7 @@ export const edgePack = defineCommand({
       now: Date.now(),
     });
     context.notes.clear();
-    return { ...packed, out };
+    return { ...packed, leftOut: [...int8.refused, ...packed.leftOut], out };
   },
   render({ manifest, digest, wireBytes, updates, leftOut, out }, style) {
     const { name, variants, provenance } = manifest;
@@ -116,6 +134,27 @@ export const edgePack = defineCommand({
 async function modelAt({ cwd }: Context, given: string): Promise<Uint8Array<ArrayBuffer>> {
   const { path } = await givenFile(cwd, given);
   return new Uint8Array(await (await openModel(path, given)).arrayBuffer());
+}
+
+/** Variants for `--int8`, from the rows of --data, else from the golden inputs, else weights alone. */
+async function quantised(
+  context: Context,
+  bytes: Uint8Array,
+  { int8, data, label }: { int8: boolean; data: string | undefined; label: string | undefined },
+  golden: Parameters<typeof packBundle>[1]['inputs'],
+): Promise<Int8Variants> {
+  if (!int8) {
+    if (data !== undefined) throw usageError('--data has the rows for --int8, which is not given.');
+    return { variants: [], refused: [] };
+  }
+  const model = readModel(bytes);
+  if (data !== undefined) {
+    const rows = await readRows(context.cwd, model, { file: data, label });
+    return int8Variants(context, model, splitSamples(model, rows));
+  }
+  if (golden === undefined) return int8Variants(context, model, randomSamples(model));
+  const list = golden.map((each) => tensorsOf(each));
+  return int8Variants(context, model, splitSamples(model, { inputs: { kind: 'list', list } }));
 }
 
 function nameOf(file: string): string {

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import type { Packed } from '@skein/edge/publish';
 import { mlp, writeModel } from '@skein/onnx';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { requireComponent } from '../../../../../scripts/testing/components.ts';
@@ -63,6 +64,31 @@ describe('keys', () => {
 });
 
 describe('a bundle', () => {
+  it('has variants of 8 bits, calibrated on rows of a file or on the golden inputs', async () => {
+    writeFileSync(path('wide.onnx'), writeModel(mlp({ sizes: [64, 1024, 1024, 3], seed: 1 })));
+    const rows = Array.from({ length: 24 }, (_, at) => ({
+      x: Array.from({ length: 64 }, (_each, i) => Math.sin(at * 64 + i)),
+    }));
+    writeFileSync(path('wide.json'), JSON.stringify(rows));
+    const golden = rows.slice(0, 4).flatMap((row) => ['--golden', JSON.stringify(row)]);
+    for (const given of [['--data', 'wide.json'], golden]) {
+      const { code, answer } = await edge('pack', 'wide.onnx', '--int8', ...given);
+      expect(code).toBe(0);
+      const { manifest, wireBytes } = answer as Packed;
+      const names = manifest.variants.map(({ name }) => name);
+      expect(names[0]).toBe('fp32');
+      expect(names.length).toBeGreaterThan(1);
+      for (const name of names.slice(1)) {
+        expect(name).toMatch(/^int8/);
+        expect(wireBytes[name]).toBeLessThan(0.4 * wireBytes['fp32']!);
+      }
+    }
+    expect(await edge('pack', 'wide.onnx', '--data', 'wide.json')).toMatchObject({
+      code: 2,
+      answer: { code: 'USAGE' },
+    });
+  }, 120_000);
+
   it('is packed, counted up, and verified as a device reads it', async () => {
     const first = await edge(
       'pack',

@@ -29,6 +29,8 @@ export interface MeasureOptions {
   readonly evaluators: Readonly<Record<string, Evaluator>>;
   /** The evaluator that decides: its errors are reported. */
   readonly target: string;
+  /** Names of the variants to build; default: all. */
+  readonly recipes?: RegExp | undefined;
   /** Rows for the ranges of activations; absent: variants that need them are not built. */
   readonly calibration?: readonly TensorMap[] | undefined;
   /** Rows that calibration did not see. */
@@ -119,7 +121,7 @@ export async function measureVariants(model: Model, options: MeasureOptions): Pr
   };
   const floatMs: Record<string, number[]> = {};
   const variants: VariantReport[] = [];
-  for (const recipe of RECIPES) {
+  for (const recipe of RECIPES.filter(({ name }) => options.recipes?.test(name) ?? true)) {
     signal?.throwIfAborted();
     onProgress?.(`Building ${recipe.name}`);
     const { name, summary } = recipe;
