@@ -38,9 +38,7 @@ export const edgePack = defineCommand({
     keys: keysOption,
     out: outOption,
     variant: many('NAME=FILE', 'Another form of the same model, such as a quantised one.'),
-    int8: flag(
-      'Also make variants of 8 bits, calibrated and compared on --data, else on --golden.',
-    ),
+    int8: flag('Make variants of 8 bits too, calibrated and compared on --data, else on --golden.'),
     data: text('FILE', 'Rows for --int8: a table, .npy, .npz, IDX or .json, as of skein quantise.'),
     label: text('COLUMN', 'Column of --data with labels, which is no input.'),
     golden: many('JSON', 'Inputs for the golden vectors: {"NAME": values}, or @FILE.'),
