@@ -2,6 +2,7 @@
 import { debianVersion } from '../harness/machine.ts';
 import type { BenchReport } from '../harness/report.ts';
 import { measureGroups, type RowGroup, type RowOptions } from '../harness/row-group.ts';
+import { BROWSER } from './browser.ts';
 import { DELTAS } from './deltas.ts';
 import { DEVICE } from './device.ts';
 import { OFFLOADING } from './offloading.ts';
@@ -9,7 +10,7 @@ import { QUANTISED } from './quantised.ts';
 import { SIZES } from './sizes.ts';
 
 /** A row is a file in this folder, and an entry here. Quick runs take less than a minute together. */
-const GROUPS: readonly RowGroup[] = [SIZES, OFFLOADING, DEVICE, DELTAS, QUANTISED];
+const GROUPS: readonly RowGroup[] = [SIZES, OFFLOADING, DEVICE, BROWSER, DELTAS, QUANTISED];
 
 export function benchEdge(options: RowOptions): Promise<BenchReport> {
   const tools = ['bsdiff', 'xdelta3', 'zstd'].map((name) => `${name} ${debianVersion(name)}`);
