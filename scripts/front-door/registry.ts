@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { basename, join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
 export interface Registry {
@@ -88,11 +89,13 @@ async function fetchForeign(root: string, url: string): Promise<void> {
 }
 
 async function fetchPackage(address: string): Promise<void> {
-  for (let left = 5; ; left--) {
+  for (let left = 10; ; left--) {
     const response = await fetch(address);
-    await response.arrayBuffer();
+    const text = await response.text();
     if (response.ok) return;
-    if (left === 1) throw new Error(`${address} answers ${response.status}`);
+    if (left === 1) throw new Error(`${address} answers ${response.status}: ${text}`);
+    // Longer than `fail_timeout`.
+    await pause(2000);
   }
 }
 
