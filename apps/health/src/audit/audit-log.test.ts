@@ -82,6 +82,17 @@ it('cuts the line that a dying writer left, and continues', async () => {
   expect(await verifyChain(folder)).toMatchObject({ entries: 2 });
 });
 
+it('reads lines that lie in two blocks of the file', async () => {
+  const folder = testFolder();
+  const log = await openAuditLog({ folder });
+  await Promise.all(Array.from({ length: 1000 }, (_, i) => log.append(facts(`entry ${i}`))));
+  await log.close();
+  expect(await verifyChain(folder)).toMatchObject({ entries: 1000, first: 1 });
+  const again = await openAuditLog({ folder });
+  expect(await again.append(facts('after'))).toMatchObject({ n: 1001 });
+  await again.close();
+});
+
 it('never goes back in time, and keeps what must be kept', async () => {
   const folder = testFolder();
   await writeDays(folder, [0, 1, 0]);

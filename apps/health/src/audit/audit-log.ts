@@ -12,7 +12,8 @@
  * A file holds one day. `kill -9` in a write leaves a torn last line, which no caller was promised; opening cuts it.
  * A chain shows edits and gaps but not a missing end: each card carries its entry's number and hash.
  */
-import { mkdir, open, readdir, readFile, rm, type FileHandle } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { mkdir, open, readdir, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SkeinError } from '@skein/api';
 import { AuditEntry, entryOf, FIRST, hashOf, type AuditFacts } from './audit-entry.ts';
@@ -21,6 +22,9 @@ import { JSON_BOUNDS, readJson } from '@skein/api/foreign-json';
 /** Six months, in days, as Article 19 of Regulation (EU) 2024/1689 asks at least. */
 export const KEPT_DAYS = 184;
 const DAY_MS = 86_400_000;
+const NEWLINE = 0x0a;
+/** Bytes of a line; an entry has a few hundred. */
+const LARGEST_LINE = 2 ** 16;
 const FILE = /^(\d{4}-\d\d-\d\d)\.jsonl$/;
 
 export interface AuditLog {
@@ -129,16 +133,31 @@ export async function openAuditLog({ folder, now = Date.now }: AuditOptions): Pr
   };
 }
 
-/** Reads the entries of a folder in their order. @throws SkeinError HEALTH_AUDIT at a line that is none. */
+/** Reads the entries of a folder in their order, in blocks: a busy day has more than a text can hold. @throws SkeinError HEALTH_AUDIT at a line that is none. */
 export async function* readAuditLog(folder: string): AsyncGenerator<AuditEntry> {
   for (const name of await filesOf(folder)) {
-    const lines = (await readFile(join(folder, name), 'utf8')).split('\n');
-    // Behind the last newline is nothing, or a line that was torn by the end of its writer.
-    for (const [i, line] of lines.slice(0, -1).entries()) {
+    let number = 0;
+    for await (const line of linesOf(join(folder, name))) {
+      number++;
       const entry = parse(line);
-      if (entry === undefined) throw changed(`${name}:${i + 1} is no entry`);
+      if (entry === undefined) throw changed(`${name}:${number} is no entry`);
       yield entry;
     }
+  }
+}
+
+/** Lines with their newline: behind the last one is nothing, or a line that was torn by the end of its writer. */
+async function* linesOf(path: string): AsyncGenerator<Buffer> {
+  let rest: Buffer = Buffer.alloc(0);
+  for await (const block of createReadStream(path)) {
+    const bytes = Buffer.concat([rest, block as Buffer]);
+    let from = 0;
+    for (let end = bytes.indexOf(NEWLINE); end !== -1; end = bytes.indexOf(NEWLINE, from)) {
+      yield bytes.subarray(from, end);
+      from = end + 1;
+    }
+    rest = bytes.subarray(from);
+    if (rest.length > LARGEST_LINE) throw changed(`a line has more than ${LARGEST_LINE} bytes`);
   }
 }
 
@@ -176,18 +195,34 @@ async function lastEntry(folder: string): Promise<AuditEntry | undefined> {
   const names = (await filesOf(folder)).toReversed();
   for (const name of names) {
     const path = join(folder, name);
-    const bytes = await readFile(path).catch(refuse);
-    const end = bytes.lastIndexOf(0x0a) + 1;
-    if (end < bytes.length) await cut(path, end);
+    const { bytes, from, size } = await tailOf(path).catch(refuse);
+    const end = bytes.lastIndexOf(NEWLINE) + 1;
+    // A torn line is shorter than a whole one, so the tail has the newline before it.
+    if (end === 0 && from > 0) throw changed(`the last line of ${name} was edited`);
+    if (from + end < size) await cut(path, from + end);
     if (end === 0) continue;
-    const start = bytes.lastIndexOf(0x0a, end - 2) + 1;
-    const entry = parse(bytes.toString('utf8', start, end - 1));
+    const start = bytes.lastIndexOf(NEWLINE, end - 2) + 1;
+    const entry = parse(bytes.subarray(start, end - 1));
     if (entry === undefined || hashOf(entry) !== entry.hash) {
       throw changed(`the last line of ${name} was edited`);
     }
     return entry;
   }
   return undefined;
+}
+
+/** The end of a file: at least its last whole line, and a torn one. */
+async function tailOf(path: string): Promise<{ bytes: Buffer; from: number; size: number }> {
+  const handle = await open(path, 'r');
+  try {
+    const { size } = await handle.stat();
+    const from = Math.max(0, size - 2 * LARGEST_LINE);
+    const bytes = Buffer.alloc(size - from);
+    await handle.read(bytes, 0, bytes.length, from);
+    return { bytes, from, size };
+  } finally {
+    await handle.close();
+  }
 }
 
 async function cut(path: string, length: number): Promise<void> {
@@ -226,7 +261,7 @@ async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-function parse(line: string): AuditEntry | undefined {
+function parse(line: Uint8Array): AuditEntry | undefined {
   try {
     return AuditEntry.parse(readJson(line, JSON_BOUNDS.record));
   } catch {

@@ -30,12 +30,19 @@ export interface KeySets {
 export function createKeySets(now: () => number = Date.now): KeySets {
   const kept = new Map<string, Kept>();
   const fetching = new Map<string, Promise<Kept>>();
+  /** When a fetch last failed: callers without a token must not make the service ask again and again. */
+  const failedAt = new Map<string, number>();
 
   async function fetched(jku: string): Promise<Kept> {
-    const { keys } = KeySet.parse(await fetchJson(jku, { Accept: 'application/json' }, FETCH_MS));
-    const found = keptOf(keys);
-    kept.set(jku, found);
-    return found;
+    try {
+      const { keys } = KeySet.parse(await fetchJson(jku, { Accept: 'application/json' }, FETCH_MS));
+      const found = keptOf(keys);
+      kept.set(jku, found);
+      return found;
+    } catch (error) {
+      failedAt.set(jku, now());
+      throw error;
+    }
   }
 
   function keptOf(keys: readonly { kid?: string | undefined }[]): Kept {
@@ -57,6 +64,9 @@ export function createKeySets(now: () => number = Date.now): KeySets {
       if (known !== undefined) {
         const age = now() - known.fetchedAt;
         if (age < COOLDOWN_MS || (age < FRESH_MS && known.kids.has(kid))) return known.keys;
+      }
+      if (now() - (failedAt.get(jku) ?? -Infinity) < COOLDOWN_MS) {
+        throw new Error('the key set could not be fetched a moment ago');
       }
       const running = fetching.get(jku) ?? fetched(jku).finally(() => fetching.delete(jku));
       fetching.set(jku, running);

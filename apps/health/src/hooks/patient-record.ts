@@ -51,7 +51,9 @@ function readerOf({ fhirServer, fhirAuthorization, context }: HookRequest, issue
       throw missing(key, 'it is not prefetched, and the fhirServer is not an allowed one');
     }
     const path = address.replaceAll('{{context.patientId}}', context.patientId);
-    const url = path.startsWith('http') ? path : `${base}/${encodeSearch(path)}`;
+    const given = path.startsWith('http') ? path : `${base}/${encodeSearch(path)}`;
+    // Without `..`, which would leave the base.
+    const url = URL.canParse(given) ? new URL(given).href : '';
     if (!url.startsWith(`${base}/`) && !url.startsWith(`${base}?`)) {
       throw missing(key, 'its next page is on another server');
     }

@@ -196,6 +196,9 @@ describe('a key set at the issuer’s address', () => {
     const by = tokensOver(state, { keys: undefined, jku });
     answer = { keys: 7 };
     expect(await verdict(await tokenOf(own, HERE), by)).not.toBe(ISS);
+    // A caller without a key cannot make the service ask each time.
+    expect(await verdict(await tokenOf(own, HERE), by)).toMatch(/a moment ago/);
+    expect(asked).toBe(1);
   });
 });
 

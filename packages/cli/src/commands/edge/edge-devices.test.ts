@@ -74,7 +74,7 @@ it('a device enrols by its link, reports counts and times, and is shown and remo
 }, 60_000);
 
 it('a device without an invitation, and one with a used link, is refused', async () => {
-  await expect(deviceOf('nobody', {})).rejects.toMatchObject({ code: 'INVITATION_INVALID' });
+  await expect(deviceOf('uninvited', {})).rejects.toMatchObject({ code: 'INVITATION_INVALID' });
   const { link } = await node.json<{ link: string }>('edge', 'invite', 'kiosk', '--json');
   const first = await deviceOf('kiosk', { invitation: link });
   await first.report();
