@@ -4,9 +4,9 @@
  * answer but its own.
  */
 import type { DeviceReport } from '@skein/api';
-import { createClient, type Client } from '@skein/api/client';
+import { createClient } from '@skein/api/client';
 import { SkeinError } from '@skein/api/errors';
-import { tensor, type Tensor, type TensorMap } from '@skein/onnx';
+import type { Tensor, TensorMap } from '@skein/onnx';
 import { RuntimeFailure, type Session } from '@skein/runtime/contract';
 import { goldenFault, measureGolden } from '../bundle/golden.ts';
 import type { Backend } from '../bundle/manifest.ts';
@@ -14,77 +14,18 @@ import { answerCounts, shownReason } from '../report/counts.ts';
 import { startReporter, type Reporter } from '../report/reporter.ts';
 import type { Bytes, Source } from '../trust/source.ts';
 import type { LoadedVersion } from '../update/slots.ts';
-import { openUpdater, type UpdateOutcome, type UpdaterOptions } from '../update/updater.ts';
-import { barrierOf, decide, type Asked, type RemoteState } from './policy.ts';
-import { LEAST_TRIPS, recentTimes, type RecentTimes } from './recent-times.ts';
-
-/** How long a node that cannot be reached is left alone, in milliseconds. */
-const AWAY_MS = 5000;
-
-/** The node that answers in place of the device. */
-export interface EdgeServer {
-  readonly url: string;
-  readonly key?: string | undefined;
-}
-
-/** The backend of a session, and its threads. */
-export interface RunsOn {
-  readonly backend: 'native' | 'webgpu' | 'wasm';
-  readonly threads: number;
-  /** Why a faster backend was not taken. */
-  readonly why?: string | undefined;
-}
-
-export interface LocalSession extends Session {
-  readonly runsOn: RunsOn;
-}
-
-export interface EdgeInferOptions {
-  /** The input must not leave the device. Default: false. */
-  readonly private?: boolean;
-  /** Milliseconds within which the answer counts; default: the bundle's. */
-  readonly deadlineMs?: number | undefined;
-}
-
-export interface EdgeAnswer {
-  readonly outputs: TensorMap;
-  readonly where: 'local' | 'remote';
-  readonly why: string;
-  /** The version of the bundle, or of the deployment. */
-  readonly version: string;
-  readonly tookMs: number;
-  /** Present in a local answer. */
-  readonly runsOn?: RunsOn | undefined;
-}
-
-export interface Edge {
-  /** The installed version; undefined before the first update. */
-  readonly version: number | undefined;
-  /** Failed versions, which are not installed again. */
-  readonly failed: readonly { readonly version: number; readonly reason: string }[];
-  /** The backend of the installed version; undefined if none is loaded. */
-  readonly runsOn: RunsOn | undefined;
-  /** @throws SkeinError EDGE_NOT_ANSWERED; of the node; RuntimeFailure `run` where the model refuses the input. */
-  infer(inputs: TensorMap, options?: EdgeInferOptions): Promise<EdgeAnswer>;
-  /** Installs the newest version, if there is another. @throws SkeinError as `Updater.update`. */
-  update(): Promise<UpdateOutcome>;
-  close(): Promise<void>;
-}
-
-/** An edge that is a member of a node. */
-export interface ReportingEdge extends Edge {
-  /** Id and name of the device at its node; undefined without `report`, and until it is enrolled. */
-  readonly device: { readonly id: string; readonly name: string } | undefined;
-  /** Why the last report was not accepted; it is tried again. */
-  readonly reportFault: SkeinError | undefined;
-  /** Sends a report now, in place of waiting for the next one. @throws SkeinError of the node; USAGE without `report`. */
-  report(): Promise<void>;
-}
-
-export interface ReportOptions {
-  /** A link that `skein edge invite` printed; a device that is enrolled needs none. */
-  readonly invitation?: string | undefined;
-}
+import { openUpdater, type UpdaterOptions } from '../update/updater.ts';
+import type {
+  EdgeAnswer,
+  EdgeInferOptions,
+  EdgeServer,
+  LocalSession,
+  ReportingEdge,
+  ReportOptions,
+} from './answers.ts';
+import { decide, type Asked } from './policy.ts';
+import { recentTimes, type RecentTimes } from './recent-times.ts';
+import { openRemote } from './remote.ts';
 
 export interface DeviceOptions extends Omit<UpdaterOptions, 'open'> {
   readonly server: EdgeServer | undefined;
@@ -99,14 +40,17 @@ export async function openEdge(options: DeviceOptions): Promise<ReportingEdge> {
   const counts = answerCounts();
   const source = countedSource(options.source, (bytes) => counts.moved('received', bytes));
   const updater = await openUpdater({ ...options, source, heldBack });
-  const client = server && createClient(server);
+  const remote = openRemote({
+    client: server && createClient(server),
+    model,
+    counts,
+    isAllowed: () => updater.active?.manifest.offload.allowed ?? true,
+  });
   let session: LocalSession | undefined;
   /** The version of the session. */
   let loaded: LoadedVersion | undefined;
   let reason: string | undefined;
-  let retryAt = 0;
   const runs = recentTimes();
-  const trips = recentTimes(LEAST_TRIPS);
   /** The run that a hedge has left behind: it ends before the next one begins. */
   let left: Promise<unknown> | undefined;
   let isClosed = false;
@@ -201,35 +145,6 @@ export async function openEdge(options: DeviceOptions): Promise<ReportingEdge> {
     }
   }
 
-  const remoteState = (): RemoteState => ({
-    isConfigured: client !== undefined,
-    isAllowed: updater.active?.manifest.offload.allowed ?? true,
-    retryAt,
-    trips: trips.quantiles(),
-  });
-
-  async function runThere(
-    asked: Asked,
-    inputs: TensorMap,
-    signal?: AbortSignal,
-  ): Promise<Omit<EdgeAnswer, 'why' | 'tookMs'>> {
-    const barrier = barrierOf(asked, remoteState(), Date.now());
-    if (barrier !== undefined) throw new SkeinError('EDGE_NOT_ANSWERED', `${model}: ${barrier}.`);
-    const from = performance.now();
-    try {
-      counts.moved('sent', bytesOf(inputs));
-      const answer = await askNode(client!, model, inputs, asked, signal);
-      trips.add(performance.now() - from);
-      counts.moved('received', bytesOf(answer.outputs));
-      return { where: 'remote', ...answer };
-    } catch (error) {
-      if (signal?.aborted === true) trips.addCutOff(performance.now() - from);
-      const isAway = !signal?.aborted && error instanceof SkeinError && error.row.kind !== 'user';
-      if (isAway) retryAt = Date.now() + (error.retryAfterMs ?? AWAY_MS);
-      throw error;
-    }
-  }
-
   /**
    * Both, where the device has no answer at `hedgeAtMs`: the first answer counts, and the other call is cancelled. A run
    * of the device cannot be cancelled; it is left to end.
@@ -249,7 +164,7 @@ export async function openEdge(options: DeviceOptions): Promise<ReportingEdge> {
         const rest = { ...asked, deadlineMs: Math.max(1, asked.deadlineMs! - hedgeAtMs) };
         const why = `the device had no answer after ${Math.round(hedgeAtMs)} ms`;
         // A node that fails leaves the answer to the device.
-        runThere(rest, kept, cancelled.signal).then(
+        remote.ask(rest, kept, cancelled.signal).then(
           (answer) => resolve({ ...answer, why }),
           () => undefined,
         );
@@ -297,7 +212,7 @@ export async function openEdge(options: DeviceOptions): Promise<ReportingEdge> {
       isBusy: left !== undefined,
       runs: runs.quantiles(),
     };
-    const decision = decide(asked, local, remoteState(), Date.now());
+    const decision = decide(asked, local, remote.state(), Date.now());
     if (decision.where === 'refused') {
       counts.decided('refused', decision.why);
       throw new SkeinError('EDGE_NOT_ANSWERED', `${model}: ${decision.why}.`);
@@ -306,7 +221,7 @@ export async function openEdge(options: DeviceOptions): Promise<ReportingEdge> {
     let reported = why;
     if (decision.where === 'remote') {
       try {
-        return answered(await runThere(asked, inputs), why);
+        return answered(await remote.ask(asked, inputs), why);
       } catch (error) {
         if (session === undefined) throw error;
         reported = 'the node does not answer';
@@ -335,7 +250,7 @@ export async function openEdge(options: DeviceOptions): Promise<ReportingEdge> {
       ended.add(tried);
       reported = why = `version ${version} has failed`;
     }
-    return answered(await runThere(asked, inputs), why);
+    return answered(await remote.ask(asked, inputs), why);
   }
 
   await load();
@@ -398,24 +313,6 @@ async function warmUp(
   if (fault !== undefined) throw new Error(fault);
 }
 
-async function askNode(
-  client: Client,
-  model: string,
-  inputs: TensorMap,
-  { deadlineMs }: Asked,
-  signal: AbortSignal | undefined,
-): Promise<Pick<EdgeAnswer, 'outputs' | 'version'>> {
-  const options = { timeoutMs: deadlineMs, signal };
-  const answer = await client.infer(model, Object.fromEntries(inputs), options);
-  const outputs = Object.entries(answer.outputs).map(([name, output]): [string, Tensor] => [
-    name,
-    output.type === 'string'
-      ? { type: 'string', shape: output.shape, elements: output.data }
-      : tensor(output.type, output.shape, output.data as never),
-  ]);
-  return { outputs: new Map(outputs), version: answer.version ?? 'unknown' };
-}
-
 /** A reason that the device may report. A message about memory may have the size of an input. */
 function reasonOf({ kind, message }: RuntimeFailure): string {
   return kind === 'memory' ? 'it needed more memory than it may have' : message;
@@ -446,13 +343,4 @@ function countedSource(source: Source, onBytes: (bytes: number) => void): Source
       return bytes;
     },
   };
-}
-
-function bytesOf(tensors: TensorMap): number {
-  let sum = 0;
-  for (const each of tensors.values()) {
-    if (each.type === 'string') for (const text of each.elements) sum += text.byteLength;
-    else sum += each.bytes.byteLength;
-  }
-  return sum;
 }

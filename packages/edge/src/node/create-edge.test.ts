@@ -10,7 +10,7 @@ import { testFolder } from '../../../../scripts/testing/folder.ts';
 import { startNodeProcess, type NodeProcess } from '../../../server/src/testing/node-process.ts';
 import { smallModel, smallPublisher, type SmallPublisher } from '../bundle/testing/small-bundle.ts';
 import type { Place } from '../trust/publish.ts';
-import type { Edge, EdgeAnswer } from '../hybrid/edge.ts';
+import type { Edge, EdgeAnswer } from '../hybrid/answers.ts';
 import { createEdge, type EdgeOptions } from './create-edge.ts';
 
 const MODELS = [1, 2, 3].map((seed) => smallModel(seed));

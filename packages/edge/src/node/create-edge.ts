@@ -1,13 +1,8 @@
 /** A model on a device with Node: the bundle on its disk, and each version in a child process. */
 import { nativeRuntime } from '@skein/runtime';
 import { env } from 'onnxruntime-common';
-import {
-  openEdge,
-  type EdgeServer,
-  type LocalSession,
-  type ReportingEdge,
-  type ReportOptions,
-} from '../hybrid/edge.ts';
+import type { EdgeServer, LocalSession, ReportingEdge, ReportOptions } from '../hybrid/answers.ts';
+import { openEdge } from '../hybrid/edge.ts';
 import { httpSource, type Bytes, type Source } from '../trust/source.ts';
 import { diskStorage } from './disk-storage.ts';
 

@@ -7,6 +7,6 @@ export type {
   ReportingEdge,
   ReportOptions,
   RunsOn,
-} from '../hybrid/edge.ts';
+} from '../hybrid/answers.ts';
 export { diskStorage } from './disk-storage.ts';
 export { folderPlace } from './folder-place.ts';

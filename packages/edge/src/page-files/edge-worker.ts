@@ -1,6 +1,7 @@
 /** The worker of a page's edge: keeps the bundle current in the private files of the origin, and decides where to answer. */
 import { env } from 'onnxruntime-common';
-import { openEdge, type Edge } from '../hybrid/edge.ts';
+import type { Edge } from '../hybrid/answers.ts';
+import { openEdge } from '../hybrid/edge.ts';
 import {
   given,
   received,

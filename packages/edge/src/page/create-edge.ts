@@ -3,7 +3,7 @@
  * origin; each version computes in a further worker of its own. The page itself computes nothing.
  */
 import { SkeinError } from '@skein/api/errors';
-import type { Edge, EdgeServer } from '../hybrid/edge.ts';
+import type { Edge, EdgeServer } from '../hybrid/answers.ts';
 import type { Bytes } from '../trust/source.ts';
 import {
   copied,

@@ -3,7 +3,7 @@ import { SkeinError, type ErrorCode } from '@skein/api/errors';
 import type { Signature, TensorMap } from '@skein/onnx';
 import { RuntimeFailure, type RunTimes } from '@skein/runtime/contract';
 import { fromWire, toWire, type WireTensor } from '@skein/runtime/wire';
-import type { Edge, EdgeAnswer, EdgeInferOptions, EdgeServer } from '../hybrid/edge.ts';
+import type { Edge, EdgeAnswer, EdgeInferOptions, EdgeServer } from '../hybrid/answers.ts';
 import type { Bytes } from '../trust/source.ts';
 import type { UpdateOutcome } from '../update/updater.ts';
 

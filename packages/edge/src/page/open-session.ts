@@ -6,7 +6,7 @@
  * count as WebGPU unless the page names its backends.
  */
 import { goldenFault, measureGolden } from '../bundle/golden.ts';
-import type { LocalSession, RunsOn } from '../hybrid/edge.ts';
+import type { LocalSession, RunsOn } from '../hybrid/answers.ts';
 import type { Bytes } from '../trust/source.ts';
 import type { LoadedVersion } from '../update/slots.ts';
 import type { PageBackend } from './messages.ts';

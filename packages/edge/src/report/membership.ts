@@ -25,7 +25,7 @@ const MembershipFile = z.object({
   sequence: z.number().int(),
   permission: z.object({ upTo: z.number().int(), first: z.boolean(), why: z.string() }).nullable(),
   /** When the node answered last, in milliseconds since 1970. */
-  heardAt: z.number(),
+  answeredAt: z.number(),
 });
 type MembershipFile = z.output<typeof MembershipFile>;
 
@@ -35,7 +35,7 @@ export interface Membership {
   readonly id: string | undefined;
   readonly name: string | undefined;
   readonly permission: DevicePermission | null;
-  readonly heardAt: number;
+  readonly answeredAt: number;
   /** Enrols the key, unless it is enrolled. @throws SkeinError of the node; INVITATION_INVALID without an invitation. */
   enrol(client: Client): Promise<string>;
   /** A number above all that were given, also after a folder was restored from a copy. */
@@ -66,12 +66,12 @@ export async function openMembership(
         url: link!.url,
         sequence: 0,
         permission: null,
-        heardAt: 0,
+        answeredAt: 0,
       };
   // Another node: the device enrols there, with the key that it has.
   if (link !== undefined && link.url !== file.url) {
     const { id: _, name: __, ...rest } = file;
-    file = { ...rest, url: link.url, permission: null, heardAt: 0 };
+    file = { ...rest, url: link.url, permission: null, answeredAt: 0 };
   }
 
   async function become(change: Partial<MembershipFile>): Promise<void> {
@@ -93,8 +93,8 @@ export async function openMembership(
     get permission() {
       return file.permission;
     },
-    get heardAt() {
-      return file.heardAt;
+    get answeredAt() {
+      return file.answeredAt;
     },
     async enrol(client) {
       if (file.id !== undefined) return file.id;
@@ -115,7 +115,7 @@ export async function openMembership(
       await become({ sequence });
       return sequence;
     },
-    allowed: (permission) => become({ permission, heardAt: now() }),
+    allowed: (permission) => become({ permission, answeredAt: now() }),
   };
 }
 

@@ -123,7 +123,7 @@ export async function startReporter(options: ReporterOptions): Promise<Reporter>
       return id === undefined || name === undefined ? undefined : { id, name };
     },
     get permission() {
-      return now() - membership.heardAt > HOLDS_MS ? null : membership.permission;
+      return now() - membership.answeredAt > HOLDS_MS ? null : membership.permission;
     },
     get fault() {
       return fault;
