@@ -123,6 +123,7 @@ export const SLOW_TESTS: readonly string[] = [
   'packages/edge/src/trust/every-byte.test.ts',
   'packages/edge/src/update/kill.test.ts',
   'packages/edge/src/update/storage.test.ts',
+  'packages/edge/src/update/delta.test.ts',
   'packages/edge/src/update/updater.test.ts',
   'packages/federation/src/audit/**',
   'packages/federation/src/coordinator/aggregation/accused.test.ts',

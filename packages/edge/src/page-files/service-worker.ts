@@ -57,6 +57,9 @@ function pathOf({ url, method }: Request): string | undefined {
   return [path, `${path}index.html`].find((each) => Object.hasOwn(files, each));
 }
 
+/** Navigations that this worker has answered with a request to ask again. */
+let handedOver = 0;
+
 async function answer(request: Request, path: string): Promise<Response> {
   const { waiting } = registration;
   if (
@@ -65,8 +68,10 @@ async function answer(request: Request, path: string): Promise<Response> {
     (await self.clients.matchAll()).length < 2
   ) {
     waiting.postMessage('take over', []);
-    // The browser asks again at once, and the new release answers.
-    return new Response('', { headers: { refresh: '0', 'content-type': 'text/html' } });
+    // The browser asks again, and the new release answers: at once, or after a second without requests to this worker,
+    // because a worker that is busy does not give way.
+    const refresh = handedOver++ === 0 ? '0' : '1';
+    return new Response('', { headers: { refresh, 'content-type': 'text/html' } });
   }
   const cache = await caches.open(release);
   return (await cache.match(new URL(path, scope))) ?? fetch(request);

@@ -5,6 +5,7 @@ import { tensor, values, type NumericTensor } from '@skein/onnx';
 import type { Session } from '@skein/runtime/contract';
 import type { Bytes } from '../../trust/source.ts';
 import { NOW } from '../../trust/testing/publisher.ts';
+import { HEALTH_ANSWERS } from '../state.ts';
 import { openUpdater, type Updater, type UpdaterOptions } from '../updater.ts';
 
 export const openSession = (model: Bytes): Promise<Session> =>
@@ -48,4 +49,9 @@ export async function answerOf(model: Bytes): Promise<number[]> {
   } finally {
     await session.close();
   }
+}
+
+/** Ends the trial of the active version. */
+export async function commit(device: Updater): Promise<void> {
+  for (let count = 0; count < HEALTH_ANSWERS; count++) await device.answered();
 }

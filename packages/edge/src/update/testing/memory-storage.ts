@@ -40,3 +40,5 @@ export function memoryStorage(content: Iterable<readonly [string, Bytes]> = []):
   };
   return storage;
 }
+
+export const copyOf = ({ files }: MemoryStorage): MemoryStorage => memoryStorage(files);
