@@ -50,11 +50,12 @@ describe.each(withBody)('%s refuses', (_, endpoint) => {
     for (const body of ['{', '\0', '{"a":1}}']) {
       expect(await codeOf(body)).toBe('BODY_NOT_JSON');
     }
-    for (const body of ['null', '[]', '5', '"x"', '{"no-such-field":1}', '['.repeat(5000)]) {
+    const most = endpoint.maxBodyBytes ?? 2 ** 20;
+    const deep = '['.repeat(Math.min(5000, most));
+    for (const body of ['null', '[]', '5', '"x"', '{"no-such-field":1}', deep]) {
       expect(await codeOf(body)).toBe('REQUEST_INVALID');
     }
     expect(await codeOf('{}', { 'content-encoding': 'zip' })).toBe('ENCODING_UNSUPPORTED');
-    const most = endpoint.maxBodyBytes ?? 2 ** 20;
     expect(await codeOf('x'.repeat(most + 1))).toBe('BODY_TOO_LARGE');
   });
 
