@@ -2,7 +2,7 @@
  * Keeps the listed files of a page, all of one release: a release is cached as a whole before it serves anything, so a page
  * never runs with a worker of another release. Inference cannot live here: a browser ends a service worker at any time.
  *
- * A new release takes over at a navigation while no other page of the old one is open.
+ * A new release waits until a page that begins asks it to take over, and no other page of the old one is open.
  */
 /// <reference lib="webworker" />
 declare const self: {
@@ -17,18 +17,24 @@ interface Fetching extends Extended {
   readonly request: Request;
   respondWith(answer: Promise<Response>): void;
 }
+interface Asking extends Extended {
+  readonly data: unknown;
+}
 interface Scope {
   readonly registration: ServiceWorkerRegistration;
-  readonly clients: { claim(): Promise<void>; matchAll(): Promise<readonly unknown[]> };
+  readonly clients: {
+    claim(): Promise<void>;
+    matchAll(options: object): Promise<readonly { readonly url: string }[]>;
+  };
   skipWaiting(): Promise<void>;
   addEventListener(type: 'install' | 'activate', handle: (event: Extended) => void): void;
   addEventListener(type: 'fetch', handle: (event: Fetching) => void): void;
-  addEventListener(type: 'message', handle: (event: MessageEvent<unknown>) => void): void;
+  addEventListener(type: 'message', handle: (event: Asking) => void): void;
 }
 
 const PREFIX = 'skein page ';
 const { SKEIN_FILES: files, registration } = self;
-const scope = registration.scope;
+const { scope } = registration;
 const release = `${PREFIX}${scope} ${Object.values(files).join(' ')}`;
 
 async function keep(): Promise<void> {
@@ -49,6 +55,11 @@ async function dropOthers(): Promise<void> {
   }
 }
 
+async function takeOver(): Promise<void> {
+  const pages = await self.clients.matchAll({ includeUncontrolled: true });
+  if (pages.filter(({ url }) => url.startsWith(scope)).length < 2) await self.skipWaiting();
+}
+
 /** @returns undefined for what is not a file of the page. */
 function pathOf({ url, method }: Request): string | undefined {
   if (method !== 'GET' || !url.startsWith(scope)) return undefined;
@@ -57,22 +68,7 @@ function pathOf({ url, method }: Request): string | undefined {
   return [path, `${path}index.html`].find((each) => Object.hasOwn(files, each));
 }
 
-/** Navigations that this worker has answered with a request to ask again. */
-let handedOver = 0;
-
 async function answer(request: Request, path: string): Promise<Response> {
-  const { waiting } = registration;
-  if (
-    request.mode === 'navigate' &&
-    waiting !== null &&
-    (await self.clients.matchAll()).length < 2
-  ) {
-    waiting.postMessage('take over', []);
-    // The browser asks again, and the new release answers: at once, or after a second without requests to this worker,
-    // because a worker that is busy does not give way.
-    const refresh = handedOver++ === 0 ? '0' : '1';
-    return new Response('', { headers: { refresh, 'content-type': 'text/html' } });
-  }
   const cache = await caches.open(release);
   return (await cache.match(new URL(path, scope))) ?? fetch(request);
 }
@@ -81,8 +77,8 @@ self.addEventListener('install', (event) => event.waitUntil(keep()));
 self.addEventListener('activate', (event) =>
   event.waitUntil(dropOthers().then(() => self.clients.claim())),
 );
-self.addEventListener('message', ({ data }) => {
-  if (data === 'take over') void self.skipWaiting();
+self.addEventListener('message', (event) => {
+  if (event.data === 'take over') event.waitUntil(takeOver());
 });
 self.addEventListener('fetch', (event) => {
   const path = pathOf(event.request);
