@@ -11,7 +11,7 @@ export async function keepOffline(script: string | URL): Promise<void> {
   const registration = await serviceWorker.register(script, { updateViaCache: 'none' });
   if (registration.waiting !== null && serviceWorker.controller !== null) {
     serviceWorker.addEventListener('controllerchange', () => location.reload(), { once: true });
-    registration.waiting.postMessage('take over');
+    registration.waiting.postMessage('take over', []);
   }
   const worker = registration.active ?? registration.waiting ?? registration.installing!;
   await new Promise<void>((resolve, reject) => {
