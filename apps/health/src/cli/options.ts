@@ -25,21 +25,27 @@ export const OPTIONS = {
   json: flag('JSON in place of text.'),
   rows: text(
     'FOLDER',
-    'Of train: the four processed files of the UCI data; default: generated patients.',
+    'train: folder with the four processed files of the UCI data; default: generated patients.',
   ),
   seed: withDefault(
-    integer('N', 'Of train: seed for weights, split and row order.', [0, 2 ** 31]),
+    integer('N', 'train: seed for weights, split and row order.', [0, 2 ** 31]),
     '1',
   ),
-  clients: text('FILE', 'Of serve: the issuers that may call, as JSON.'),
-  publicUrl: text('URL', 'Of serve: the address that tokens name; default: where it listens.'),
-  host: withDefault(text('ADDRESS', 'Of serve: where it listens.'), '127.0.0.1'),
-  port: withDefault(integer('N', 'Of serve: its port.', [0, 65_535]), '4720'),
-  tlsCert: text('FILE', 'Of serve: certificate chain, PEM.'),
-  tlsKey: text('FILE', 'Of serve: its private key, PEM.'),
-  redis: text('URL', 'Of serve: where replicas share the tokens that were used.'),
-  namespace: withDefault(text('NAME', 'Of serve: of these in the Redis.'), 'health'),
-  origins: text('LIST', 'Of serve: origins of pages that may call, separated by commas.'),
+  clients: text('FILE', 'serve: the issuers that may call, as JSON.'),
+  publicUrl: text(
+    'URL',
+    'serve: public address that tokens name as audience; default: where the service listens.',
+  ),
+  host: withDefault(text('ADDRESS', 'serve: address to listen on.'), '127.0.0.1'),
+  port: withDefault(
+    integer('N', 'serve: port to listen on; 0 takes any free one.', [0, 65_535]),
+    '4720',
+  ),
+  tlsCert: text('FILE', 'serve: certificate chain, PEM.'),
+  tlsKey: text('FILE', 'serve: private key of --tls-cert, PEM.'),
+  redis: text('URL', 'serve: Redis in which replicas share the used tokens.'),
+  namespace: withDefault(text('NAME', 'serve: prefix of the keys in that Redis.'), 'health'),
+  origins: text('LIST', 'serve: origins of pages that may call, separated by commas.'),
 } satisfies Record<string, Option<unknown>>;
 
 export type CommandOptions = OptionValues<typeof OPTIONS>;
