@@ -21,6 +21,7 @@ from onnx import numpy_helper
 from torch import nn
 from torch.nn import functional as F
 
+import fake_quantise
 import single_operators
 import small_modules
 
@@ -358,9 +359,11 @@ def modules():
 if __name__ == "__main__":
     torch.set_num_threads(1)
     torch.manual_seed(20260101)
-    for folder in ("operators", "models", "single"):
+    for folder in ("operators", "models", "single", "quantised"):
         (FOLDER / folder).mkdir(parents=True, exist_ok=True)
     operators()
     models()
     modules()
     single_operators.make(FOLDER / "single", save_tensors)
+    torch.manual_seed(20261206)
+    fake_quantise.make(FOLDER / "quantised", save_tensors)

@@ -37,7 +37,8 @@ export interface GradientOptions {
   /**
    * Initialisers to differentiate with respect to. Default: every one of floating-point numbers that
    * has axes and that the loss depends on; scalars are taken for constants of a formula. Running
-   * statistics of a BatchNormalization are not among them: they are measured, not trained.
+   * statistics of a BatchNormalization are not among them: they are measured, not trained. Nor are
+   * scales of a QuantizeLinear.
    */
   readonly parameters?: readonly string[] | undefined;
   /** Inputs, or any other values, to differentiate with respect to. */
@@ -108,12 +109,13 @@ function wantedValues(
   inference: Inference,
   { loss, parameters, inputs = [] }: GradientOptions,
 ): readonly string[] {
-  const statistics = new Set(
-    graph.node.flatMap(({ opType, input }) =>
-      opType === 'BatchNormalization' ? input.slice(3, 5) : [],
-    ),
+  const fixed = new Set(
+    graph.node.flatMap(({ opType, input }) => {
+      if (opType === 'BatchNormalization') return input.slice(3, 5);
+      return opType === 'QuantizeLinear' ? input.slice(1, 2) : [];
+    }),
   );
-  const weights = graph.initializer.map(({ name }) => name).filter((name) => !statistics.has(name));
+  const weights = graph.initializer.map(({ name }) => name).filter((name) => !fixed.has(name));
   const chosen =
     parameters ??
     weights.filter((name) => isFloat(inference, name) && inference.of(name)?.shape?.length !== 0);
@@ -153,7 +155,7 @@ function ownNode(node: NodeProto): NodeProto {
 }
 
 interface Activity {
-  /** Values that depend on a wanted value, through floating-point numbers only. */
+  /** Values that depend on a wanted value, through floating-point numbers and integers of a QuantizeLinear. */
   readonly names: ReadonlySet<string>;
   /** Nodes that convert such a value to another type: the gradient ends there. */
   readonly stops: readonly NodeProto[];
@@ -168,9 +170,11 @@ function activityOf(
   const stops: NodeProto[] = [];
   for (const node of nodes) {
     if (!readsOf(node).some((name) => names.has(name))) continue;
-    // When the type is not known, the rule decides.
+    // When the type is not known, the rule decides. Integers of a grid carry a gradient as an estimate.
+    const onGrid = node.opType === 'QuantizeLinear';
     const carriers = node.output.filter(
-      (name) => name !== '' && (inference.of(name) === undefined || isFloat(inference, name)),
+      (name) =>
+        name !== '' && (inference.of(name) === undefined || isFloat(inference, name) || onGrid),
     );
     if (carriers.length === 0) stops.push(node);
     for (const name of carriers) names.add(name);

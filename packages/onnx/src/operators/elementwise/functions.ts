@@ -137,6 +137,12 @@ const inferNeg: InferenceRule = (node) => {
   return [{ type, shape, elements: known ? elements.map((each) => -each) : undefined }];
 };
 
+/** The gradient of an integer, which a QuantizeLinear wrote, stays a float. */
+const Cast: GradientRule = (node, graph) => {
+  const [x, g] = [node.inputs[0]!, node.outputGradients[0]!];
+  return [/int/.test(graph.typeOf(x)) ? g : operationsOf(graph).castLike(g, x)];
+};
+
 const inferCast: InferenceRule = (node) => {
   const type = elementTypeOf(node.attributeInt('to'));
   if (type === undefined) return [];
@@ -157,7 +163,7 @@ export const functions: Operators = {
   Identity: { infer: (node) => [node.given(0)], gradient: ruleOf(({ g }) => g) },
   Neg: { infer: inferNeg, gradient: ruleOf(({ g, neg }) => neg(g)) }, // 3.3.1
   // Numbers of every width are the same here; the engine stops at integers.
-  Cast: { infer: inferCast, gradient: ruleOf(({ g, x, castLike }) => castLike(g, x)) },
+  Cast: { infer: inferCast, gradient: Cast },
   CastLike: { infer: (node) => [{ type: node.given(1).type, shape: node.given(0).shape }] },
   ...inferred('IsInf IsNaN RegexFullMatch', isTrue),
 };
