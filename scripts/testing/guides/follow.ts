@@ -34,6 +34,7 @@ export const FOLLOWED_ALONE: readonly string[] = [
   'docs/guide/containers.md',
   'docs/guide/workers.md',
   'docs/guide/judge.md',
+  'docs/guide/health.md',
   'docs/guide/operating.md',
   'docs/guide/federation.md',
   'docs/guide/edge.md',

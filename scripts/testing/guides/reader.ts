@@ -16,9 +16,11 @@ import { openShell } from './shell.ts';
 const ROOT = join(import.meta.dirname, '../../..');
 /** Commands that end only when the reader stops them, and options with the ports that they take without any. */
 const SERVERS: readonly (readonly [command: RegExp, ports: string])[] = [
-  // The scripts before these two would install into this checkout.
+  // The scripts before these three would install into this checkout.
   [/^(?:\w+=\S* )*npm start\b/, ' --ignore-scripts -- --port 4700 --grpc-port 4701'],
   [/^(?:\w+=\S* )*npm run judge\b/, ' --ignore-scripts -- --port 4710'],
+  [/^npm run health\b/, ' --ignore-scripts -- --port 4720'],
+  [/^npx skein-health serve\b/, ' --port 4720'],
   [/^(?:\w+=\S* )*npx skein up\b/, ' --port 4700 --grpc-port 4701'],
   [/^(?:\w+=\S* )*npx skein worker\b/, ''],
   [/^redis-server\b/, ''],
@@ -138,7 +140,8 @@ export function openReader(place: string): Reader {
 function writeCommands(bin: string): void {
   const cli = join(ROOT, 'packages/cli/src/main.ts');
   const judge = join(ROOT, 'apps/judge/src/main.ts');
-  const npx = `#!/bin/sh\ncase "$1" in\nskein) shift; exec ${process.execPath} ${cli} "$@" ;;\nskein-judge) shift; exec ${process.execPath} ${judge} "$@" ;;\nnode) shift; exec ${process.execPath} "$@" ;;\nesac\necho "npx $1 is not installed here" >&2; exit 127\n`;
+  const health = join(ROOT, 'apps/health/src/main.ts');
+  const npx = `#!/bin/sh\ncase "$1" in\nskein) shift; exec ${process.execPath} ${cli} "$@" ;;\nskein-judge) shift; exec ${process.execPath} ${judge} "$@" ;;\nskein-health) shift; exec ${process.execPath} ${health} "$@" ;;\nnode) shift; exec ${process.execPath} "$@" ;;\nesac\necho "npx $1 is not installed here" >&2; exit 127\n`;
   writeFileSync(join(bin, 'npx'), npx, { mode: 0o755 });
   symlinkSync(process.execPath, join(bin, 'node'));
   // Packages of the system are for the system's Python.
