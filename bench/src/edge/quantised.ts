@@ -13,11 +13,18 @@ import {
   type Model,
   type TensorMap,
 } from '@skein/onnx';
-import { measureVariants, type Report } from '@skein/onnx/quantise';
+import {
+  answersOf,
+  differenceOf,
+  measureVariants,
+  withOpen,
+  type Report,
+} from '@skein/onnx/quantise';
 import type { RowGroup } from '../harness/row-group.ts';
 import { NATIVE, WASM } from './evaluators.ts';
 import { pictures } from './fashion.ts';
 import { firstVersion } from './first-version.ts';
+import { peerModels } from './ort-quantization.ts';
 
 const BATCH = 100;
 /** Default limit of `skein quantise`: a share of the outputs. */
@@ -34,6 +41,12 @@ export const QUANTISED: RowGroup = {
       target: { atMost: 0.3 },
     },
     { key: 'int4_drop_pt', what: '… 4 bits', unit: ' points', target: { atMost: 1 } },
+    {
+      key: 'error_vs_peer',
+      what: '… error of int8 over the best of onnxruntime.quantization',
+      unit: '×',
+      target: { atMost: 1 },
+    },
     {
       key: 'int8_matmul_speedup',
       what: 'speed over float32, native: products',
@@ -55,7 +68,16 @@ export const QUANTISED: RowGroup = {
   ],
   async measure({ quick, progress }) {
     progress('quantised: accuracy');
-    const accuracy = await fashionReport(await firstVersion(quick), quick);
+    const network = await firstVersion(quick);
+    const rows = fashionRows(quick);
+    const accuracy = await fashionReport(network, rows);
+    progress('quantised: errors of the peer');
+    const peers = await peerErrors(network, rows);
+    const own = builtOf(accuracy, 'int8');
+    const best = peers
+      .toSorted((a, b) => a.error - b.error)
+      .find(({ bytes }) => bytes >= own.bytes);
+    if (best === undefined) throw new Error('Each model of the peer is smaller.');
     const timingMs = quick ? QUICK_TIMING_MS : TIMING_MS;
     progress('quantised: speed of products');
     const products = await randomReport(
@@ -70,12 +92,16 @@ export const QUANTISED: RowGroup = {
       results: {
         int8_drop_pt: dropOf(accuracy, 'int8'),
         int4_drop_pt: Math.min(dropOf(accuracy, 'int4'), dropOf(accuracy, 'int4-stored')),
+        error_vs_peer: own.quality.error / best.error,
         int8_matmul_speedup: matmul!.native,
         int8_conv_speedup: conv!.native,
         int8_wasm_speedup: Math.min(matmul!.wasm, conv!.wasm),
       },
       details: {
         fashion_accuracy: accuracy.float.accuracy,
+        int8_error: own.quality.error,
+        int8_bytes: own.bytes,
+        peer_errors: peers,
         weight_bits: accuracy.weightBits,
         int8_speeds: { matmul, conv },
       },
@@ -98,24 +124,58 @@ function convolutional(): Model {
   });
 }
 
-async function fashionReport(model: Model, quick: boolean): Promise<Report> {
+interface FashionRows {
+  readonly calibration: readonly TensorMap[];
+  readonly held: readonly TensorMap[];
+  /** Classes of the held-out rows. */
+  readonly labels: readonly number[];
+}
+
+function fashionRows(quick: boolean): FashionRows {
   const [train, test] = [pictures('train'), pictures('t10k')];
   const batches = (from: typeof train, count: number): TensorMap[] =>
     Array.from({ length: count }, (_, at) => {
       const rows = Array.from({ length: BATCH }, (_, i) => at * BATCH + i);
       return new Map([['x', from.batch(rows).get('x')!]]);
     });
-  const samples = batches(test, test.count / BATCH);
-  const calibration = batches(train, quick ? 4 : 20);
+  return {
+    calibration: batches(train, quick ? 4 : 20),
+    held: batches(test, test.count / BATCH),
+    labels: Array.from({ length: test.count }, (_, row) => test.label(row)),
+  };
+}
+
+function fashionReport(model: Model, { calibration, held, labels }: FashionRows): Promise<Report> {
   return measureVariants(model, {
     evaluators: { native: NATIVE },
     target: 'native',
     maxError: MOST_ERROR,
     calibration,
-    held: { samples, labels: Array.from({ length: test.count }, (_, row) => test.label(row)) },
+    held: { samples: held, labels },
     timed: calibration[0]!,
     timingMs: 1,
   });
+}
+
+interface PeerError {
+  readonly setting: string;
+  readonly bytes: number;
+  /** As a share of the float model's outputs, root mean square. */
+  readonly error: number;
+}
+
+/** Errors of the peer's models on the held-out rows, in the same runtime as Skein's. */
+async function peerErrors(
+  model: Model,
+  { calibration, held }: FashionRows,
+): Promise<readonly PeerError[]> {
+  const wanted = await withOpen(NATIVE, model, (open) => answersOf(open, held));
+  const errors: PeerError[] = [];
+  for (const { setting, model: made, bytes } of await peerModels(model, 'x', calibration)) {
+    const found = await withOpen(NATIVE, made, (open) => answersOf(open, held));
+    errors.push({ setting, bytes, error: differenceOf(found, wanted).error });
+  }
+  return errors;
 }
 
 async function randomReport(
@@ -141,10 +201,15 @@ async function randomReport(
   });
 }
 
-function dropOf(report: Report, name: string): number {
-  const built = report.variants.find((each) => each.name === name)?.built;
-  return built?.drop ?? Number.NaN;
+type Built = NonNullable<Report['variants'][number]['built']>;
+
+function builtOf(report: Report, name: string): Built {
+  const variant = report.variants.find((each) => each.name === name);
+  if (variant?.built === undefined) throw new Error(`${name} was not built: ${variant?.reason}.`);
+  return variant.built;
 }
+
+const dropOf = (report: Report, name: string): number => builtOf(report, name).drop ?? Number.NaN;
 
 /** The fastest int8 variant on each runtime: `skein quantise` chooses among them. */
 function speedsOf({ variants }: Report): Readonly<Record<'native' | 'wasm', number>> {

@@ -10,6 +10,7 @@ export { bitsOf, FORMS, permits, planAll, type Form, type Plan } from './plan.ts
 export { quantise, valuesToCalibrate, type RewriteOptions } from './rewrite.ts';
 export { saturates } from './saturation.ts';
 export { choose, type Budget, type Choice, type Refusal } from './variants/choose.ts';
+export { answersOf, differenceOf, type Answers, type Difference } from './variants/compare.ts';
 export {
   measureVariants,
   type Labelled,
