@@ -7,6 +7,8 @@ import { readModel, writeModel, type Model, type NumericTensor, type TensorMap }
 import { temporaryFolder } from '../harness/folder.ts';
 
 const PEER = join(import.meta.dirname, '../../peers/ort-quantization/quantise.py');
+/** Bytes; importing the peer prints a line for each operator. */
+const MOST_PRINTED = 2 ** 24;
 
 export interface PeerModel {
   readonly setting: string;
@@ -27,7 +29,9 @@ export async function peerModels(
     const batches = calibration.map((feeds) => feeds.get(input) as NumericTensor);
     await writeFile(join(folder.path, `${input}.npy`), npyOf(batches));
     const arguments_ = [PEER, path, input, folder.path];
-    const { stdout } = await promisify(execFile)('/usr/bin/python3', arguments_);
+    const { stdout } = await promisify(execFile)('/usr/bin/python3', arguments_, {
+      maxBuffer: MOST_PRINTED,
+    });
     const lines = stdout.split('\n').filter((line) => line.startsWith('{'));
     return await Promise.all(
       lines.map(async (line) => {
