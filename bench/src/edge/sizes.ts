@@ -16,6 +16,7 @@ import {
 } from '@skein/onnx';
 import { joinBias, layersOf, planAll, quantise, withOpen } from '@skein/onnx/quantise';
 import type { RowGroup } from '../harness/row-group.ts';
+import { wrongCharacters } from './characters.ts';
 import { NATIVE } from './evaluators.ts';
 
 const MB = 1e6;
@@ -37,6 +38,12 @@ export const SIZES: RowGroup = {
       unit: ' MB',
       target: { atMost: 2.6 },
     },
+    {
+      key: 'ocr_wrong',
+      what: '… characters that it reads wrong in the images of the text example',
+      unit: '',
+      target: { atMost: 1 },
+    },
   ],
   async measure({ progress }) {
     progress('sizes');
@@ -49,13 +56,17 @@ export const SIZES: RowGroup = {
     );
     const small = stored8(bound);
     const text = stored8(prepared(recogniser));
+    progress('characters');
+    const wrong = await wrongCharacters(text);
     return {
       results: {
         vad_mb: writeModel(bound).length / MB,
         vad_int8_mb: writeModel(small).length / MB,
         ocr_rec_mb: gzipSync(writeModel(text)).length / MB,
+        ocr_wrong: Object.values(wrong).reduce((sum, each) => sum + each, 0),
       },
       details: {
+        ocr_wrong_in: wrong,
         vad_wire_mb: gzipSync(writeModel(bound)).length / MB,
         vad_int8_wire_mb: gzipSync(writeModel(small)).length / MB,
       },

@@ -2,7 +2,7 @@
  * A composition's context without a node: each deployment is one session of the native runtime in a
  * worker thread, and calls to it run one after another.
  */
-import { nativeRuntime, type Session } from '@skein/runtime';
+import { nativeRuntime, type ModelSource, type Session } from '@skein/runtime';
 import type { CompositionContext } from '@skein/serving/composition';
 import { CLASSIFIER, DETECTOR, RECOGNISER } from '../models.ts';
 
@@ -12,15 +12,24 @@ export interface LocalContext extends CompositionContext {
   close(): Promise<void>;
 }
 
-/** Milliseconds that each deployment has computed, for measurements. */
+/**
+ * @param onRun gets the milliseconds that each deployment has computed, for measurements.
+ * @param others models in place of the example's own, by deployment.
+ */
 export async function localContext(
   onRun?: (deployment: string, computeMs: number) => void,
+  others: Readonly<Record<string, ModelSource>> = {},
 ): Promise<LocalContext> {
   const options = { device: 'cpu', threads: 1, isolation: 'thread' } as const;
-  const paths = { 'ocr-detect': DETECTOR, 'ocr-orient': CLASSIFIER, 'ocr-recognise': RECOGNISER };
+  const models: Readonly<Record<string, ModelSource>> = {
+    'ocr-detect': { path: DETECTOR },
+    'ocr-orient': { path: CLASSIFIER },
+    'ocr-recognise': { path: RECOGNISER },
+    ...others,
+  };
   const sessions = new Map<string, Session>();
-  for (const [name, path] of Object.entries(paths)) {
-    sessions.set(name, await nativeRuntime.open({ path }, options));
+  for (const [name, model] of Object.entries(models)) {
+    sessions.set(name, await nativeRuntime.open(model, options));
   }
   const counts: Record<string, number> = {};
   const last = new Map<string, Promise<unknown>>();
