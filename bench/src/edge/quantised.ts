@@ -160,7 +160,7 @@ function fashionReport(model: Model, { calibration, held, labels }: FashionRows)
 interface PeerError {
   readonly setting: string;
   readonly bytes: number;
-  /** As a share of the float model's outputs, root mean square. */
+  /** The same measure as `int8_error`: root mean squares, difference over float outputs. */
   readonly error: number;
 }
 
