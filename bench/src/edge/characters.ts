@@ -34,7 +34,7 @@ export async function wrongCharacters(recogniser: Model): Promise<Record<string,
 
 /** Levenshtein's distance. */
 function editsBetween(found: string, wanted: string): number {
-  const [from, to] = [[...found], [...wanted]];
+  const [from, to] = [Array.from(found), Array.from(wanted)];
   let row = Array.from({ length: to.length + 1 }, (_, at) => at);
   for (const [done, character] of from.entries()) {
     const next = [done + 1];
