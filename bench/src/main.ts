@@ -25,6 +25,7 @@ const BENCHMARKS: Record<string, () => Promise<(options: BenchOptions) => Promis
   federation: async () => (await import('./federation/federation.ts')).benchFederation,
   fleet: async () => (await import('./fleet/fleet.ts')).benchFleet,
   generative: async () => (await import('./generative/generative.ts')).benchGenerative,
+  health: async () => (await import('./health/health.ts')).benchHealth,
   jobs: async () => (await import('./jobs/jobs.ts')).benchJobs,
   serving: async () => (await import('./serving/serving.ts')).benchServing,
   training: async () => (await import('./training/training.ts')).benchTraining,
