@@ -44,12 +44,12 @@ export const AUDIT: RowGroup = {
     }
     const kills = quick ? QUICK_KILLS : KILLS;
     progress(`audit: ${kills} kills`);
-    const killed = await afterKills(kills);
+    const survived = await afterKills(kills);
     progress('audit: a full disk');
     const full = await afterFullDisk();
     return {
-      results: { audit_lost: killed.lost + full.lost },
-      details: { audit: { kills, killed, full } },
+      results: { audit_lost: survived.lost + full.lost },
+      details: { audit: { kills, survived, full } },
     };
   },
 };
@@ -73,8 +73,15 @@ async function compared({ dataFolder }: Hospital, promised: Promised) {
 }
 
 async function afterKills(kills: number) {
-  await using folder = await temporaryFolder();
-  const hospital = await openHospital({ folder: folder.path });
+  const folder = await temporaryFolder();
+  try {
+    return await killed(await openHospital({ folder: folder.path }), kills);
+  } finally {
+    await folder.remove();
+  }
+}
+
+async function killed(hospital: Hospital, kills: number) {
   const promised: Promised = new Map();
   const random = seededRandom(SEED);
   for (let i = 0; i < kills; i++) {
@@ -101,10 +108,18 @@ async function afterKills(kills: number) {
 }
 
 async function afterFullDisk() {
-  using disk = mountTinyDisk('size=24m');
-  const hospital = await openHospital({ folder: disk.folder });
+  const disk = mountTinyDisk('size=24m');
+  try {
+    return await filled(disk.folder);
+  } finally {
+    disk[Symbol.dispose]();
+  }
+}
+
+async function filled(folder: string) {
+  const hospital = await openHospital({ folder });
   const promised: Promised = new Map();
-  const ballast = join(disk.folder, 'ballast');
+  const ballast = join(folder, 'ballast');
   const service = await hospital.start();
   try {
     note(promised, await hospital.view());

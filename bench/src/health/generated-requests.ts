@@ -16,7 +16,7 @@ import {
 import { viewOf } from '../../../apps/health/src/testing/serving.ts';
 
 const DAY_MS = 86_400_000;
-/** Of requests: how many have a chart that is broken on purpose. */
+/** Share of requests with a chart that is broken on purpose. */
 const BROKEN_SHARE = 0.35;
 
 export function generatedRequest(random: Random): object {
@@ -27,9 +27,9 @@ export function generatedRequest(random: Random): object {
 }
 
 interface Draw {
-  chance(share: number): boolean;
-  one<Item>(items: readonly Item[]): Item;
-  between(low: number, high: number): number;
+  readonly chance: (share: number) => boolean;
+  readonly one: <Item>(items: readonly Item[]) => Item;
+  readonly between: (low: number, high: number) => number;
 }
 
 function drawFrom(random: Random): Draw {
@@ -43,7 +43,7 @@ function drawFrom(random: Random): Draw {
 const dayBefore = (days: number): string =>
   new Date(Date.now() - days * DAY_MS).toISOString().slice(0, 10);
 
-/** Some of them younger than the data, without a day, or of no sex that the model knows. */
+/** Ages beyond those of the data, birth dates without a day, and other sexes than the model's are among them. */
 function patientOf({ chance, one, between }: Draw): object {
   const year = new Date().getUTCFullYear() - Math.round(between(15, 105));
   const birthDate = one([`${year}-03-07`, `${year}-11`, String(year)]);

@@ -10,6 +10,6 @@ import { TOKENS } from './tokens.ts';
 const GROUPS: readonly RowGroup[] = [LATENCY, TOKENS, INVARIANTS, AUDIT];
 
 export function benchHealth(options: RowOptions): Promise<BenchReport> {
-  const peer = 'none; the bounds are those of the service';
+  const peer = 'none';
   return measureGroups({ name: 'health', peer, groups: GROUPS }, options);
 }

@@ -4,17 +4,16 @@
  */
 import { seededRandom } from '@skein/onnx';
 import { cardsInvariants } from '../../../apps/health/src/testing/invariants.ts';
-import { temporaryFolder } from '../harness/folder.ts';
 import type { RowGroup } from '../harness/row-group.ts';
 import { generatedRequest } from './generated-requests.ts';
-import { openHospital, type Answer } from './service.ts';
+import { withService, type Answer, type Hospital } from './service.ts';
 
 const REQUESTS = 10_000;
 const QUICK_REQUESTS = 1000;
 /** Requests in flight. */
 const TOGETHER = 8;
 const SEED = 42;
-/** Fewer answers with a card would say little about cards. */
+/** Least share of answers with a card: the invariants of a card need cards. */
 const LEAST_CARDS = 0.2;
 
 export const INVARIANTS: RowGroup = {
@@ -29,29 +28,25 @@ export const INVARIANTS: RowGroup = {
   async measure({ quick, progress }) {
     const count = quick ? QUICK_REQUESTS : REQUESTS;
     progress(`invariants: ${count} requests`);
-    await using folder = await temporaryFolder();
-    const hospital = await openHospital({ folder: folder.path });
-    const service = await hospital.start();
     const random = seededRandom(SEED);
     const statuses: Record<string, number> = {};
     const problems: string[] = [];
     let [sent, cards] = [0, 0];
-    const send = async (): Promise<void> => {
+    const send = async (hospital: Hospital): Promise<void> => {
       while (sent < count) {
         sent++;
         const answer = await hospital.view(generatedRequest(random));
-        const kind = `${answer.status} ${String(answer.body['code'] ?? '')}`.trim();
+        const { code } = answer.body;
+        const kind = typeof code === 'string' ? `${answer.status} ${code}` : String(answer.status);
         statuses[kind] = (statuses[kind] ?? 0) + 1;
         if ((answer.body['cards'] as readonly unknown[] | undefined)?.length === 1) cards++;
         const [problem] = problemsOf(answer);
         if (problem !== undefined) problems.push(problem);
       }
     };
-    try {
-      await Promise.all(Array.from({ length: TOGETHER }, send));
-    } finally {
-      await service.stop();
-    }
+    await withService({}, (hospital) =>
+      Promise.all(Array.from({ length: TOGETHER }, () => send(hospital))),
+    );
     if (cards < LEAST_CARDS * count)
       throw new Error(`Only ${cards} of ${count} answers had a card.`);
     return {

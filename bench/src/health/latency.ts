@@ -8,10 +8,9 @@ import type { AddressInfo } from 'node:net';
 import { loadavg } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { seededRandom } from '@skein/onnx';
-import { temporaryFolder } from '../harness/folder.ts';
 import type { RowGroup } from '../harness/row-group.ts';
 import { quantile } from '../harness/statistics.ts';
-import { cardIn, openHospital, resourceAt, viewToday, type Hospital } from './service.ts';
+import { cardIn, resourceAt, viewToday, withService, type Hospital } from './service.ts';
 
 const RATE = 20;
 /** Requests before those that count: a new process compiles its code meanwhile. */
@@ -36,34 +35,33 @@ export const LATENCY: RowGroup = {
   ],
   async measure({ quick, progress }) {
     const requests = quick ? 160 : 1200;
-    await using folder = await temporaryFolder();
-    await using fhir = await slowFhirServer();
-    const hospital = await openHospital({ folder: folder.path, fhirServers: [fhir.url] });
-    const service = await hospital.start();
+    const fhir = await slowFhirServer();
     try {
-      progress(`latency: ${requests} requests with the chart prefetched`);
-      const load = loadavg()[0]!;
-      const prefetched = await cardTimes(hospital, requests, () => viewToday());
-      progress(`latency: ${requests} requests with nothing prefetched`);
-      const fetched = await cardTimes(hospital, requests, () =>
-        viewToday({ prefetch: undefined, fhirServer: fhir.url }),
-      );
-      return {
-        results: {
-          cds_p99_ms: quantile(prefetched, 0.99),
-          cds_fetch_p99_ms: quantile(fetched, 0.99),
-        },
-        details: {
-          cds_latency: {
-            requests,
-            load,
-            prefetchedMs: summary(prefetched),
-            fetchedMs: summary(fetched),
+      return await withService({ fhirServers: [fhir.url] }, async (hospital) => {
+        progress(`latency: ${requests} requests with the chart prefetched`);
+        const load = loadavg()[0]!;
+        const prefetched = await cardTimes(hospital, requests, () => viewToday());
+        progress(`latency: ${requests} requests with nothing prefetched`);
+        const fetched = await cardTimes(hospital, requests, () =>
+          viewToday({ prefetch: undefined, fhirServer: fhir.url }),
+        );
+        return {
+          results: {
+            cds_p99_ms: quantile(prefetched, 0.99),
+            cds_fetch_p99_ms: quantile(fetched, 0.99),
           },
-        },
-      };
+          details: {
+            cds_latency: {
+              requests,
+              load,
+              prefetchedMs: summary(prefetched),
+              fetchedMs: summary(fetched),
+            },
+          },
+        };
+      });
     } finally {
-      await service.stop();
+      await fhir.close();
     }
   },
 };
@@ -119,7 +117,7 @@ async function slowFhirServer() {
   await once(server, 'listening');
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/fhir`,
-    async [Symbol.asyncDispose]() {
+    async close() {
       server.closeAllConnections();
       server.close();
       await once(server, 'close');

@@ -21,6 +21,7 @@ import {
   type TokenParts,
 } from '../../../apps/health/src/testing/serving.ts';
 import { giveLabel, storeVersion } from '../../../apps/health/src/training/version-store.ts';
+import { temporaryFolder } from '../harness/folder.ts';
 import { freePort } from '../harness/free-port.ts';
 import { launch, type ServerProcess } from '../harness/process.ts';
 
@@ -69,6 +70,7 @@ export async function openHospital({
   await writeFile(clients, JSON.stringify({ issuers: [issuer] }));
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
+  const at = ['--data', dataFolder, '--port', String(port)];
   const shared =
     replica === undefined ? [] : ['--redis', replica.redis, '--public-url', replica.publicUrl];
   const audience = `${replica?.publicUrl ?? url}${HOOK}`;
@@ -80,10 +82,7 @@ export async function openHospital({
     start: () =>
       launch({
         command: process.execPath,
-        args: [
-          ...[MAIN, 'serve', '--data', dataFolder, '--clients', clients],
-          ...['--port', String(port), ...shared],
-        ],
+        args: [MAIN, 'serve', '--clients', clients, ...at, ...shared],
         url,
         readyPath: '/health',
       }),
@@ -100,6 +99,25 @@ export async function openHospital({
       };
     },
   };
+}
+
+/** Starts the service on a folder of its own for the time of the work. */
+export async function withService<Result>(
+  options: Omit<HospitalOptions, 'folder'>,
+  work: (hospital: Hospital) => Promise<Result>,
+): Promise<Result> {
+  const folder = await temporaryFolder();
+  try {
+    const hospital = await openHospital({ ...options, folder: folder.path });
+    const service = await hospital.start();
+    try {
+      return await work(hospital);
+    } finally {
+      await service.stop();
+    }
+  } finally {
+    await folder.remove();
+  }
 }
 
 /** The results of the tests' patient, each ten days old: the service asks for recent ones. */

@@ -9,7 +9,7 @@ import { temporaryFolder } from '../harness/folder.ts';
 import type { RowGroup } from '../harness/row-group.ts';
 import { HOOK, openHospital, viewToday, type Hospital } from './service.ts';
 
-/** Of the replicas' load balancer, which is not there: tokens name it. */
+/** Public address of both replicas, which tokens name; calls go to the replicas directly. */
 const PUBLIC_URL = 'https://cds.hospital.example';
 const ALL_KINDS = 14;
 
@@ -28,7 +28,7 @@ export const TOKENS: RowGroup = {
       return { results: {}, details: {} };
     }
     progress('tokens');
-    await using folder = await temporaryFolder();
+    const folder = await temporaryFolder();
     const redis = await startRedis();
     const own = await signer();
     const replicas = await Promise.all(
@@ -54,6 +54,7 @@ export const TOKENS: RowGroup = {
     } finally {
       await Promise.all(services.map((each) => each.stop()));
       await redis.destroy();
+      await folder.remove();
     }
   },
 };
