@@ -43,7 +43,7 @@ function drawFrom(random: Random): Draw {
 const dayBefore = (days: number): string =>
   new Date(Date.now() - days * DAY_MS).toISOString().slice(0, 10);
 
-/** Ages beyond those of the data, birth dates without a day, and other sexes than the model's are among them. */
+/** Patients: ages from 15 to 105, birth dates with and without a day, and any administrative gender. */
 function patientOf({ chance, one, between }: Draw): object {
   const year = new Date().getUTCFullYear() - Math.round(between(15, 105));
   const birthDate = one([`${year}-03-07`, `${year}-11`, String(year)]);
