@@ -3,7 +3,15 @@ import { execFile } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { readModel, writeModel, type Model, type NumericTensor, type TensorMap } from '@skein/onnx';
+import {
+  readModel,
+  values,
+  writeModel,
+  type Model,
+  type NumericTensor,
+  type TensorMap,
+} from '@skein/onnx';
+import { npy } from '../../../packages/train/src/testing/npy.ts';
 import { temporaryFolder } from '../harness/folder.ts';
 
 const PEER = join(import.meta.dirname, '../../peers/ort-quantization/quantise.py');
@@ -27,7 +35,9 @@ export async function peerModels(
     const path = join(folder.path, 'model.onnx');
     await writeFile(path, writeModel(model));
     const batches = calibration.map((feeds) => feeds.get(input) as NumericTensor);
-    await writeFile(join(folder.path, `${input}.npy`), npyOf(batches));
+    const shape = [batches.length, ...batches[0]!.shape];
+    const numbers = batches.flatMap((batch) => Array.from(values(batch), Number));
+    await writeFile(join(folder.path, `${input}.npy`), npy(shape, numbers));
     const arguments_ = [PEER, path, input, folder.path];
     const { stdout } = await promisify(execFile)('/usr/bin/python3', arguments_, {
       maxBuffer: MOST_PRINTED,
@@ -43,15 +53,4 @@ export async function peerModels(
   } finally {
     await folder.remove();
   }
-}
-
-/** NumPy's format 1.0: float32 [batches, rows, …]. */
-function npyOf(batches: readonly NumericTensor[]): Uint8Array {
-  const shape = [batches.length, ...batches[0]!.shape].join(', ');
-  const header = `{'descr': '<f4', 'fortran_order': False, 'shape': (${shape}), }`;
-  const padded = `${header.padEnd(Math.ceil((header.length + 11) / 64) * 64 - 11)}\n`;
-  const start = Buffer.alloc(10);
-  start.write('\u0093NUMPY\u0001\u0000', 'latin1');
-  start.writeUInt16LE(padded.length, 8);
-  return Buffer.concat([start, Buffer.from(padded), ...batches.map(({ bytes }) => bytes)]);
 }

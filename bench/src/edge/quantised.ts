@@ -74,10 +74,8 @@ export const QUANTISED: RowGroup = {
     progress('quantised: errors of the peer');
     const peers = await peerErrors(network, rows);
     const own = builtOf(accuracy, 'int8');
-    const best = peers
-      .toSorted((a, b) => a.error - b.error)
-      .find(({ bytes }) => bytes >= own.bytes);
-    if (best === undefined) throw new Error('Each model of the peer is smaller.');
+    const best = peers.reduce((least, each) => (each.error < least.error ? each : least));
+    if (best.bytes < own.bytes) throw new Error('The best model of the peer is smaller.');
     const timingMs = quick ? QUICK_TIMING_MS : TIMING_MS;
     progress('quantised: speed of products');
     const products = await randomReport(

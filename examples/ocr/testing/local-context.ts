@@ -13,6 +13,8 @@ export interface LocalContext extends CompositionContext {
 }
 
 /**
+ * Opens the three models of the example.
+ *
  * @param onRun gets the milliseconds that each deployment has computed, for measurements.
  * @param others models in place of the example's own, by deployment.
  */
